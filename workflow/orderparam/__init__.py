@@ -1,0 +1,1 @@
+"""Order parameter of a language model: the measurements, and the analysis of their transitions."""
