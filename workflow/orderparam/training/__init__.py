@@ -1,0 +1,1 @@
+"""Training runs: the schedule of measurements, the batches, the loop and what it leaves on disk."""

@@ -1,0 +1,131 @@
+"""One training run: AdamW at a constant learning rate, measured on schedule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn import functional as F
+
+from orderparam.experiment import Run, Seeds
+from orderparam.measure import measure_split, order_parameter, window_starts
+from orderparam.metrics import METRICS_COLUMNS
+from orderparam.model import build_model
+from orderparam.training.batches import BatchSampler
+
+STEP_COLUMNS = ("size", "seed", "step", "order_parameter", "batch_loss")
+
+
+@dataclass
+class History:
+    """What a run has measured so far.
+
+    A row of `trajectory` belongs to a measured step. A row of `steps` pairs the order parameter after
+    k updates with the loss of those same weights on the batch that next updates them.
+    """
+
+    run: Run
+    seeds: Seeds
+    trajectory: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[tuple[float, float]] = field(default_factory=list)
+
+    def trajectory_table(self) -> pd.DataFrame:
+        """One row per measured step, columns METRICS_COLUMNS."""
+        return pd.DataFrame(self.trajectory, columns=list(METRICS_COLUMNS))
+
+    def step_table(self) -> pd.DataFrame:
+        """One row per update, columns STEP_COLUMNS."""
+        values = np.array(self.steps, dtype=np.float64).reshape(-1, 2)
+        columns = {
+            "size": self.run.size,
+            "seed": self.seeds.seed,
+            "step": np.arange(len(values)),
+            "order_parameter": values[:, 0],
+            "batch_loss": values[:, 1],
+        }
+        return pd.DataFrame(columns, columns=list(STEP_COLUMNS))
+
+
+class Trainer:
+    """A run in progress; `step` counts the updates made.
+
+    Weights, batches and dropout masks come from three seeds. Dropout draws from PyTorch's default
+    generator, so one process trains one run at a time.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        seeds: Seeds,
+        vocabulary_size: int,
+        train_tokens: np.ndarray,
+        val_tokens: np.ndarray,
+        device: torch.device,
+    ) -> None:
+        self.run = run
+        self.device = device
+        self.history = History(run, seeds)
+        self.step = 0
+        self.model = build_model(
+            seeds.weights,
+            vocabulary_size=vocabulary_size,
+            context=run.context,
+            d_model=run.d_model,
+            n_head=run.n_head,
+            n_layer=run.n_layer,
+            dropout=run.dropout,
+        ).to(device)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=run.learning_rate,
+            betas=run.betas,
+            weight_decay=run.weight_decay,
+            fused=True,
+        )
+        self.sampler = BatchSampler(train_tokens, run.context, run.batch_size, seeds.batches)
+        self.splits = {
+            "train": (train_tokens, window_starts(len(train_tokens), run.context, run.train_windows)),
+            "val": (val_tokens, window_starts(len(val_tokens), run.context, run.val_windows)),
+        }
+        torch.manual_seed(seeds.dropout)
+
+    def update(self) -> float:
+        """One batch, one update; returns the batch loss in nats per character, before the update."""
+        inputs, targets = (part.to(self.device) for part in self.sampler.draw())
+        b = float(order_parameter(self.model.head.weight))
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(self.model(inputs).flatten(0, 1), targets.flatten())
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        batch_loss = loss.item()
+        self.history.steps.append((b, batch_loss))
+        return batch_loss
+
+    def measure(self) -> dict[str, Any]:
+        """Measure the weights as they are, append the row to the history and return it."""
+        measured = {name: measure_split(self.model, *split) for name, split in self.splits.items()}
+        row = {
+            "size": self.run.size,
+            "seed": self.history.seeds.seed,
+            "step": self.step,
+            "order_parameter": float(order_parameter(self.model.head.weight)),
+            "train_loss": measured["train"].loss,
+            "val_loss": measured["val"].loss,
+            "hidden_magnetization": measured["val"].hidden_magnetization,
+        }
+        self.history.trajectory.append(row)
+        return row
+
+
+def first_non_finite(row: dict[str, Any]) -> str | None:
+    """The name of the first measured quantity that is not a finite number, if any."""
+    for name in METRICS_COLUMNS[3:]:
+        if not math.isfinite(row[name]):
+            return name
+    return None

@@ -1,0 +1,27 @@
+"""Which steps are measured and which are kept as checkpoints; step k means after k updates."""
+
+from __future__ import annotations
+
+from orderparam.experiment import Run
+
+
+def checkpoint_steps(run: Run) -> list[int]:
+    """0, every `checkpoint_every` steps, and the last step, ascending."""
+    return sorted({*range(0, run.steps + 1, run.checkpoint_every), run.steps})
+
+
+def log_spaced_steps(steps: int, per_decade: int) -> set[int]:
+    """The integers nearest to 10^(i / per_decade), from 1 up to `steps`; none if `per_decade` is 0."""
+    chosen: set[int] = set()
+    exponent = 0
+    while per_decade and (step := round(10 ** (exponent / per_decade))) <= steps:
+        chosen.add(step)
+        exponent += 1
+    return chosen
+
+
+def measured_steps(run: Run) -> list[int]:
+    """Every `measure_every` steps, the log-spaced steps and all checkpoints, ascending."""
+    regular = range(0, run.steps + 1, run.measure_every)
+    logarithmic = log_spaced_steps(run.steps, run.log_spaced_per_decade)
+    return sorted({*regular, *logarithmic, *checkpoint_steps(run)})
