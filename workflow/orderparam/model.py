@@ -103,11 +103,12 @@ class MLP(nn.Module):
     def __init__(self, d_model: int, dropout: float) -> None:
         super().__init__()
         self.expand = nn.Linear(d_model, 4 * d_model)
+        self.activation = nn.ReLU()
         self.contract = nn.Linear(4 * d_model, d_model)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.contract(F.relu(self.expand(x))))
+        return self.dropout(self.contract(self.activation(self.expand(x))))
 
 
 class Block(nn.Module):

@@ -85,8 +85,8 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 def read_table(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read a .csv or .parquet table that must have exactly `columns`, in that order.
 
-    The columns `size` and `corpus` are read as text. Raises RecordError, naming the file, when it
-    is missing, damaged or has other columns.
+    The columns `size` and `corpus` are read as text, whatever they hold; elsewhere an empty cell is
+    NaN. Raises RecordError, naming the file, when it is missing, damaged or has other columns.
     """
     path = Path(path)
     text = {name: str for name in ("size", "corpus") if name in columns}
@@ -94,7 +94,8 @@ def read_table(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path, engine="pyarrow")
         else:
-            frame = pd.read_csv(path, dtype=text, float_precision="round_trip")
+            empty = {name: [""] for name in columns if name not in text}
+            frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=empty)
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:

@@ -1,0 +1,76 @@
+"""Small tables with closed forms for the tests of figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from orderparam.architecture import ArchitectureGraph, Edge, Group, Node
+from orderparam.derivative import compute_derivative
+
+STEPS = (0, 1, 3, 10, 20, 30, 40, 50, 60)
+EVERY = 10
+NGRAM_ENTROPIES = pd.DataFrame(
+    {"order": [1, 2, 3, 4], "train_entropy": [3.3, 2.5, 1.9, 1.5], "val_cross_entropy": [3.3, 2.5, 2.0, 1.8]}
+)
+GRAPH = ArchitectureGraph(
+    "tiny",
+    (
+        Node("a", "input", kind="data"),
+        Node("b", "map", "2 to 3", "g", parameters=6),
+        Node("c", "+", group="g"),
+    ),
+    (Edge("a", "b"), Edge("b", "c"), Edge("a", "c", residual=True)),
+    (Group("g", "block", 2),),
+)
+
+
+def make_metrics(sizes=("10K", "0.1M"), seeds=(1, 2)):
+    """Losses that fall with b as 4 - 3 (b - b_0) / b_0, validation turning up at step 30."""
+    steps = np.array(STEPS, dtype=float)
+    tables = []
+    for i, size in enumerate(sizes):
+        for seed in seeds:
+            b0 = 0.15 / 2**i
+            growth = steps / 60 * (1 + 0.01 * seed)
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "size": size,
+                        "seed": seed,
+                        "step": STEPS,
+                        "order_parameter": b0 * (1 + growth),
+                        "train_loss": 4 - 3 * growth,
+                        "val_loss": 2 + ((steps - 30) / 30) ** 2 + 0.01 * seed,
+                        "hidden_magnetization": 0.5,
+                    }
+                )
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def make_derivative(metrics):
+    return compute_derivative(metrics, dict.fromkeys(metrics["size"], EVERY))
+
+
+def make_published(sizes=("10K", "0.1M")):
+    return pd.DataFrame(
+        {
+            "size": sizes,
+            "step": 5,
+            "order_parameter": [0.2 / 2**i for i in range(len(sizes))],
+            "train_loss": 3.0,
+            "dloss_dorder": -12.0,
+        }
+    )
+
+
+def make_scores():
+    return pd.DataFrame(
+        [
+            ("alpha", "no tools", 50.0, "a paper", False),
+            ("alpha", "python", 75.0, "a blog", True),
+            ("beta", "no tools", 25.0, "a paper", False),
+        ],
+        columns=["model", "setting", "score", "source", "secondary"],
+    )

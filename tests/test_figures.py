@@ -1,0 +1,290 @@
+"""What each figure shows: every row of its tables, labels with units, and nothing cut or covered."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from figure_tables import (
+    GRAPH,
+    NGRAM_ENTROPIES,
+    STEPS,
+    make_derivative,
+    make_metrics,
+    make_published,
+    make_scores,
+)
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from orderparam.errors import RecordError
+from orderparam.figures import (
+    fig1_hmmt,
+    fig2_architecture,
+    fig3_loss_vs_steps,
+    fig4_loss_vs_order_parameter,
+    fig5_loss_derivative_vs_order_parameter,
+)
+from orderparam.figures.style import FigureContext, assign_styles, describe_seeds, styled
+
+CONTEXT = FigureContext("preview", "tiny_shakespeare")
+NOTICE = "Stand-in corpus: not the text that was asked for"
+LONG = "a-size-with-a-name-that-is-much-too-long-for-the-width-of-one-column-of-text"
+
+
+def draw_all(metrics, context, published=None):
+    derivative = make_derivative(metrics)
+    return {
+        "fig1": fig1_hmmt.draw(make_scores(), context),
+        "fig2": fig2_architecture.draw(GRAPH, context),
+        "fig3": fig3_loss_vs_steps.draw(metrics, context),
+        "fig4": fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, context, published),
+        "fig5": fig5_loss_derivative_vs_order_parameter.draw(
+            metrics, derivative, NGRAM_ENTROPIES, context, published
+        ),
+    }
+
+
+def lines_of(axes, prefix):
+    return [line for line in axes.lines if (line.get_gid() or "").startswith(prefix)]
+
+
+def count_points(lines):
+    return sum(len(line.get_xdata()) for line in lines)
+
+
+def words_of(texts):
+    return " ".join(text.get_text() for text in texts).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_every_axis_has_its_label_and_unit():
+    figures = draw_all(make_metrics(), CONTEXT)
+    labels = {
+        name: [(axes.get_xlabel(), axes.get_ylabel().replace("\n", " ")) for axes in figure.axes]
+        for name, figure in figures.items()
+    }
+    b = r"order parameter $b = \|W_\mathrm{head}\|_F\,/\,d_\mathrm{model}$"
+    slope = r"slope $\mathrm{d}L/\mathrm{d}b$ (nats per character)"
+    assert labels["fig1"] == [("HMMT February 2025 score (per cent)", "model")]
+    step = "training step (updates)"
+    assert labels["fig3"] == [(step, "loss (nats per character)"), (step, "")]
+    assert labels["fig4"] == [(b, "training loss (nats per character)")]
+    assert labels["fig5"] == [(b, slope), (b, slope)]
+
+
+def test_every_subtitle_names_experiment_corpus_seeds_and_stand_in():
+    figures = draw_all(make_metrics(), FigureContext("preview", "my_corpus", NOTICE))
+    for name, figure in figures.items():
+        said = words_of(figure.texts)
+        assert NOTICE in said
+        if name != "fig1":
+            assert "Experiment preview; corpus my_corpus" in said
+        if name in ("fig3", "fig4", "fig5"):
+            assert "seeds 1, 2" in said
+    assert all(NOTICE not in words_of(figure.texts) for figure in draw_all(make_metrics(), CONTEXT).values())
+
+
+def test_figure_1_draws_every_score_and_marks_what_is_secondary():
+    scores = make_scores()
+    figure = fig1_hmmt.draw(scores, CONTEXT)
+    bars = [patch for patch in figure.axes[0].patches if patch.get_gid()]
+    assert sorted(bar.get_width() for bar in bars) == sorted(scores["score"])
+    assert [bar.get_width() for bar in bars if bar.get_hatch()] == [75.0]
+    assert {text.get_text() for text in figure.axes[0].texts} == {"50.0", "75.0", "25.0"}
+    assert "Published figures, redrawn, not measured here" in words_of(figure.texts)
+    assert "a paper; a blog" in words_of(figure.texts)
+    extents = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in bars)
+    assert all(below[1] <= above[0] + 1e-9 for below, above in itertools.pairwise(extents))
+
+
+def test_figure_3_draws_every_row_and_the_mean_over_seeds():
+    metrics = make_metrics(seeds=(1, 2, 5))
+    figure = fig3_loss_vs_steps.draw(metrics, CONTEXT)
+    panels = figure.axes
+    for place, (axes, size) in enumerate(zip(panels, ("10K", "0.1M"), strict=True)):
+        of_size = metrics[metrics["size"] == size]
+        for loss in ("train_loss", "val_loss"):
+            lines = lines_of(axes, f"{loss}-{place}-")
+            seeds = [line for line in lines if not line.get_gid().endswith("mean")]
+            (mean,) = [line for line in lines if line.get_gid().endswith("mean")]
+            assert count_points(seeds) == len(of_size)
+            np.testing.assert_allclose(mean.get_ydata(), of_size.groupby("step")[loss].mean())
+        (minimum,) = lines_of(axes, "minimum")
+        assert minimum.get_xdata() == [30]
+        assert minimum.get_ydata() == pytest.approx([2 + 0.01 * 8 / 3])
+        assert axes.get_title(loc="right") == "min. validation 2.027 at step 30"
+        low, high = axes.get_xlim()
+        assert low < 0 < max(STEPS) < high
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_figure_3_has_a_labelled_panel_per_size(count):
+    metrics = make_metrics(sizes=[f"size {i}" for i in range(count)], seeds=(1,))
+    figure = fig3_loss_vs_steps.draw(metrics, CONTEXT)
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title(loc="left") for axes in panels] == [f"size {i}" for i in range(count)]
+    labelled = [bool(axes.get_xlabel()) for axes in panels]
+    assert labelled == [i + min(count, 2) >= count for i in range(count)]
+
+
+def test_figure_4_draws_every_row_every_entropy_and_every_published_point():
+    metrics, published = make_metrics(), make_published()
+    axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, CONTEXT, published).axes[0]
+    assert count_points(lines_of(axes, "measured-")) == len(metrics)
+    assert count_points(lines_of(axes, "published-")) == len(published)
+    levels = sorted(line.get_ydata()[0] for line in lines_of(axes, "level-"))
+    assert levels == [1.9, 2.5, 3.3]
+    assert {text.get_text() for text in axes.texts} == {"unigram $H_1$", "bigram $H_2$", "trigram $H_3$"}
+    assert axes.get_xscale() == "log"
+    low, high = axes.get_ylim()
+    assert low < metrics["train_loss"].min()
+    assert high > metrics["train_loss"].max()
+
+
+def test_published_points_of_other_sizes_are_left_out():
+    metrics = make_metrics(sizes=("10K",))
+    axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, CONTEXT, make_published()).axes[0]
+    assert count_points(lines_of(axes, "published-")) == 1
+
+
+def test_figure_5_omits_the_first_interval_above_and_draws_all_below():
+    metrics = make_metrics()
+    derivative = make_derivative(metrics)
+    figure = fig5_loss_derivative_vs_order_parameter.draw(
+        metrics, derivative, NGRAM_ENTROPIES, CONTEXT, make_published()
+    )
+    main, full = figure.axes
+    assert "first interval of each run omitted" in main.get_title(loc="left")
+    assert "first included" in full.get_title(loc="left")
+    assert count_points(lines_of(full, "full-")) == len(derivative)
+    assert count_points(lines_of(main, "main-")) == (derivative["step"] > 10).sum()
+    first = derivative.loc[derivative["step"] == 10, "order_parameter"]
+    assert not any(np.isin(line.get_xdata(), first).any() for line in lines_of(main, "main-"))
+    for axes in (main, full):
+        assert count_points(lines_of(axes, "published-")) == 2
+
+
+def test_figure_5_marks_where_the_loss_passes_the_bigram_entropy():
+    # 4 - 3 g = 2.5 at growth g = 1/2, where b = 1.5 b_0 whatever the seed.
+    metrics = make_metrics()
+    figure = fig5_loss_derivative_vs_order_parameter.draw(
+        metrics, make_derivative(metrics), NGRAM_ENTROPIES, CONTEXT
+    )
+    for axes in figure.axes:
+        marks = {line.get_gid(): line.get_xdata()[0] for line in lines_of(axes, "crossing-")}
+        assert marks == {"crossing-0": pytest.approx(0.225), "crossing-1": pytest.approx(0.1125)}
+
+
+def test_figure_5_marks_a_crossing_in_the_first_interval_only_below():
+    metrics = make_metrics(sizes=("10K",))
+    entropies = NGRAM_ENTROPIES.assign(train_entropy=[3.95, 3.9, 3.8, 3.0])
+    main, full = fig5_loss_derivative_vs_order_parameter.draw(
+        metrics, make_derivative(metrics), entropies, CONTEXT
+    ).axes
+    assert not lines_of(main, "crossing-")
+    assert len(lines_of(full, "crossing-")) == 1
+
+
+def test_figure_5_leaves_a_gap_where_the_slope_is_undefined():
+    metrics = make_metrics(sizes=("10K",), seeds=(1,))
+    derivative = make_derivative(metrics)
+    derivative.loc[3, "dloss_dorder"] = np.nan
+    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, NGRAM_ENTROPIES, CONTEXT)
+    (line,) = lines_of(figure.axes[1], "full-")
+    assert np.flatnonzero(np.isnan(line.get_ydata())).tolist() == [3]
+    assert np.isfinite(figure.axes[1].get_ylim()).all()
+
+
+@pytest.mark.parametrize("slopes", [[], [np.nan] * 12, [0.0] * 12, [5.0] * 12, [-1e5, 3.0] * 6])
+def test_figure_5_bears_any_slopes(slopes):
+    metrics = make_metrics(sizes=("10K",))
+    derivative = make_derivative(metrics).iloc[: len(slopes)].assign(dloss_dorder=slopes)
+    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, NGRAM_ENTROPIES, CONTEXT)
+    FigureCanvasAgg(figure).draw()
+    finite = [value for value in slopes if np.isfinite(value)]
+    if finite:
+        low, high = figure.axes[1].get_ylim()
+        assert low < min(finite) <= max(finite) < high
+
+
+CASES = {
+    "usual": (make_metrics(), None),
+    "published": (make_metrics(), make_published()),
+    "one size": (make_metrics(sizes=("10K",), seeds=(1337,)), None),
+    "six sizes": (make_metrics(sizes=[f"d_model={2**i}" for i in range(6)], seeds=range(6)), None),
+    "names": (make_metrics(sizes=(LONG, "_under$core$", "a b & <c>")), None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_is_cut_and_no_legend_covers_data(case):
+    metrics, published = CASES[case]
+    for name, figure in draw_all(metrics, FigureContext("preview", "my_corpus", NOTICE), published).items():
+        canvas = FigureCanvasAgg(figure)
+        styled(canvas.draw)()
+        renderer = canvas.get_renderer()
+        frame = figure.bbox
+        for axes in figure.axes:
+            box = axes.get_tightbbox(renderer)
+            inside = (box.x0 >= -0.5, box.y0 >= -0.5, box.x1 <= frame.x1 + 0.5, box.y1 <= frame.y1 + 0.5)
+            assert all(inside), (name, box, frame)
+        assert name == "fig2" or figure.artists
+        outside = [text.get_window_extent(renderer) for text in figure.texts]
+        outside += [legend.get_window_extent(renderer) for legend in figure.artists]
+        panels = [axes.get_tightbbox(renderer) for axes in figure.axes if axes.axison]
+        for box in outside:
+            assert box.x0 >= -0.5, (name, box)
+            assert box.x1 <= frame.x1 + 0.5, (name, box)
+            assert box.y0 >= -0.5, (name, box)
+            assert box.y1 <= frame.y1 + 0.5, (name, box)
+            assert all(box.y1 <= panel.y0 + 1 or box.y0 >= panel.y1 - 1 for panel in panels), (name, box)
+        for axes in figure.axes:
+            titles = [
+                t.get_window_extent(renderer) for t in (axes.title, axes._left_title, axes._right_title)
+            ]
+            drawn = sorted((t.x0, t.x1) for t in titles if t.width)
+            assert all(a[1] <= b[0] for a, b in itertools.pairwise(drawn)), (name, drawn)
+
+
+def test_legend_names_sizes_as_they_are():
+    names = ("_under$core$", "a b & <c>")
+    figure = fig4_loss_vs_order_parameter.draw(make_metrics(sizes=names), NGRAM_ENTROPIES, CONTEXT)
+    shown = [text.get_text().replace(r"\$", "$") for legend in figure.artists for text in legend.get_texts()]
+    assert shown == list(names)
+
+
+def test_a_size_looks_the_same_in_every_figure_and_no_two_look_alike():
+    sizes = [f"size {i}" for i in range(12)]
+    styles = assign_styles(sizes)
+    assert len({style.marker for style in styles.values()}) == 12
+    assert len(set(styles.values())) == 12
+    metrics = make_metrics(sizes=sizes, seeds=(1,))
+    figures = draw_all(metrics, CONTEXT)
+    for place, style in enumerate(styles.values()):
+        train = lines_of(figures["fig3"].axes[place], f"train_loss-{place}-mean")[0]
+        measured = lines_of(figures["fig4"].axes[0], f"measured-{place}-")[0]
+        slopes = lines_of(figures["fig5"].axes[0], f"main-{place}-")[0]
+        assert {train.get_color(), measured.get_color(), slopes.get_color()} == {style.colour}
+        assert {measured.get_marker(), slopes.get_marker()} == {style.marker}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "phrase"),
+    [([1337], "seed 1337"), ([3, 1, 3], "seeds 1, 3"), (range(1, 9), "8 seeds, 1 to 8")],
+)
+def test_seeds_are_named(seeds, phrase):
+    assert describe_seeds(seeds).replace("\N{NO-BREAK SPACE}", " ") == phrase
+
+
+def test_a_missing_entropy_is_named():
+    with pytest.raises(RecordError, match="order 3"):
+        fig4_loss_vs_order_parameter.draw(make_metrics(), NGRAM_ENTROPIES.iloc[:2], CONTEXT)
+
+
+def test_empty_tables_are_refused():
+    empty = make_metrics().iloc[:0]
+    with pytest.raises(RecordError, match="no rows"):
+        fig3_loss_vs_steps.draw(empty, CONTEXT)
+    with pytest.raises(RecordError, match="no rows"):
+        fig1_hmmt.draw(pd.DataFrame(columns=make_scores().columns), CONTEXT)

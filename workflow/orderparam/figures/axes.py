@@ -1,0 +1,156 @@
+"""Axes that several figures use: the order parameter, the training step, slopes, and labelled levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from orderparam.errors import RecordError
+from orderparam.figures.layout import POINTS_PER_INCH, LegendGroup
+from orderparam.figures.style import GREY, SizeStyle, literal
+
+ORDER_PARAMETER_LABEL = r"order parameter $b = \|W_\mathrm{head}\|_F\,/\,d_\mathrm{model}$"
+STEP_LABEL = "training step (updates)"
+TRAIN_LOSS_LABEL = "training loss (nats per character)"
+NGRAM_NAMES = {1: "unigram", 2: "bigram", 3: "trigram"}
+
+
+def read_entropies(ngram_entropies: pd.DataFrame, orders: Sequence[int]) -> dict[int, float]:
+    """Plug-in train entropies (nats per character) by order; RecordError if an order is missing."""
+    entropies = dict(zip(ngram_entropies["order"], ngram_entropies["train_entropy"], strict=True))
+    missing = [order for order in orders if order not in entropies]
+    if missing:
+        raise RecordError(f"the n-gram entropies lack order {missing[0]}; count the n-grams again")
+    return {order: float(entropies[order]) for order in orders}
+
+
+def require_rows(table: pd.DataFrame, name: str) -> None:
+    """Raise RecordError when there is nothing to draw."""
+    if table.empty:
+        raise RecordError(f"the table of {name} holds no rows; there is nothing to draw")
+
+
+def plot_runs(
+    axes: Axes,
+    table: pd.DataFrame,
+    y: str,
+    styles: Mapping[str, SizeStyle],
+    name: str,
+    linewidth: float = 0,
+    markersize: float = 2.6,
+) -> None:
+    """Draw column `y` against the order parameter, one line per size and seed, all rows of `table`.
+
+    Lines bear the gid `<name>-<place of the size>-<seed>`; rows with a NaN are gaps.
+    """
+    places = {size: place for place, size in enumerate(styles)}
+    for (size, seed), run in table.groupby(["size", "seed"], sort=False):
+        look = styles[str(size)]
+        ordered = run.sort_values("step")
+        axes.plot(
+            ordered["order_parameter"],
+            ordered[y],
+            color=look.colour,
+            marker=look.marker,
+            markersize=markersize,
+            markeredgewidth=0,
+            linewidth=linewidth,
+            alpha=0.75,
+            gid=f"{name}-{places[str(size)]}-{seed}",
+        )
+
+
+def name_sizes(styles: Mapping[str, SizeStyle]) -> LegendGroup:
+    """Legend entries that name the sizes."""
+    look: dict[str, Any] = {"markersize": 4, "markeredgewidth": 0, "linewidth": 0}
+    return LegendGroup(
+        [
+            (Line2D([], [], color=style.colour, marker=style.marker, **look), literal(size))
+            for size, style in styles.items()
+        ],
+        handle_length=0.8,
+    )
+
+
+def set_order_parameter_axis(axes: Axes, values: Sequence[float] | np.ndarray) -> None:
+    """Log-scaled x axis for the order parameter; linear where a value is not positive."""
+    axes.set_xlabel(ORDER_PARAMETER_LABEL)
+    if len(values) == 0:
+        axes.set_xticks([])
+        return
+    low, high = float(np.min(values)), float(np.max(values))
+    if low > 0:
+        axes.set_xscale("log")
+        margin = max((high / low) ** 0.05, 1.002)
+        axes.set_xlim(low / margin, high * margin)
+        ratio = high / low
+        if ratio < 4:
+            axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+            axes.xaxis.set_minor_locator(NullLocator())
+        else:
+            subs = (1.0, 2.0, 5.0) if ratio < 300 else (1.0,)
+            axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
+            axes.xaxis.set_minor_locator(LogLocator(subs=tuple(range(1, 10)), numticks=60))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def set_symlog_axis(axes: Axes, which: Literal["x", "y"], values: np.ndarray, threshold: float) -> None:
+    """Axis that is linear up to +-`threshold` and logarithmic beyond, with limits around `values`.
+
+    Ticks are powers of ten; over less than two and a half decades their multiples by 2 and 5 too.
+    """
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    set_scale = axes.set_xscale if which == "x" else axes.set_yscale
+    set_limits = axes.set_xlim if which == "x" else axes.set_ylim
+    set_scale("symlog", linthresh=threshold, linscale=0.4)
+    low, high = float(np.min(values)), float(np.max(values))
+    set_limits(_move_outwards(low, threshold, -1), _move_outwards(high, threshold, 1))
+    largest = max(abs(low), abs(high), threshold)
+    smallest = threshold if low * high <= 0 else max(min(abs(low), abs(high)), threshold)
+    subs = (1, 2, 5) if np.log10(largest / smallest) < 2.5 else (1,)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace("-", "\N{MINUS SIGN}")))
+    axis.set_minor_formatter(NullFormatter())
+    if low * high > 0 and largest < 5 * smallest:
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_minor_locator(NullLocator())
+        return
+    exponents = range(int(np.floor(np.log10(smallest))), int(np.ceil(np.log10(largest))) + 1)
+    decades = [10.0**n for n in exponents]
+    major = [m * decade for decade in decades for m in subs if m * decade >= threshold]
+    minor = [m * decade for decade in decades for m in range(2, 10)]
+    axis.set_major_locator(FixedLocator(sorted({0.0, *major, *(-m for m in major)})))
+    axis.set_minor_locator(FixedLocator(sorted({*minor, *(-m for m in minor)})))
+
+
+def _move_outwards(limit: float, threshold: float, direction: int) -> float:
+    """A limit a little below (`direction` -1) or above (1) the outermost value, on a symlog axis."""
+    if abs(limit) <= threshold:
+        return limit + direction * 0.15 * threshold
+    return limit * 1.25 if limit * direction > 0 else limit / 1.25
+
+
+def draw_levels(axes: Axes, levels: Mapping[str, float], panel_height: float) -> None:
+    """Horizontal lines at `levels`, labelled to the right of the axes, labels kept apart.
+
+    Sets the y limits so that they hold the data drawn so far and every level.
+    """
+    data = axes.dataLim
+    low, high = min([data.ymin, *levels.values()]), max([data.ymax, *levels.values()])
+    margin = 0.04 * (high - low)
+    low, high = low - margin, high + margin
+    axes.set_ylim(low, high)
+    size = matplotlib.rcParams["font.size"]
+    apart = 1.15 * size / POINTS_PER_INCH / panel_height * (high - low)
+    previous = -np.inf
+    for name, value in sorted(levels.items(), key=lambda item: item[1]):
+        axes.axhline(value, color=GREY, linewidth=0.7, linestyle=(0, (4, 2)), zorder=1, gid=f"level-{name}")
+        previous = max(value, previous + apart)
+        axes.text(1.015, previous, name, transform=axes.get_yaxis_transform(), va="center", color=GREY)

@@ -1,0 +1,104 @@
+"""What all figures share: the style file, the look of each size, what a figure must say, and saving."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import matplotlib
+from matplotlib import style
+from matplotlib.figure import Figure
+
+from orderparam.records import atomic_write
+
+STYLE_FILE = Path(__file__).with_name("orderparam.mplstyle")
+COLUMN_WIDTH = 3.4
+PAGE_WIDTH = 7.0
+GREY = "0.35"
+WARNING_COLOUR = "#B23A00"
+
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FigureContext:
+    """What a figure says of its origin: the experiment, its corpus, and the notice of a stand-in corpus."""
+
+    experiment: str
+    corpus: str
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class SizeStyle:
+    """Colour and marker of one model size."""
+
+    colour: str
+    marker: str
+
+
+def styled(function: Callable[P, T]) -> Callable[P, T]:
+    """Run `function` under matplotlib's defaults and the package's style file."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with style.context(STYLE_FILE, after_reset=True):
+            return function(*args, **kwargs)
+
+    return run
+
+
+@styled
+def assign_styles(sizes: Iterable[str]) -> dict[str, SizeStyle]:
+    """A colour and a marker for each size by its place in the experiment, the same in every figure.
+
+    Seven colours and twelve markers cycle apart, so that no two of the first 84 sizes look alike.
+    """
+    colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
+    return {
+        size: SizeStyle(f"#{colours[i % len(colours)].lstrip('#')}", _MARKERS[i % len(_MARKERS)])
+        for i, size in enumerate(dict.fromkeys(sizes))
+    }
+
+
+def describe_seeds(seeds: Iterable[int]) -> str:
+    """Name the seeds, in one unbreakable phrase: all of them up to four, else their number and range."""
+    named: Sequence[int] = sorted({int(seed) for seed in seeds})
+    if len(named) == 1:
+        phrase = f"seed {named[0]}"
+    elif len(named) <= 4:
+        phrase = f"seeds {', '.join(map(str, named))}"
+    else:
+        phrase = f"{len(named)} seeds, {named[0]} to {named[-1]}"
+    return phrase.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def literal(text: str) -> str:
+    """Keep matplotlib from reading a name as mathematics."""
+    return text.replace("$", r"\$")
+
+
+@styled
+def save_figure(figure: Figure, svg_path: str | Path, png_path: str | Path) -> None:
+    """Write a figure as SVG and PNG (300 dpi), atomically; the same figure gives the same bytes.
+
+    Neither file holds a date or a version of matplotlib.
+    """
+    rendered = {}
+    for path, kind, metadata in (
+        (svg_path, "svg", {"Date": None, "Creator": None}),
+        (png_path, "png", {"Software": None}),
+    ):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, metadata=metadata)
+        rendered[path] = buffer.getvalue()
+    for path, content in rendered.items():
+        with atomic_write(path, "wb") as file:
+            file.write(content)

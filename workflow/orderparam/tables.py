@@ -1,0 +1,26 @@
+"""The columns of each table that figures are drawn from, by the table's file name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from orderparam.derivative import DERIVATIVE_COLUMNS
+from orderparam.metrics import METRICS_COLUMNS
+from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
+from orderparam.records import read_table
+
+TABLE_COLUMNS = {
+    "metrics.csv": METRICS_COLUMNS,
+    "derivative.csv": DERIVATIVE_COLUMNS,
+    "ngram_entropies.csv": NGRAM_COLUMNS,
+    "hmmt.csv": ("model", "setting", "score", "source", "secondary"),
+    "order_parameter.csv": ("size", "step", "order_parameter", "train_loss", "source"),
+    "slope_changes.csv": ("size", "step", "order_parameter", "dloss_dorder", "source"),
+}
+
+
+def read_known_table(path: str | Path) -> pd.DataFrame:
+    """Read a table whose file name says which columns it must have; raises RecordError otherwise."""
+    return read_table(path, TABLE_COLUMNS[Path(path).name])
