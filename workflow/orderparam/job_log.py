@@ -1,0 +1,46 @@
+"""Logging of one job: messages and uncaught errors go to its log file and to the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from orderparam.errors import OrderParameterError
+
+logger = logging.getLogger("orderparam")
+
+
+def set_up_logging(log_file: str | Path | None, name: str) -> None:
+    """Send Python's logging, warnings and uncaught errors to `log_file` (if any) and to stderr.
+
+    An uncaught OrderParameterError is reported by its message alone, any other error with its traceback;
+    both leave exit status 1. On the terminal every message is led by `name`, as jobs run side by side.
+    """
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter(f"[{name.replace('%', '%%')}] %(message)s"))
+    root.addHandler(terminal)
+    if log_file:
+        Path(log_file).parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(log_file, mode="w", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.addHandler(file)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    sys.excepthook = _report_uncaught
+
+
+def _report_uncaught(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    if issubclass(kind, OrderParameterError):
+        logger.error("error: %s", error)
+    elif issubclass(kind, KeyboardInterrupt):
+        logger.error("interrupted")
+    else:
+        logger.critical("uncaught error", exc_info=(kind, error, traceback))
