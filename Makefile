@@ -11,7 +11,6 @@ CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 VENV := .venv
 BIN := $(VENV)/bin/python
 INSTALL := $(BIN) -m pip install --disable-pip-version-check --requirement
-STORE := sqlite:///$(CURDIR)/results/mlflow.db
 # A .venv whose interpreter is gone, after a system's upgrade, is made anew.
 MISSING := $(shell test -x $(BIN) || echo make-venv)
 
@@ -46,7 +45,7 @@ format: $(VENV)/dev.stamp ## Put Python files and rules into the project's forma
 
 .PHONY: ui
 ui: $(VENV)/run.stamp ## Open the MLflow store (or MLFLOW_TRACKING_URI) as a local page; PORT=5001
-	$(BIN) -m mlflow ui --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-$(STORE)}"
+	PYTHONPATH=workflow $(BIN) -m orderparam.tracking ui --port $(PORT)
 
 .PHONY: env
 env: $(VENV)/run.stamp ## Only set up .venv; PYTHON=python3.12 chooses the interpreter

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,12 @@ def tokenize_corpus(
     }
     write_json(vocabulary_path, record)
     return record
+
+
+def corpus_label(record: Mapping[str, Any]) -> str:
+    """A corpus's name for readers: an entry that may be a stand-in is named as one only where it is."""
+    name = str(record["corpus"])
+    return name if record["stand_in"] else name.removesuffix("_or_stand_in")
 
 
 def load_vocabulary(path: Path) -> Vocabulary:

@@ -1,0 +1,36 @@
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/corpus.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/metrics.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/writeup.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        everything_of(settings.experiment),
+
+
+onstart:
+    open_invocation(config, Path.cwd(), settings.experiment, sys.argv[1:])
+
+
+onsuccess:
+    close_invocation("FINISHED")
+
+
+onerror:
+    close_invocation("FAILED")

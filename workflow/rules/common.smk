@@ -1,0 +1,67 @@
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+LIBRARY = ROOT / "workflow"
+if str(LIBRARY) not in sys.path:
+    sys.path.insert(0, str(LIBRARY))
+
+from snakemake.exceptions import WorkflowError
+
+from orderparam import code_digest as digests
+from orderparam.config import load_settings
+from orderparam.errors import OrderParameterError
+from orderparam.search_path import add_to_search_path
+from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
+
+# Scripts run in processes of their own.
+add_to_search_path(LIBRARY)
+
+try:
+    settings = load_settings(config, ROOT)
+except OrderParameterError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    experiment=r"[a-z][a-z0-9_-]*",
+    corpus=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    size=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    job=r"seeds-\d+-\d+",
+    seed=r"\d+",
+    mode="evaluation|dropout",
+
+
+def code_digest(script, **options):
+    """Digest of a rule's script and of the modules it uses: Snakemake itself does not watch imports."""
+    return digests.code_digest(LIBRARY / "scripts" / f"{script}.py", LIBRARY / "orderparam", **options)
+
+
+def uses_accelerator(device):
+    if device == "auto":
+        apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+        return apple or shutil.which("nvidia-smi") is not None
+    return device != "cpu"
+
+
+def everything_of(name):
+    experiment = settings.experiments[name]
+    folder = f"results/{name}"
+    return [
+        f"{folder}/metrics.csv",
+        f"{folder}/derivative.csv",
+        f"{folder}/write_up.html",
+        *(f"{folder}/figures/{figure}.{suffix}" for figure in FIGURES for suffix in ("svg", "png")),
+        *samples_of(experiment),
+    ]
+
+
+def corpora_of_this_run():
+    """Manifests of the corpora that the jobs of this invocation rest on."""
+    paths = (Path(path) for job in workflow.dag.jobs for path in (*job.input, *job.output))
+    return {path.parent / "corpus.json" for path in paths if path.parent.parent == Path("results/corpora")}
+
+
+print_hint_at_exit(workflow, corpora_of_this_run)

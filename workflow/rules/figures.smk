@@ -1,0 +1,58 @@
+METRICS = "results/{experiment}/metrics.csv"
+DERIVATIVE = "results/{experiment}/derivative.csv"
+PUBLISHED = "config/published"
+ENTROPIES = corpus_file("ngram_entropies.csv")
+
+# A figure is a module of orderparam/figures; these are the tables that its `draw` takes, by argument.
+FIGURES = {
+    "fig1_hmmt": {"scores": f"{PUBLISHED}/hmmt.csv"},
+    "fig2_architecture": {},
+    "fig3_loss_vs_steps": {"metrics": METRICS},
+    "fig4_loss_vs_order_parameter": {
+        "metrics": METRICS,
+        "ngram_entropies": ENTROPIES,
+        "published": f"{PUBLISHED}/order_parameter.csv",
+    },
+    "fig5_loss_derivative_vs_order_parameter": {
+        "metrics": METRICS,
+        "derivative": DERIVATIVE,
+        "ngram_entropies": ENTROPIES,
+        "published": f"{PUBLISHED}/slope_changes.csv",
+    },
+}
+
+
+def figure_digest(figure):
+    """Digest of the drawing script and of the one figure module that it will load."""
+    return code_digest("draw_figure", include=(f"figures.{figure}",))
+
+
+for figure in FIGURES:
+
+    rule:
+        name:
+            f"draw_{figure}"
+        input:
+            unpack(tables_of(figure)),
+            vocabulary=corpus_file("vocabulary.json"),
+        output:
+            svg=report(
+                f"results/{{experiment}}/figures/{figure}.svg",
+                caption=f"../report/{figure}.rst",
+                category="Figures",
+                labels={"experiment": "{experiment}", "figure": figure},
+            ),
+            png=f"results/{{experiment}}/figures/{figure}.png",
+            mermaid=[f"results/{{experiment}}/figures/{figure}.mmd"] if figure == "fig2_architecture" else [],
+        log:
+            f"results/{{experiment}}/logs/draw_{figure}.log",
+        conda:
+            "../../envs/orderparam.yaml"
+        params:
+            figure=figure,
+            architecture=architecture_of if figure == "fig2_architecture" else None,
+            code=figure_digest(figure),
+        message:
+            f"Drawing {figure} of {{wildcards.experiment}}"
+        script:
+            "../scripts/draw_figure.py"

@@ -1,0 +1,103 @@
+# What wildcards stand for: the functions from which rules take inputs and parameters.
+
+
+def experiment_of(wildcards):
+    try:
+        return settings.experiments[wildcards.experiment]
+    except KeyError:
+        known = ", ".join(sorted(settings.experiments))
+        raise WorkflowError(
+            f"there is no experiment {wildcards.experiment!r}; config/experiments/ has {known}"
+        ) from None
+
+
+def run_of(wildcards):
+    experiment = experiment_of(wildcards)
+    try:
+        return experiment.runs[wildcards.size]
+    except KeyError:
+        raise WorkflowError(
+            f"experiment {experiment.name!r} has no size {wildcards.size!r}; "
+            f"it has {', '.join(experiment.runs)}"
+        ) from None
+
+
+def seeds_of(wildcards):
+    experiment = experiment_of(wildcards)
+    try:
+        return experiment.seeds_of(wildcards.job)
+    except KeyError:
+        raise WorkflowError(
+            f"experiment {experiment.name!r} has no training job {wildcards.job!r}; "
+            f"it has {', '.join(experiment.jobs())}"
+        ) from None
+
+
+def corpus_of(wildcards):
+    """Corpus of a run, or of a whole experiment where there is no size."""
+    if hasattr(wildcards, "size"):
+        return run_of(wildcards).corpus
+    return experiment_of(wildcards).corpus
+
+
+def corpus_file(name):
+    return lambda wildcards: f"results/corpora/{corpus_of(wildcards)}/{name}"
+
+
+def corpus_entry(wildcards):
+    try:
+        return settings.corpora[wildcards.corpus]
+    except KeyError:
+        raise WorkflowError(
+            f"there is no corpus {wildcards.corpus!r}; config/config.yaml has {', '.join(settings.corpora)}"
+        ) from None
+
+
+def own_text_file(wildcards):
+    """A corpus that is the user's own file is an input, so that an edit is noticed."""
+    entry = corpus_entry(wildcards)
+    return [entry["file"]] if "file" in entry and Path(entry["file"]).exists() else []
+
+
+def job_of_seed(experiment, seed):
+    for job in experiment.jobs():
+        if seed in (seeds.seed for seeds in experiment.seeds_of(job)):
+            return job
+    known = ", ".join(str(seeds.seed) for seeds in experiment.seeds)
+    raise WorkflowError(f"experiment {experiment.name!r} has no seed {seed}; it has {known}")
+
+
+def checkpoints_of_seed(wildcards):
+    job = job_of_seed(experiment_of(wildcards), int(wildcards.seed))
+    return f"results/{wildcards.experiment}/runs/{wildcards.size}/{job}/checkpoints"
+
+
+def samples_of(experiment):
+    """A sample of each size's first seed, in evaluation mode and, where configured, with dropout."""
+    modes = ["evaluation", "dropout"] if experiment.sampling.with_dropout else ["evaluation"]
+    seed = experiment.seeds[0].seed
+    return [
+        f"results/{experiment.name}/samples/{size}/seed-{seed}-{mode}.txt"
+        for size in experiment.runs
+        for mode in modes
+    ]
+
+
+def tables_of(figure):
+    """Input function: the figure's tables, published values only where the experiment is compared with them."""
+
+    def tables(wildcards):
+        compared = experiment_of(wildcards).compare_with_published
+        return {
+            argument: path(wildcards) if callable(path) else path.format(**wildcards)
+            for argument, path in FIGURES[figure].items()
+            if compared or argument != "published"
+        }
+
+    return tables
+
+
+def architecture_of(wildcards):
+    """The experiment's last model entry, which Figure 2 draws."""
+    *_, run = experiment_of(wildcards).runs.values()
+    return run.to_dict()

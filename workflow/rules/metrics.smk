@@ -1,0 +1,66 @@
+rule extract_metrics:
+    input:
+        trajectory="results/{experiment}/runs/{size}/{job}/trajectory.parquet",
+        checkpoints="results/{experiment}/runs/{size}/{job}/checkpoints",
+        tokens=ancient(corpus_file("tokens.npy")),
+        vocabulary=corpus_file("vocabulary.json"),
+    output:
+        metrics="results/{experiment}/runs/{size}/{job}/metrics.csv",
+        verification="results/{experiment}/runs/{size}/{job}/verification.csv",
+    log:
+        "results/{experiment}/logs/extract_metrics/{size}.{job}.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    resources:
+        gpu=lambda wildcards: int(uses_accelerator(run_of(wildcards).device)),
+    params:
+        run=lambda wildcards: run_of(wildcards).to_dict(),
+        seeds=lambda wildcards: [seeds.seed for seeds in seeds_of(wildcards)],
+        verified_checkpoints=lambda wildcards: experiment_of(wildcards).verified_checkpoints[wildcards.size],
+        code=code_digest("extract_metrics"),
+    message:
+        "Checking the checkpoints of {wildcards.size} ({wildcards.job}) and extracting its metrics"
+    script:
+        "../scripts/extract_metrics.py"
+
+
+rule collect_metrics:
+    input:
+        lambda wildcards: [
+            f"results/{wildcards.experiment}/runs/{size}/{job}/metrics.csv"
+            for size in experiment_of(wildcards).runs
+            for job in experiment_of(wildcards).jobs()
+        ],
+    output:
+        metrics="results/{experiment}/metrics.csv",
+    log:
+        "results/{experiment}/logs/collect_metrics.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        sizes=lambda wildcards: list(experiment_of(wildcards).runs),
+        code=code_digest("collect_metrics"),
+    message:
+        "Collecting the metrics of {wildcards.experiment}"
+    script:
+        "../scripts/collect_metrics.py"
+
+
+rule compute_derivative:
+    input:
+        metrics="results/{experiment}/metrics.csv",
+    output:
+        derivative="results/{experiment}/derivative.csv",
+    log:
+        "results/{experiment}/logs/compute_derivative.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        checkpoint_every=lambda wildcards: {
+            size: run.checkpoint_every for size, run in experiment_of(wildcards).runs.items()
+        },
+        code=code_digest("compute_derivative"),
+    message:
+        "Differentiating the loss by the order parameter for {wildcards.experiment}"
+    script:
+        "../scripts/compute_derivative.py"

@@ -1,0 +1,18 @@
+"""Entropies of a corpus's n-grams: the losses at which a model that sees n - 1 characters must floor."""
+
+from pathlib import Path
+
+from orderparam.ngrams import ngram_entropies
+from orderparam.records import read_json, write_table
+from orderparam.tracking import tracked_job
+from orderparam.vocabulary import load_tokens
+
+if __name__ == "__main__":
+    with tracked_job(snakemake) as job:
+        tokens_path, vocabulary_path = Path(snakemake.input.tokens), Path(snakemake.input.vocabulary)
+        train, validation = load_tokens(tokens_path, vocabulary_path)
+        record = read_json(vocabulary_path)
+        entropies = ngram_entropies(train, validation, len(record["characters"]), source=record["source"])
+        write_table(entropies, snakemake.output.entropies)
+        job.log_table(entropies, step="order")
+        job.log_artifact(snakemake.output.entropies)

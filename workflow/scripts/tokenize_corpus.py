@@ -1,0 +1,20 @@
+"""Turn a corpus into token ids, in one pass to find its characters and one to write the ids."""
+
+from pathlib import Path
+
+from orderparam.records import read_json
+from orderparam.tracking import tracked_job
+from orderparam.vocabulary import tokenize_corpus
+
+if __name__ == "__main__":
+    with tracked_job(snakemake) as job:
+        vocabulary = tokenize_corpus(
+            Path(snakemake.input.text),
+            read_json(snakemake.input.manifest),
+            tokens_path=Path(snakemake.output.tokens),
+            vocabulary_path=Path(snakemake.output.vocabulary),
+        )
+        job.log_metrics(
+            [("tokens", vocabulary["tokens"], 0), ("vocabulary_size", len(vocabulary["characters"]), 0)]
+        )
+        job.log_artifact(snakemake.output.vocabulary)

@@ -1,0 +1,24 @@
+"""Train the seeds of one model entry and keep what was measured, and the checkpoints."""
+
+from pathlib import Path
+
+from orderparam.experiment import Run, Seeds
+from orderparam.tracking import tracked_job
+from orderparam.training.job import JobPaths, train_job
+
+if __name__ == "__main__":
+    with tracked_job(snakemake) as job:
+        trajectory = train_job(
+            Run.from_dict(snakemake.params.run),
+            [Seeds(**seeds) for seeds in snakemake.params.seeds],
+            Path(snakemake.input.tokens),
+            Path(snakemake.input.vocabulary),
+            JobPaths(
+                trajectory=Path(snakemake.output.trajectory),
+                steps=Path(snakemake.output.steps),
+                checkpoints=Path(snakemake.output.checkpoints),
+                diverged=Path(snakemake.params.diverged),
+            ),
+        )
+        job.log_table(trajectory, step="step", by="seed")
+        job.log_artifact(snakemake.output.trajectory)

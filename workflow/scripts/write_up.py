@@ -1,0 +1,40 @@
+"""Write the page of an experiment: its figures, numbers and samples."""
+
+from pathlib import Path
+
+from orderparam.experiment import Experiment
+from orderparam.metrics import VERIFICATION_COLUMNS
+from orderparam.records import atomic_write, read_json, read_table
+from orderparam.tables import read_known_table
+from orderparam.tracking import tracked_job
+from orderparam.writeup import FigureEntry, render_write_up
+
+
+def heading_of(sample):
+    """`10K, seed 1337, evaluation mode` for samples/10K/seed-1337-evaluation.txt."""
+    _, seed, mode = sample.stem.split("-")
+    return f"{sample.parent.name}, seed {seed}, {mode} mode"
+
+
+if __name__ == "__main__":
+    with tracked_job(snakemake) as job:
+        vocabulary = read_json(snakemake.input.vocabulary)
+        job.set_corpus(vocabulary)
+        verified = [read_table(path, VERIFICATION_COLUMNS) for path in snakemake.input.verification]
+        page = render_write_up(
+            Experiment.from_dict(snakemake.params.experiment),
+            {table["size"][0]: int(table["parameters"][0]) for table in verified},
+            metrics=read_known_table(snakemake.input.metrics),
+            ngram_entropies=read_known_table(snakemake.input.ngram_entropies),
+            figures=[
+                FigureEntry(Path(svg).stem, Path(svg), Path(caption))
+                for svg, caption in zip(snakemake.input.figures, snakemake.input.captions, strict=True)
+            ],
+            samples={
+                heading_of(Path(path)): Path(path).read_text("utf-8") for path in snakemake.input.samples
+            },
+            vocabulary=vocabulary,
+        )
+        with atomic_write(snakemake.output.page) as file:
+            file.write(page)
+        job.log_artifact(snakemake.output.page)
