@@ -15,6 +15,7 @@ import pandas as pd
 
 from orderparam.derivative import find_crossings
 from orderparam.experiment import Experiment
+from orderparam.figures.style import describe_seeds
 from orderparam.vocabulary import corpus_label
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
@@ -57,7 +58,7 @@ def render_write_up(
         experiment=experiment,
         vocabulary=vocabulary,
         corpus=corpus_label(vocabulary),
-        seeds=", ".join(str(seeds.seed) for seeds in experiment.seeds),
+        seeds=describe_seeds(seeds.seed for seeds in experiment.seeds),
         sizes=[
             summarise_size(experiment, size, parameter_counts[size], metrics, ngram_entropies)
             for size in experiment.runs
