@@ -32,9 +32,11 @@ def test_order_parameter_of_a_constant_matrix_is_its_entry_times_sqrt_v_over_d()
     assert float(order_parameter(weight)) == pytest.approx(0.25 * math.sqrt(65 / 32), rel=1e-12)
 
 
-@pytest.mark.parametrize(("d_model", "published"), [(32, 0.1457), (64, 0.07181), (128, 0.03616)])
+@pytest.mark.parametrize(
+    ("d_model", "published"), [(32, 0.1457), (64, 0.07181), (128, 0.03616), (384, 0.01212)]
+)
 def test_initial_order_parameter_is_the_published_one_and_near_its_expectation(d_model, published):
-    n_head, n_layer = {32: (2, 1), 64: (2, 2), 128: (4, 4)}[d_model]
+    n_head, n_layer = {32: (2, 1), 64: (2, 2), 128: (4, 4), 384: (6, 6)}[d_model]
     model = build_model(
         1337,
         vocabulary_size=65,
