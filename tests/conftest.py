@@ -3,6 +3,8 @@ import pytest
 import torch
 
 from orderparam.experiment import Run, Seeds
+from orderparam.records import sha256_of_file
+from orderparam.vocabulary import tokenize_corpus
 
 # Two threads collapse when anything else runs on the machine.
 torch.set_num_threads(1)
@@ -50,3 +52,23 @@ def tokens():
     """2,000 token ids below 11 with some structure to learn."""
     rng = np.random.default_rng(0)
     return (np.cumsum(rng.integers(0, 3, 2000)) % 11).astype(np.uint8)
+
+
+@pytest.fixture
+def corpus(tmp_path, tokens):
+    """The tokens as a tokenized corpus: paths of tokens.npy and vocabulary.json."""
+    text = "".join("abcdefghijk"[i] for i in tokens)
+    path = tmp_path / "corpus.txt"
+    path.write_text(text)
+    manifest = {
+        "corpus": "made_up",
+        "source": "made_up.txt",
+        "sha256": sha256_of_file(path),
+        "bytes": len(text),
+        "stand_in": False,
+        "notice": None,
+        "alphabet": None,
+    }
+    places = tmp_path / "tokens.npy", tmp_path / "vocabulary.json"
+    tokenize_corpus(path, manifest, *places)
+    return places

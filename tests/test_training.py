@@ -16,41 +16,20 @@ from torch.nn import functional as F
 from orderparam.errors import CorpusError, RecordError, TrainingError
 from orderparam.experiment import Seeds
 from orderparam.measure import order_parameter
-from orderparam.records import read_table, sha256_of_file
+from orderparam.records import read_table
 from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model, load_weights
 from orderparam.training.device import resolve_device
-from orderparam.training.job import JobPaths, train_job
+from orderparam.training.job import JobPaths, drop_unfinished, train_job
 from orderparam.training.loop import STEP_COLUMNS, Trainer
 from orderparam.training.schedule import checkpoint_steps, log_spaced_steps, measured_steps
-from orderparam.vocabulary import tokenize_corpus
 
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def corpus(tmp_path, tokens):
-    text = "".join("abcdefghijk"[i] for i in tokens)
-    path = tmp_path / "corpus.txt"
-    path.write_text(text)
-    manifest = {
-        "corpus": "made_up",
-        "source": "made_up.txt",
-        "sha256": sha256_of_file(path),
-        "bytes": len(text),
-        "stand_in": False,
-        "notice": None,
-        "alphabet": None,
-    }
-    places = tmp_path / "tokens.npy", tmp_path / "vocabulary.json"
-    tokenize_corpus(path, manifest, *places)
-    return places
-
-
 def job_paths(folder):
-    return JobPaths(
-        folder / "trajectory.parquet", folder / "steps.parquet", folder / "checkpoints", folder / "diverged"
-    )
+    names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
+    return JobPaths(*(folder / name for name in names))
 
 
 def trainer_of(run, seeds, tokens):
@@ -144,6 +123,7 @@ def test_same_job_twice_gives_the_same_bytes(make_run, seeds, corpus, tmp_path):
     run = make_run()
     for name in ("first", "second"):
         train_job(run, [seeds, replace(seeds, seed=2, batches=8)], *corpus, job_paths(tmp_path / name))
+        drop_unfinished(tmp_path / name / "unfinished")
     files = sorted(p.relative_to(tmp_path / "first") for p in (tmp_path / "first").rglob("*") if p.is_file())
     assert len(files) == 2 + 2 * 2 * 3
     for file in files:

@@ -16,6 +16,7 @@ rule extract_metrics:
     params:
         run=lambda wildcards: run_of(wildcards).to_dict(),
         seeds=lambda wildcards: [seeds.seed for seeds in seeds_of(wildcards)],
+        unfinished="results/{experiment}/unfinished/{size}/{job}",
         verified_checkpoints=lambda wildcards: experiment_of(wildcards).verified_checkpoints[wildcards.size],
         code=code_digest("extract_metrics"),
     message:

@@ -22,6 +22,7 @@ rule train_model:
     params:
         run=lambda wildcards: run_of(wildcards).to_dict(),
         seeds=lambda wildcards: [asdict(seeds) for seeds in seeds_of(wildcards)],
+        unfinished="results/{experiment}/unfinished/{size}/{job}",
         diverged="results/{experiment}/diverged/{size}",
         code=code_digest("train_model"),
     message:

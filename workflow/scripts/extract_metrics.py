@@ -11,6 +11,7 @@ from orderparam.recompute import verify_run
 from orderparam.records import read_table, write_table
 from orderparam.tracking import tracked_job
 from orderparam.training.device import resolve_device
+from orderparam.training.job import drop_unfinished
 from orderparam.vocabulary import load_tokens
 
 if __name__ == "__main__":
@@ -34,5 +35,6 @@ if __name__ == "__main__":
         verification = pd.DataFrame(rows, columns=list(VERIFICATION_COLUMNS))
         write_table(verification, snakemake.output.verification)
         write_table(trajectory, snakemake.output.metrics)
+        drop_unfinished(Path(snakemake.params.unfinished))
         job.log_table(verification, step="checkpoints", by="seed")
         job.log_artifact(snakemake.output.verification)

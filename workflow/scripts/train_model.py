@@ -17,8 +17,10 @@ if __name__ == "__main__":
                 trajectory=Path(snakemake.output.trajectory),
                 steps=Path(snakemake.output.steps),
                 checkpoints=Path(snakemake.output.checkpoints),
+                unfinished=Path(snakemake.params.unfinished),
                 diverged=Path(snakemake.params.diverged),
             ),
+            code=snakemake.params.code,
         )
         job.log_table(trajectory, step="step", by="seed")
         job.log_artifact(snakemake.output.trajectory)

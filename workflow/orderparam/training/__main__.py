@@ -14,7 +14,8 @@ from pathlib import Path
 from orderparam.errors import OrderParameterError
 from orderparam.experiment import Run, Seeds
 from orderparam.records import read_json
-from orderparam.training.job import JobPaths, train_job
+from orderparam.training.job import JobPaths, drop_unfinished, train_job
+from orderparam.training.run import SNAPSHOT_SECONDS
 
 
 def main() -> int:
@@ -23,19 +24,34 @@ def main() -> int:
     parser.add_argument("run", type=Path, help="as printed by `python -m orderparam.config run`")
     parser.add_argument("--corpus", type=Path, required=True, help="has tokens.npy and vocabulary.json")
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and checkpoints")
+    parser.add_argument("--snapshot-seconds", type=float, default=SNAPSHOT_SECONDS)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    resolved = read_json(arguments.run)
-    run = Run.from_dict(resolved["run"])
-    seeds = [Seeds(**seed) for seed in resolved["seeds"]]
     out: Path = arguments.out
-    paths = JobPaths(out / "trajectory.parquet", out / "steps.parquet", out / "checkpoints", out / "diverged")
+    paths = JobPaths(
+        trajectory=out / "trajectory.parquet",
+        steps=out / "steps.parquet",
+        checkpoints=out / "checkpoints",
+        unfinished=out / "unfinished",
+        diverged=out / "diverged",
+    )
     corpus: Path = arguments.corpus
     try:
-        train_job(run, seeds, corpus / "tokens.npy", corpus / "vocabulary.json", paths)
+        resolved = read_json(arguments.run)
+        run = Run.from_dict(resolved["run"])
+        seeds = [Seeds(**seed) for seed in resolved["seeds"]]
+        train_job(
+            run,
+            seeds,
+            corpus / "tokens.npy",
+            corpus / "vocabulary.json",
+            paths,
+            snapshot_seconds=arguments.snapshot_seconds,
+        )
     except OrderParameterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    drop_unfinished(paths.unfinished)
     return 0
 
 

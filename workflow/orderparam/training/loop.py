@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from orderparam.experiment import Run, Seeds
@@ -16,6 +17,7 @@ from orderparam.measure import measure_split, order_parameter, window_starts
 from orderparam.metrics import METRICS_COLUMNS
 from orderparam.model import build_model
 from orderparam.training.batches import BatchSampler
+from orderparam.training.stop import StopRequest
 
 STEP_COLUMNS = ("size", "seed", "step", "order_parameter", "batch_loss")
 
@@ -65,9 +67,11 @@ class Trainer:
         train_tokens: np.ndarray,
         val_tokens: np.ndarray,
         device: torch.device,
+        stop: StopRequest | None = None,
     ) -> None:
         self.run = run
         self.device = device
+        self.stop = stop or StopRequest()
         self.history = History(run, seeds)
         self.step = 0
         self.model = build_model(
@@ -107,9 +111,17 @@ class Trainer:
         self.history.steps.append((b, batch_loss))
         return batch_loss
 
+    def is_measured(self) -> bool:
+        """Whether the present step has its row in the trajectory."""
+        rows = self.history.trajectory
+        return bool(rows) and rows[-1]["step"] == self.step
+
     def measure(self) -> dict[str, Any]:
         """Measure the weights as they are, append the row to the history and return it."""
-        measured = {name: measure_split(self.model, *split) for name, split in self.splits.items()}
+        measured = {
+            name: measure_split(self.model, *split, self.stop.raise_if_received)
+            for name, split in self.splits.items()
+        }
         row = {
             "size": self.run.size,
             "seed": self.history.seeds.seed,
@@ -121,6 +133,39 @@ class Trainer:
         }
         self.history.trajectory.append(row)
         return row
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that `restore` needs to go on bit for bit: tensors by name, and JSON values."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}
+        tensors["generator.default"] = torch.get_rng_state()
+        tensors["generator.batches"] = self.sampler.generator.get_state()
+        if self.device.type == "cuda":
+            tensors["generator.cuda"] = torch.cuda.get_rng_state(self.device)
+        tensors["history.steps"] = torch.tensor(self.history.steps, dtype=torch.float64).reshape(-1, 2)
+        return tensors, {"trajectory": self.history.trajectory}
+
+    def restore(self, step: int, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """Take up the state that another process left after `step` updates."""
+        prefix = "model."
+        self.model.load_state_dict(
+            {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        )
+        optimizer: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".")
+                optimizer.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
+        torch.set_rng_state(tensors["generator.default"])
+        self.sampler.generator.set_state(tensors["generator.batches"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["generator.cuda"], self.device)
+        self.history.steps = [(b, loss) for b, loss in tensors["history.steps"].tolist()]
+        self.history.trajectory = list(values["trajectory"])
+        self.step = step
 
 
 def first_non_finite(row: dict[str, Any]) -> str | None:

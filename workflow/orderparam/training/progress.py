@@ -24,14 +24,18 @@ class _Lines:
 
 
 class ProgressBar:
-    """Counts steps; refreshes twice a second on a terminal, and as a line every 15 s elsewhere."""
+    """Counts steps, of which `done` were made before.
 
-    def __init__(self, label: str, steps: int, tokens_per_step: int, stream: TextIO | None = None) -> None:
-        stream = stream or sys.stderr
+    Refreshes twice a second on a terminal, and as a line every 15 s elsewhere.
+    """
+
+    def __init__(self, label: str, steps: int, tokens_per_step: int, done: int = 0) -> None:
+        stream = sys.stderr
         terminal = stream.isatty()
         self.bar = tqdm(
             desc=label,
             total=steps * tokens_per_step,
+            initial=done * tokens_per_step,
             unit=" tokens",
             unit_scale=True,
             file=stream if terminal else _Lines(stream),
