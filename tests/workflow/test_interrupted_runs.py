@@ -1,0 +1,96 @@
+"""Runs that end before their time: a loss that is not finite, and signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from project_copy import ProjectCopy, finish, wait_for
+
+RUN = "nano/seeds-1-1"
+
+
+def runs_of(project: ProjectCopy, experiment: str):
+    """The experiment's runs in the store, oldest first: those of jobs, and those of invocations."""
+    client = MlflowClient(tracking_uri=project.store)
+    found = client.get_experiment_by_name(experiment)
+    runs = client.search_runs([found.experiment_id], order_by=["start_time"])
+    invocations = [run for run in runs if "rule" not in run.data.tags]
+    return [run for run in runs if run not in invocations], invocations
+
+
+def test_a_diverging_run_fails_and_keeps_what_it_measured(smoke_clone):
+    project = smoke_clone
+    before = {
+        name: (project.results / "smoke" / name).read_bytes() for name in project.files("results/smoke")
+    }
+    project.write_experiment("wild", training={"learning_rate": 1e30})
+    done = project.snakemake("--cores", "2", "results/wild/metrics.csv")
+    assert done.status != 0
+    assert done.jobs() == {}
+    for words in ("wild nano seed 1: the", "is not finite", "results/wild/diverged/nano/seed-1", "1e+30"):
+        assert words in done.output
+    assert "Traceback (most recent" not in done.output
+
+    kept = project.files("results/wild/diverged")
+    assert kept == {
+        f"nano/seed-1/{name}"
+        for name in ("trajectory.parquet", "steps.parquet", "step-000000.safetensors", "step-000000.json")
+    }
+    trajectory = pd.read_parquet(project.results / "wild/diverged/nano/seed-1/trajectory.parquet")
+    steps = pd.read_parquet(project.results / "wild/diverged/nano/seed-1/steps.parquet")
+    assert trajectory["step"].iloc[0] == 0
+    assert len(steps) >= 1
+    made = {name.partition("/")[0] for name in project.files("results/wild")}
+    assert made == {"diverged", "jobs", "logs"}
+
+    jobs, invocations = runs_of(project, "wild")
+    assert [(run.data.tags["rule"], run.info.status) for run in jobs] == [("train_model", "FAILED")]
+    assert "is not finite" in jobs[0].data.tags["error"]
+    assert [run.info.status for run in invocations] == ["FAILED"]
+    assert before == {name: (project.results / "smoke" / name).read_bytes() for name in before}
+
+
+@pytest.mark.parametrize(
+    ("number", "whom", "status"),
+    [
+        # As by Ctrl-C, and as by a batch system or `kill -- -PID`: all processes get it.
+        (signal.SIGINT, "all", "KILLED"),
+        (signal.SIGTERM, "all", "KILLED"),
+        # Snakemake alone gets it: it lets the running job end and starts no other.
+        (signal.SIGTERM, "snakemake", "FINISHED"),
+    ],
+)
+def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, number, whom, status):
+    project = smoke_clone
+    project.write_experiment("long", training={"steps": 1500}, measurement={"checkpoint_every": 500})
+    process = project.start("--cores", "1", "results/long/metrics.csv")
+    first = project.results / f"long/runs/{RUN}/checkpoints/seed-1/step-000000.json"
+    try:
+        wait_for(lambda: first.exists() or process.poll() is not None, "the first checkpoint")
+    finally:
+        training = first.exists()
+        if process.poll() is None:
+            (os.killpg if whom == "all" else os.kill)(process.pid, number)
+        done = finish(process)
+    assert training, done.output
+    assert done.status != 0
+    assert "extract_metrics" not in done.jobs()
+    assert done.last_line.startswith("Browse the tracked runs: make ui")
+    assert (project.results / f"long/runs/{RUN}/trajectory.parquet").exists() == (status == "FINISHED")
+    jobs, invocations = runs_of(project, "long")
+    assert [(run.data.tags["rule"], run.info.status) for run in jobs] == [("train_model", status)]
+    assert len(invocations) == 1
+    assert invocations[0].info.status in ("FAILED", "KILLED")
+    assert jobs[0].data.tags["mlflow.parentRunId"] == invocations[0].info.run_id
+
+    again = project.build("--cores", "1", "results/long/metrics.csv")
+    assert again.jobs()["train_model"] == (0 if status == "FINISHED" else 1)
+    rows = project.rows("results/long/metrics.csv")
+    assert rows[-1]["step"] == "1500"
+    jobs, invocations = runs_of(project, "long")
+    assert {run.info.status for run in jobs[1:]} == {"FINISHED"}
+    assert invocations[1].info.status == "FINISHED"

@@ -1,0 +1,110 @@
+"""The MLflow store after a real run, and the way back from a run to its figure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from project_copy import FIGURES, ProjectCopy
+
+from orderparam.records import sha256_of_file
+
+FIG_4 = "results/smoke/figures/fig4_loss_vs_order_parameter"
+
+
+def runs_of(project: ProjectCopy, experiment: str = "smoke"):
+    client = MlflowClient(tracking_uri=project.store)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return client, client.search_runs([found.experiment_id], max_results=1000)
+
+
+def only(runs, name):
+    (run,) = [run for run in runs if run.info.run_name == name]
+    return run
+
+
+@pytest.fixture(scope="module")
+def tracked(smoke):
+    client, runs = runs_of(smoke)
+    return smoke, client, runs
+
+
+def test_every_job_is_a_finished_run_below_the_invocation(tracked, smoke_output):
+    _, _, runs = tracked
+    (invocation,) = [run for run in runs if "rule" not in run.data.tags]
+    jobs = [run for run in runs if run is not invocation]
+    expected = smoke_output.jobs()
+    del expected["all"]
+    found = {rule: sum(run.data.tags["rule"] == rule for run in jobs) for rule in expected}
+    assert found == dict(expected)
+    assert len(jobs) == sum(expected.values())
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert {run.data.tags["mlflow.parentRunId"] for run in jobs} == {invocation.info.run_id}
+    assert "experiment=smoke" in invocation.data.tags["command"]
+    assert all(run.info.start_time <= run.info.end_time for run in runs)
+
+
+def test_a_training_run_has_what_was_measured_at_each_step(tracked):
+    smoke, client, runs = tracked
+    run = only(runs, "train_model nano seeds-2-2")
+    rows = [r for r in smoke.rows("results/smoke/metrics.csv") if (r["size"], r["seed"]) == ("nano", "2")]
+    for column in ("order_parameter", "train_loss", "val_loss", "hidden_magnetization"):
+        history = client.get_metric_history(run.info.run_id, f"{column}/seed-2")
+        logged = sorted((point.step, point.value) for point in history)
+        assert logged == [(int(row["step"]), float(row[column])) for row in rows]
+    assert run.data.params["run.learning_rate"] == "0.01"
+    assert json.loads(run.data.params["seeds"]) == [{"seed": 2, "weights": 1, "batches": 2, "dropout": 2}]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figures_run_has_the_figure_and_its_inputs_sums(tracked, figure):
+    smoke, client, runs = tracked
+    run = only(runs, f"draw_{figure}")
+    kept = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+    assert {f"{figure}.svg", f"{figure}.png"} <= kept
+    for name in (f"{figure}.svg", f"{figure}.png"):
+        copied = Path(client.download_artifacts(run.info.run_id, name))
+        assert copied.read_bytes() == (smoke.results / "smoke/figures" / name).read_bytes()
+    inputs = [value for key, value in run.data.tags.items() if key.startswith("input.")]
+    assert len(inputs) >= (1 if figure == "fig2_architecture" else 2)
+    for value in inputs:
+        path, _, digest, *_ = value.split()
+        assert digest == sha256_of_file(smoke.root / path)
+    logged = {dataset.dataset.name for dataset in run.inputs.dataset_inputs}
+    assert logged == {value.split()[0] for value in inputs}
+
+
+def test_a_runs_command_draws_its_figure_anew(smoke, tracked, tmp_path):
+    _, _, runs = tracked
+    tags = only(runs, "draw_fig4_loss_vs_order_parameter").data.tags
+    clone = smoke.clone(tmp_path / "clone")
+    files = [clone.root / f"{FIG_4}{suffix}" for suffix in (".svg", ".png")]
+    before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in files]
+    # As it stands, from the root; the figures are there and up to date.
+    done = clone.shell(tags["regenerate"])
+    assert done.status == 0, done.output
+    assert done.jobs() == {"draw_fig4_loss_vs_order_parameter": 1}
+    for file, (content, modified) in zip(files, before, strict=True):
+        assert file.read_bytes() == content
+        assert file.stat().st_mtime_ns > modified
+    _, again = runs_of(clone)
+    assert only(again, "draw_fig4_loss_vs_order_parameter").data.tags["regenerate"] == tags["regenerate"]
+
+
+def test_a_figure_that_was_removed_is_drawn_again_alone(smoke_clone):
+    svg = smoke_clone.root / f"{FIG_4}.svg"
+    content = svg.read_bytes()
+    svg.unlink()
+    others = {
+        name: (smoke_clone.results / name).stat().st_mtime_ns
+        for name in smoke_clone.files("results")
+        if name.startswith(("smoke/figures/", "smoke/runs/", "corpora/")) and "fig4" not in name
+    }
+    done = smoke_clone.build("--cores", "1", f"{FIG_4}.svg")
+    assert done.jobs() == done.planned() == {"draw_fig4_loss_vs_order_parameter": 1}
+    assert svg.read_bytes() == content
+    assert {name: (smoke_clone.results / name).stat().st_mtime_ns for name in others} == others
+    assert done.last_line.startswith("Browse the tracked runs: make ui")

@@ -1,0 +1,210 @@
+"""No source of the corpus can be reached; later one can. And that a run elsewhere gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import tiny_shakespeare
+from mlflow import MlflowClient
+from project_copy import (
+    CORPUS,
+    FIGURES,
+    SMOKE,
+    Finished,
+    ProjectCopy,
+    closed_port,
+    loopback_sources,
+    texts_of,
+)
+
+from orderparam.records import sha256_of_file
+
+NOTICE = "STAND-IN for tiny_shakespeare"
+TOKENS = f"results/corpora/{CORPUS}/tokens.npy"
+# What may differ between two runs of the same experiment: what tells of time, place and process.
+VARYING = re.compile(
+    r"(corpora|smoke)/(jobs|logs)/"
+    r"|.*\.benchmark\.tsv$"
+    r"|mlflow\.db$|\.mlflow\.db\.lock$|mlflow-artifacts/"
+    r"|.*/\.snakemake_timestamp$"
+)
+
+
+@dataclass(frozen=True)
+class Offline:
+    """A copy under another path than that of `smoke`, run without any source of the corpus."""
+
+    project: ProjectCopy
+    port: int
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return "--configfile", str(self.project.root.with_name("sources.yaml"))
+
+    @property
+    def printed(self) -> Finished:
+        return Finished(0, self.project.root.with_name("output.txt").read_text("utf-8"))
+
+
+def build_offline(folder: Path) -> None:
+    port = closed_port()
+    (folder / "port").write_text(str(port))
+    offline = Offline(ProjectCopy.make(folder / "another path" / "cöpy", mirror=False), port)
+    root = offline.project.root
+    root.with_name("sources.yaml").write_text(loopback_sources(port))
+    done = offline.project.build("--cores", "2", *offline.sources, *SMOKE, timeout=400)
+    root.with_name("output.txt").write_text(done.output, "utf-8")
+
+
+def build_replaced(offline: Offline, folder: Path) -> None:
+    """The mirror appears, and the documented command is given."""
+    project = offline.project.clone(folder / "another path", keep_store=True)
+    project.link_mirror()
+    arguments = ("--cores", "2", *SMOKE, "--forcerun", "get_corpus")
+    done = project.build(*arguments, *offline.sources, timeout=400)
+    project.root.with_name("output.txt").write_text(done.output, "utf-8")
+
+
+@pytest.fixture(scope="session")
+def offline(make_once) -> Offline:
+    folder = make_once("offline", build_offline)
+    return Offline(ProjectCopy(folder / "another path" / "cöpy"), int((folder / "port").read_text()))
+
+
+@pytest.fixture(scope="session")
+def replaced(offline, make_once) -> Offline:
+    if not tiny_shakespeare.PATH.is_file():
+        pytest.skip(f"Tiny Shakespeare is not at {tiny_shakespeare.PATH}")
+    folder = make_once("replaced", partial(build_replaced, offline))
+    return Offline(ProjectCopy(folder / "another path" / "cöpy"), offline.port)
+
+
+def figure_texts(project: ProjectCopy) -> dict[str, str]:
+    return {name: texts_of(project.read(f"results/smoke/figures/{name}.svg")) for name in FIGURES}
+
+
+def corpus_tags(project: ProjectCopy) -> dict[str, str]:
+    """The tag `corpus` of each job of the latest invocation, by the run's name."""
+    client = MlflowClient(tracking_uri=project.store)
+    experiment = client.get_experiment_by_name("smoke")
+    runs = client.search_runs([experiment.experiment_id], max_results=1000, order_by=["start_time DESC"])
+    latest = next(run for run in runs if "rule" not in run.data.tags).info.run_id
+    return {
+        run.info.run_name: run.data.tags["corpus"]
+        for run in runs
+        if run.data.tags.get("mlflow.parentRunId") == latest and "corpus" in run.data.tags
+    }
+
+
+def test_without_a_source_everything_is_made_from_the_stand_in_and_says_so(offline):
+    project = offline.project
+    manifest = json.loads(project.read(f"results/corpora/{CORPUS}/corpus.json"))
+    assert manifest["stand_in"] is True
+    assert manifest["notice"].startswith(NOTICE)
+    vocabulary = json.loads(project.read(f"results/corpora/{CORPUS}/vocabulary.json"))
+    # Rare symbols of the text are in the vocabulary though the stand-in may lack them.
+    assert len(vocabulary["characters"]) == 65
+    assert NOTICE in project.read(f"results/corpora/logs/get_corpus/{CORPUS}.log").splitlines()[-1]
+    assert [name for name, text in figure_texts(project).items() if NOTICE not in text] == []
+    page = project.read("results/smoke/write_up.html")
+    assert NOTICE in page[: page.index("<h2>")]
+    assert offline.printed.last_line.startswith("Browse the tracked runs: make ui [STAND-IN CORPUS ")
+    assert NOTICE in offline.printed.last_line
+
+
+def test_the_runs_in_the_store_name_the_stand_in(offline):
+    tags = corpus_tags(offline.project)
+    named = [
+        f"get_corpus {CORPUS}",
+        "train_model nano seeds-1-1",
+        "write_up",
+        *(f"draw_{f}" for f in FIGURES),
+    ]
+    assert [name for name in named if name not in tags] == []
+    assert [name for name, tag in tags.items() if f"(STAND-IN: {NOTICE}" not in tag] == []
+
+
+def test_nothing_that_bears_the_corpus_own_name_was_made(offline):
+    assert [path for path in offline.project.results.rglob("tiny_shakespeare*") if path.name != CORPUS] == [
+        path for path in offline.project.results.rglob(f"{CORPUS}.log")
+    ]
+
+
+def test_the_paper_fails_without_a_source_and_says_what_to_do(offline, tmp_path):
+    project = offline.project.clone(tmp_path / "clone")
+    sources = ("--configfile", str(project.root.with_name("sources.yaml")))
+    done = project.snakemake("--cores", "1", "results/corpora/tiny_shakespeare/tokens.npy", *sources)
+    assert done.status != 0
+    assert "corpus tiny_shakespeare: no source could be reached" in done.output
+    assert f"http://127.0.0.1:{offline.port}/input.txt" in done.output
+    assert "../shared/corpora/tiny_shakespeare.txt" in done.output
+    assert "Place the file in the mirror folder ../shared/corpora as tiny_shakespeare.txt" in done.output
+    assert "Traceback (most recent" not in done.output
+    assert not project.files("results/corpora/tiny_shakespeare")
+    planned = project.build("-n", "results/paper/metrics.csv", *sources).planned()
+    assert planned["get_corpus"] == 1
+    assert planned["train_model"] == 4
+
+
+@tiny_shakespeare.needed
+def test_the_text_is_downloaded_when_its_server_answers(offline, tmp_path):
+    project = offline.project.clone(tmp_path / "clone")
+    (tmp_path / "served").mkdir()
+    shutil.copy(tiny_shakespeare.PATH, tmp_path / "served" / "input.txt")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        project.write("../sources.yaml", loopback_sources(server.server_port))
+        done = project.build(
+            *("--cores", "1", "results/corpora/tiny_shakespeare/corpus.json"),
+            *("--configfile", str(project.root.with_name("sources.yaml"))),
+        )
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert done.jobs() == {"get_corpus": 1}
+    manifest = json.loads(project.read("results/corpora/tiny_shakespeare/corpus.json"))
+    assert manifest["source"] == f"http://127.0.0.1:{server.server_port}/input.txt"
+    assert manifest["sha256"] == tiny_shakespeare.SHA256
+    assert sha256_of_file(project.results / "corpora/tiny_shakespeare/corpus.txt") == tiny_shakespeare.SHA256
+
+
+def test_the_documented_command_replaces_the_stand_in_and_all_that_came_of_it(offline, replaced):
+    before, after = offline.project, replaced.project
+    assert sha256_of_file(after.root / TOKENS) != sha256_of_file(before.root / TOKENS)
+    manifest = json.loads(after.read(f"results/corpora/{CORPUS}/corpus.json"))
+    assert (manifest["stand_in"], manifest["notice"]) == (False, None)
+    assert manifest["sha256"] == tiny_shakespeare.SHA256
+    assert replaced.printed.jobs() == offline.printed.jobs()
+    assert [name for name, text in figure_texts(after).items() if "STAND-IN" in text] == []
+    assert "STAND-IN" not in after.read("results/smoke/write_up.html")
+    assert replaced.printed.last_line == "Browse the tracked runs: make ui"
+    assert not [name for name, tag in corpus_tags(after).items() if "STAND-IN" in tag]
+
+
+def test_another_copy_gives_the_same_bytes(smoke, request):
+    """Under another path, and by way of the stand-in where the text is there to replace it."""
+    reached = tiny_shakespeare.PATH.is_file()
+    other = request.getfixturevalue("replaced" if reached else "offline").project
+    same = {name for name in smoke.files("results") if not VARYING.match(name)}
+    assert {name for name in other.files("results") if not VARYING.match(name)} == same
+    assert {"smoke/metrics.csv", "smoke/derivative.csv", "smoke/write_up.html"} <= same
+    assert {f"smoke/figures/{figure}.{suffix}" for figure in FIGURES for suffix in ("svg", "png")} <= same
+    assert "smoke/runs/nano/seeds-1-1/checkpoints/seed-1/step-000060.safetensors" in same
+    differing = [
+        name
+        for name in sorted(same)
+        if (smoke.results / name).read_bytes() != (other.results / name).read_bytes()
+    ]
+    assert differing == []

@@ -1,0 +1,91 @@
+"""Faulty configuration and unknown names, as a user meets them: told by Snakemake, and nothing is run."""
+
+from __future__ import annotations
+
+import pytest
+
+SMOKE_FILE = "config/experiments/smoke.yaml"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_made(project):
+    yield
+    assert not project.results.exists()
+
+
+def test_all_faults_of_all_files_are_listed_at_once(project):
+    project.replace("config/config.yaml", "  enabled: true", "  enabled: perhaps")
+    project.replace("config/config.yaml", "\ntracking:", "\nretries: 3\ntracking:")
+    project.replace(SMOKE_FILE, "learning_rate: 1e-2", "learning_rate: -1")
+    project.replace(SMOKE_FILE, "  batch_size: 8", "  batchsize: 8")
+    project.replace(SMOKE_FILE, "d_model: 32, n_head: 2", "d_model: 32, n_head: 3")
+    done = project.snakemake("--cores", "2", "--config", "experiment=smoke")
+    assert done.status != 0
+    lines = [line.strip() for line in done.output.splitlines()]
+    assert any("The configuration has 5 errors; nothing was run:" in line for line in lines)
+    for file, *parts in (
+        ("config/config.yaml", "tracking.enabled", "perhaps", "true or false"),
+        ("config/config.yaml", "retries", "3"),
+        (SMOKE_FILE, "training.learning_rate", "-1", "> 0"),
+        (SMOKE_FILE, "training.batchsize", "8", "batch_size"),
+        (SMOKE_FILE, "sizes.micro.d_model", "32", "multiple of n_head, which is 3"),
+    ):
+        told = [line for line in lines if line.startswith(f"{file}: {parts[0]}:")]
+        assert len(told) == 1, (parts, done.output)
+        assert [part for part in parts if part not in told[0]] == []
+    assert "Traceback (most recent" not in done.output
+    assert done.planned() == {}
+
+
+def test_a_fault_in_an_experiment_that_is_not_built_stops_the_run_too(project):
+    project.write("config/experiments/mine.yaml", "sizes:\n  10K: {d_model: 32, n_head: 2}\n")
+    done = project.snakemake("--cores", "1", "--config", "experiment=smoke", "tracking={enabled: 7}")
+    assert done.status != 0
+    assert "config/experiments/mine.yaml: sizes.10K.n_layer: found no such key" in done.output
+    assert "(overridden by --config or --configfile): tracking.enabled" in done.output
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (
+            "results/nope/metrics.csv",
+            "there is no experiment 'nope'; config/experiments/ has ",
+        ),
+        (
+            "results/smoke/runs/giga/seeds-1-1/metrics.csv",
+            "experiment 'smoke' has no size 'giga'; it has nano, micro",
+        ),
+        (
+            "results/smoke/runs/nano/seeds-9-9/trajectory.parquet",
+            "experiment 'smoke' has no training job 'seeds-9-9'; it has seeds-1-1, seeds-2-2",
+        ),
+        (
+            "results/smoke/samples/nano/seed-7-evaluation.txt",
+            "experiment 'smoke' has no seed 7; it has 1, 2",
+        ),
+        (
+            "results/corpora/nope/tokens.npy",
+            "there is no corpus 'nope'; config/config.yaml has ",
+        ),
+    ],
+    ids=["experiment", "size", "job", "seed", "corpus"],
+)
+def test_an_unknown_name_in_a_target_is_told_with_the_known_ones(project, target, message):
+    done = project.snakemake("--cores", "1", target)
+    assert done.status != 0
+    told = next(line for line in done.output.splitlines() if message in line)
+    if "nope" in target:
+        known = {path.stem for path in (project.root / "config/experiments").iterdir()}
+        corpora = {"tiny_shakespeare", "tiny_shakespeare_or_stand_in"}
+        assert set(told.partition(" has ")[2].split(", ")) >= (corpora if "corpora" in target else known)
+    assert "Traceback (most recent" not in done.output
+    assert done.planned() == {}
+
+
+def test_an_unknown_experiment_is_told_with_the_known_ones(project):
+    done = project.snakemake("--cores", "1", "--config", "experiment=smok")
+    assert done.status != 0
+    assert "experiment: found" in done.output
+    assert "no such experiment in config/experiments" in done.output
+    assert "smoke" in done.output
