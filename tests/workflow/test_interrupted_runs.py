@@ -68,7 +68,7 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
     project = smoke_clone
     project.write_experiment("long", training={"steps": 1500}, measurement={"checkpoint_every": 500})
     process = project.start("--cores", "1", "results/long/metrics.csv")
-    first = project.results / f"long/runs/{RUN}/checkpoints/seed-1/step-000000.json"
+    first = project.results / f"long/unfinished/{RUN}/checkpoints/seed-1/step-000000.json"
     try:
         wait_for(lambda: first.exists() or process.poll() is not None, "the first checkpoint")
     finally:
@@ -89,6 +89,8 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
 
     again = project.build("--cores", "1", "results/long/metrics.csv")
     assert again.jobs()["train_model"] == (0 if status == "FINISHED" else 1)
+    assert ("going on from the snapshot" in again.output) == (status == "KILLED")
+    assert project.files("results/long/unfinished") == set()
     rows = project.rows("results/long/metrics.csv")
     assert rows[-1]["step"] == "1500"
     jobs, invocations = runs_of(project, "long")
