@@ -16,6 +16,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/writeup.smk"
+include: "workflow/rules/benchmark.smk"
 
 
 rule all:

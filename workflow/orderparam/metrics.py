@@ -26,6 +26,22 @@ VERIFICATION_COLUMNS = (
     "checkpoints",
     "verified_checkpoints",
 )
+THROUGHPUT_COLUMNS = (
+    "size",
+    "implementation",
+    "quantity",
+    "repeats",
+    "median_seconds",
+    "lower_quartile_seconds",
+    "upper_quartile_seconds",
+    "tokens_per_second",
+    "flops",
+    "bytes",
+    "compute_floor_seconds",
+    "memory_floor_seconds",
+    "peak_share",
+    "ratio_to_plain",
+)
 
 
 def collect_metrics(tables: Sequence[pd.DataFrame], sizes: Sequence[str]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from orderparam.derivative import DERIVATIVE_COLUMNS
-from orderparam.metrics import METRICS_COLUMNS
+from orderparam.metrics import METRICS_COLUMNS, THROUGHPUT_COLUMNS
 from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
 from orderparam.records import read_table
 
@@ -16,6 +16,7 @@ TABLE_COLUMNS = {
     "derivative.csv": DERIVATIVE_COLUMNS,
     "ngram_entropies.csv": NGRAM_COLUMNS,
     "hmmt.csv": ("model", "setting", "score", "source", "secondary"),
+    "throughput.csv": THROUGHPUT_COLUMNS,
     "order_parameter.csv": ("size", "step", "order_parameter", "train_loss", "source"),
     "slope_changes.csv": ("size", "step", "order_parameter", "dloss_dorder", "source"),
 }

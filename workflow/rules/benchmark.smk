@@ -1,0 +1,48 @@
+PROTOCOL = settings.experiments["paper"]
+
+
+rule measure_throughput:
+    input:
+        tokens=ancient(f"results/corpora/{PROTOCOL.corpus}/tokens.npy"),
+        vocabulary=f"results/corpora/{PROTOCOL.corpus}/vocabulary.json",
+        plain="tests/plain_gpt.py",
+    output:
+        throughput="results/benchmark/throughput.csv",
+        machine="results/benchmark/machine.json",
+    log:
+        "results/benchmark/logs/measure_throughput.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    resources:
+        mem_mb=8000,
+    params:
+        runs=[run.to_dict() for run in PROTOCOL.runs.values()],
+        seconds=20,
+        code=code_digest("measure_throughput"),
+    message:
+        "Timing the training engine against a plain model, all sizes"
+    script:
+        "../scripts/measure_throughput.py"
+
+
+rule draw_throughput:
+    input:
+        throughput="results/benchmark/throughput.csv",
+        machine="results/benchmark/machine.json",
+    output:
+        svg=report(
+            "results/benchmark/figures/throughput.svg",
+            caption="../report/throughput.rst",
+            category="Benchmark",
+        ),
+        png="results/benchmark/figures/throughput.png",
+    log:
+        "results/benchmark/logs/draw_throughput.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        code=code_digest("draw_throughput"),
+    message:
+        "Drawing the throughput of the training engine"
+    script:
+        "../scripts/draw_throughput.py"
