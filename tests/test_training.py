@@ -87,7 +87,12 @@ def test_each_seed_moves_only_what_it_names(make_run, tokens):
     assert (same_start, same_inputs) == (start, inputs) and other_loss != loss
 
 
-def test_without_dropout_the_loop_follows_a_plain_one(make_run, seeds, tokens):
+@pytest.mark.parametrize("microbatch_tokens", [4096, 24, 8])
+def test_without_dropout_the_loop_follows_a_plain_one(
+    make_run, seeds, tokens, monkeypatch, microbatch_tokens
+):
+    # 24 tokens split the batch of four windows of eight unevenly, into three and one.
+    monkeypatch.setattr("orderparam.training.loop.TOKENS_PER_MICROBATCH", microbatch_tokens)
     run = make_run(dropout=0.0, steps=10)
     trainer = trainer_of(run, seeds, tokens)
     losses = [trainer.update() for _ in range(10)]

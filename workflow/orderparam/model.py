@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from orderparam.experiment import Run
+
 QUERY_CHUNKS = 4
 
 
@@ -174,6 +176,19 @@ def build_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return GPT(vocabulary_size, context, d_model, n_head, n_layer, dropout)
+
+
+def build_model_of_run(run: Run, seed: int, vocabulary_size: int) -> GPT:
+    """The GPT that `run` describes, with the initial weights of `seed`."""
+    return build_model(
+        seed,
+        vocabulary_size=vocabulary_size,
+        context=run.context,
+        d_model=run.d_model,
+        n_head=run.n_head,
+        n_layer=run.n_layer,
+        dropout=run.dropout,
+    )
 
 
 def count_parameters(model: nn.Module) -> int:

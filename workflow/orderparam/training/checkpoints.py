@@ -12,7 +12,7 @@ from torch import Tensor
 
 from orderparam.errors import RecordError
 from orderparam.experiment import Run, Seeds
-from orderparam.model import GPT, build_model, count_parameters
+from orderparam.model import GPT, build_model_of_run, count_parameters
 from orderparam.records import read_json, sha256_of_file, write_json
 
 
@@ -57,15 +57,6 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def load_model(path: Path) -> GPT:
     """The model of one checkpoint, on the CPU, in evaluation mode."""
     weights, description = load_weights(path)
-    run = Run.from_dict(description["run"])
-    model = build_model(
-        0,
-        vocabulary_size=description["vocabulary_size"],
-        context=run.context,
-        d_model=run.d_model,
-        n_head=run.n_head,
-        n_layer=run.n_layer,
-        dropout=run.dropout,
-    )
+    model = build_model_of_run(Run.from_dict(description["run"]), 0, description["vocabulary_size"])
     model.load_state_dict(weights)
     return model.eval()

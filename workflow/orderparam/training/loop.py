@@ -15,10 +15,11 @@ from torch.nn import functional as F
 from orderparam.experiment import Run, Seeds
 from orderparam.measure import measure_split, order_parameter, window_starts
 from orderparam.metrics import METRICS_COLUMNS
-from orderparam.model import build_model
+from orderparam.model import build_model_of_run
 from orderparam.training.batches import BatchSampler
 from orderparam.training.stop import StopRequest
 
+TOKENS_PER_MICROBATCH = 4096
 STEP_COLUMNS = ("size", "seed", "step", "order_parameter", "batch_loss")
 
 
@@ -74,15 +75,7 @@ class Trainer:
         self.stop = stop or StopRequest()
         self.history = History(run, seeds)
         self.step = 0
-        self.model = build_model(
-            seeds.weights,
-            vocabulary_size=vocabulary_size,
-            context=run.context,
-            d_model=run.d_model,
-            n_head=run.n_head,
-            n_layer=run.n_layer,
-            dropout=run.dropout,
-        ).to(device)
+        self.model = build_model_of_run(run, seeds.weights, vocabulary_size).to(device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
             lr=run.learning_rate,
@@ -103,12 +96,23 @@ class Trainer:
         b = float(order_parameter(self.model.head.weight))
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(self.model(inputs).flatten(0, 1), targets.flatten())
-        loss.backward()
+        batch_loss = self._accumulate_gradients(inputs, targets)
         self.optimizer.step()
         self.step += 1
-        batch_loss = loss.item()
         self.history.steps.append((b, batch_loss))
+        return batch_loss
+
+    def _accumulate_gradients(self, inputs: Tensor, targets: Tensor) -> float:
+        # On a CPU, activations of a few thousand tokens stay in its caches, those of a whole batch do not.
+        windows = len(inputs)
+        if self.device.type == "cpu":
+            windows = max(1, TOKENS_PER_MICROBATCH // self.run.context)
+        batch_loss = 0.0
+        for part, expected in zip(inputs.split(windows), targets.split(windows), strict=True):
+            loss = F.cross_entropy(self.model(part).flatten(0, 1), expected.flatten())
+            share = len(part) / len(inputs)
+            (loss * share).backward()
+            batch_loss += loss.item() * share
         return batch_loss
 
     def is_measured(self) -> bool:
