@@ -14,7 +14,7 @@ from orderparam.errors import CorpusError
 from orderparam.records import read_json, sha256_of_file
 from orderparam.tracking import tracked_job
 from orderparam.tracking.job import INVOCATION
-from orderparam.tracking.provenance import regenerate_command, repeated_settings
+from orderparam.tracking.provenance import regenerate_command, repeated_settings, user_name
 from orderparam.tracking.record import RunRecord, flatten
 
 RECORD = "results/preview/jobs/draw_figure.json"
@@ -251,3 +251,10 @@ def test_regenerate_command_is_quoted_for_the_shell():
 
 def test_flatten_keeps_empty_mappings_and_text():
     assert flatten({"a": {"b": {}, "c": "x"}, "d": None}) == {"a.b": "{}", "a.c": "x", "d": "null"}
+
+
+def test_a_user_without_a_name_is_unknown(monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
+    assert user_name() == "unknown"

@@ -96,3 +96,24 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
     jobs, invocations = runs_of(project, "long")
     assert {run.info.status for run in jobs[1:]} == {"FINISHED"}
     assert invocations[1].info.status == "FINISHED"
+
+
+def test_after_a_sigkill_unlocking_is_all_that_is_needed(smoke_clone):
+    project = smoke_clone
+    project.write_experiment("long", training={"steps": 1500}, measurement={"checkpoint_every": 500})
+    process = project.start("--cores", "1", "results/long/metrics.csv")
+    first = project.results / f"long/unfinished/{RUN}/checkpoints/seed-1/step-000000.json"
+    try:
+        wait_for(lambda: first.exists() or process.poll() is not None, "the first checkpoint")
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        finish(process)
+    refused = project.snakemake("--cores", "1", "results/long/metrics.csv")
+    assert refused.status != 0
+    assert "--unlock" in refused.output
+    project.build("--unlock")
+    project.build("--cores", "1", "results/long/metrics.csv")
+    assert project.rows("results/long/metrics.csv")[-1]["step"] == "1500"
+    jobs, invocations = runs_of(project, "long")
+    assert "RUNNING" not in {run.info.status for run in (*jobs, *invocations)}
+    assert "KILLED" in {run.info.status for run in invocations}

@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m orderparam.tracking", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     ui = commands.add_parser("ui", help="browse the tracked runs")
-    ui.add_argument("--port", type=int, default=5000)
+    ui.add_argument("--port", type=int, default=5001)
     commands.add_parser("rebuild", help="make the local store anew from results/*/jobs")
     commands.add_parser("record").add_argument("spool", type=Path)
     arguments = parser.parse_args()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import getpass
 import json
 import os
 import re
@@ -15,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from orderparam.tracking.job import INVOCATION
-from orderparam.tracking.provenance import code_tags, machine_tags, repeated_settings, this_process
+from orderparam.tracking.provenance import (
+    code_tags,
+    machine_tags,
+    repeated_settings,
+    this_process,
+    user_name,
+)
 from orderparam.tracking.record import RunRecord, Status
 from orderparam.tracking.spool import Recorder
 from orderparam.tracking.store import resolve_uri
@@ -116,7 +121,7 @@ def _describe(experiment: str, arguments: Sequence[str]) -> RunRecord:
     record.process = this_process()
     record.tags = {
         "command": command,
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": user_name(),
         "mlflow.source.name": "Snakefile",
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": code["git.commit"],

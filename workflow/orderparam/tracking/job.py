@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import logging
 import os
@@ -28,6 +27,7 @@ from orderparam.tracking.provenance import (
     regenerate_command,
     relative_to_root,
     this_process,
+    user_name,
 )
 from orderparam.tracking.record import RunRecord, Status, flatten
 from orderparam.tracking.spool import Recorder, drop
@@ -145,7 +145,7 @@ def _describe_job(snakemake: Any, root: Path, invocation: dict[str, Any]) -> Run
     }
     tags = {
         "rule": snakemake.rule,
-        "mlflow.user": _user(),
+        "mlflow.user": user_name(),
         "mlflow.source.name": relative_to_root(main, root) if main else snakemake.rule,
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": code["git.commit"],
@@ -171,13 +171,6 @@ def _describe_job(snakemake: Any, root: Path, invocation: dict[str, Any]) -> Run
         tags=tags,
         inputs=_describe_files(snakemake.input, root),
     )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def _describe_files(files: Any, root: Path) -> list[dict[str, Any]]:
