@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from orderparam.experiment import Experiment, Sampling, Seeds
-from orderparam.writeup import EXCERPT_CHARACTERS, FigureEntry, render_write_up
+from orderparam.writeup import EXCERPT_CHARACTERS, Corpus, FigureEntry, render_write_up
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
 ENTROPIES = pd.DataFrame(
@@ -34,11 +34,11 @@ def render(make_run, tmp_path):
     experiment = Experiment(
         name="made_up",
         description="For a <test>.",
-        corpus="text",
+        corpus="text_or_stand_in",
         compare_with_published=False,
         seeds=(Seeds(1, 1, 1, 1), Seeds(2, 2, 2, 2)),
         seeds_per_job=1,
-        runs={"tiny": make_run(size="tiny", steps=20)},
+        runs={"tiny": make_run(size="tiny", steps=20, corpus="text_or_stand_in")},
         verified_checkpoints={"tiny": "all"},
         sampling=Sampling(10, 1.0, 1, False),
     )
@@ -54,7 +54,8 @@ def render(make_run, tmp_path):
         }
         figures = [FigureEntry("fig4_loss_vs_order_parameter", svg, caption)]
         counts = {"tiny": 25_089}
-        return render_write_up(experiment, counts, METRICS, ENTROPIES, figures, {"x": sample}, vocabulary)
+        corpora = [Corpus(vocabulary, ENTROPIES)]
+        return render_write_up(experiment, counts, METRICS, corpora, figures, {"x": sample})
 
     return call
 

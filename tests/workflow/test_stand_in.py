@@ -208,3 +208,31 @@ def test_another_copy_gives_the_same_bytes(smoke, request):
         if (smoke.results / name).read_bytes() != (other.results / name).read_bytes()
     ]
     assert differing == []
+
+
+def test_a_stand_in_that_only_one_size_trains_on_is_named_too(tmp_path):
+    project = ProjectCopy.make(tmp_path / "project", mirror=False)
+    project.write("own.txt", "abcdefghij klmnopqrst\n" * 400)
+    project.add_corpus("own", "own.txt")
+    shape = {"d_model": 16, "n_head": 2, "n_layer": 1}
+    project.write_experiment("mixed", corpus="own", sizes={"a": shape, "b": {**shape, "corpus": CORPUS}})
+    project.write("../sources.yaml", loopback_sources(closed_port()))
+    sources = ("--configfile", str(project.root.with_name("sources.yaml")))
+    project.build("--cores", "2", "results/mixed/write_up.html", *sources)
+
+    for figure in FIGURES:
+        assert NOTICE in texts_of(project.read(f"results/mixed/figures/{figure}.svg")), figure
+    page = project.read("results/mixed/write_up.html")
+    assert NOTICE in page
+    assert "Entropies of own" in page and f"Entropies of {CORPUS}" in page
+    # Figure 2 draws the last size, whose vocabulary is the stand-in's.
+    (counted,) = {
+        row["parameters"] for row in project.rows("results/mixed/runs/b/seeds-1-1/verification.csv")
+    }
+    words = texts_of(project.read("results/mixed/figures/fig2_architecture.svg"))
+    assert f"{int(counted):,} parameters" in words
+    (run,) = MlflowClient(tracking_uri=project.store).search_runs(
+        [MlflowClient(tracking_uri=project.store).get_experiment_by_name("mixed").experiment_id],
+        filter_string="tags.rule = 'write_up'",
+    )
+    assert "STAND-IN" in run.data.tags["corpus"]

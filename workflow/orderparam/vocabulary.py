@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,19 @@ def corpus_label(record: Mapping[str, Any]) -> str:
     """A corpus's name for readers: an entry that may be a stand-in is named as one only where it is."""
     name = str(record["corpus"])
     return name if record["stand_in"] else name.removesuffix("_or_stand_in")
+
+
+def describe_corpora(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Names and stand-in notices of all corpora that a result rests on, as one record.
+
+    `records` are vocabulary.json contents, the corpus whose n-gram entropies are shown first. The keys
+    are those that a stand-in is known by: corpus, stand_in and notice (None without a stand-in).
+    """
+    names = ", ".join(corpus_label(record) for record in records)
+    if len(records) > 1:
+        names += f" (n-gram entropies of {corpus_label(records[0])})"
+    notices = [record["notice"] for record in records if record["stand_in"]]
+    return {"corpus": names, "stand_in": bool(notices), "notice": "; ".join(notices) or None}
 
 
 def load_vocabulary(path: Path) -> Vocabulary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ import pandas as pd
 from orderparam.derivative import find_crossings
 from orderparam.experiment import Experiment
 from orderparam.figures.style import describe_seeds
-from orderparam.vocabulary import corpus_label
+from orderparam.vocabulary import corpus_label, describe_corpora
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 TEMPLATE = "write_up.html.j2"
@@ -33,20 +33,38 @@ class FigureEntry:
     caption: Path
 
 
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus of the experiment: the content of its vocabulary.json and its n-gram entropies."""
+
+    record: Mapping[str, Any]
+    ngram_entropies: pd.DataFrame
+
+    @property
+    def label(self) -> str:
+        """Its name for readers."""
+        return corpus_label(self.record)
+
+    @property
+    def entropies(self) -> list[dict[Hashable, Any]]:
+        """Rows of the entropies, for the page."""
+        return self.ngram_entropies.to_dict("records")
+
+
 def render_write_up(
     experiment: Experiment,
     parameter_counts: Mapping[str, int],
     metrics: pd.DataFrame,
-    ngram_entropies: pd.DataFrame,
+    corpora: Sequence[Corpus],
     figures: Sequence[FigureEntry],
     samples: Mapping[str, str],
-    vocabulary: Mapping[str, Any],
 ) -> str:
     """The page's HTML. Every number on it comes from the arguments.
 
-    `samples` maps a heading to sampled text, `vocabulary` is the corpus's vocabulary.json. The losses
-    shown are in nats per character.
+    `corpora` holds those of all sizes, `samples` maps a heading to sampled text. The losses shown are in
+    nats per character.
     """
+    by_name = {corpus.record["corpus"]: corpus for corpus in corpora}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE_FOLDER),
         autoescape=True,
@@ -56,14 +74,13 @@ def render_write_up(
     )
     return environment.get_template(TEMPLATE).render(
         experiment=experiment,
-        vocabulary=vocabulary,
-        corpus=corpus_label(vocabulary),
+        corpora=corpora,
+        notice=describe_corpora([corpus.record for corpus in corpora])["notice"],
         seeds=describe_seeds(seeds.seed for seeds in experiment.seeds),
         sizes=[
-            summarise_size(experiment, size, parameter_counts[size], metrics, ngram_entropies)
-            for size in experiment.runs
+            summarise_size(experiment, size, parameter_counts[size], metrics, by_name[run.corpus])
+            for size, run in experiment.runs.items()
         ],
-        entropies=ngram_entropies.to_dict("records"),
         figures=[_figure(entry, experiment.name) for entry in figures],
         samples={heading: text[:EXCERPT_CHARACTERS] for heading, text in samples.items()},
     )
@@ -74,19 +91,21 @@ def summarise_size(
     size: str,
     parameter_count: int,
     metrics: pd.DataFrame,
-    ngram_entropies: pd.DataFrame,
+    corpus: Corpus,
 ) -> dict[str, Any]:
     """What the page's table says of one size: its run, and seed means at the first and last step.
 
-    `bigram_step` is the mean step at which the seeds' training losses pass the bigram entropy (None
-    if a seed does not), `lowest_val_loss` the lowest seed mean of the validation loss.
+    `bigram_step` is the mean step at which the seeds' training losses pass the bigram entropy of their
+    corpus (None if a seed does not), `lowest_val_loss` the lowest seed mean of the validation loss.
     """
     of_size = metrics[metrics["size"] == size]
     by_step = of_size.groupby("step")[["order_parameter", "train_loss", "val_loss"]].mean()
-    bigram = float(ngram_entropies["train_entropy"][ngram_entropies["order"] == 2].iloc[0])
+    entropies = corpus.ngram_entropies
+    bigram = float(entropies["train_entropy"][entropies["order"] == 2].iloc[0])
     crossings = find_crossings(of_size, bigram)
     return {
         "size": size,
+        "corpus": corpus.label,
         "run": experiment.runs[size],
         "parameters": parameter_count,
         "first": by_step.iloc[0].to_dict(),

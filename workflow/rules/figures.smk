@@ -35,7 +35,7 @@ for figure in FIGURES:
             f"draw_{figure}"
         input:
             unpack(tables_of(figure)),
-            vocabulary=corpus_file("vocabulary.json"),
+            vocabularies=vocabularies_of,
         output:
             svg=report(
                 f"results/{{experiment}}/figures/{figure}.svg",
@@ -51,6 +51,7 @@ for figure in FIGURES:
             "../../envs/orderparam.yaml"
         params:
             figure=figure,
+            sizes=sizes_on_own_corpus,
             architecture=architecture_of if figure == "fig2_architecture" else None,
             code=figure_digest(figure),
         message:

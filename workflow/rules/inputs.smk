@@ -40,6 +40,13 @@ def corpus_of(wildcards):
     return experiment_of(wildcards).corpus
 
 
+def vocabularies_of(wildcards):
+    """Of all corpora that an experiment rests on, its own first."""
+    experiment = experiment_of(wildcards)
+    names = dict.fromkeys([experiment.corpus, *(run.corpus for run in experiment.runs.values())])
+    return [f"results/corpora/{name}/vocabulary.json" for name in names]
+
+
 def corpus_file(name):
     return lambda wildcards: f"results/corpora/{corpus_of(wildcards)}/{name}"
 
@@ -95,6 +102,12 @@ def tables_of(figure):
         }
 
     return tables
+
+
+def sizes_on_own_corpus(wildcards):
+    """The sizes that train on the experiment's corpus, whose n-gram entropies the figures show."""
+    experiment = experiment_of(wildcards)
+    return [size for size, run in experiment.runs.items() if run.corpus == experiment.corpus]
 
 
 def architecture_of(wildcards):

@@ -1,8 +1,10 @@
 rule write_up:
     input:
         metrics=METRICS,
-        ngram_entropies=ENTROPIES,
-        vocabulary=corpus_file("vocabulary.json"),
+        vocabularies=vocabularies_of,
+        ngram_entropies=lambda wildcards: [
+            path.replace("vocabulary.json", "ngram_entropies.csv") for path in vocabularies_of(wildcards)
+        ],
         figures=[f"results/{{experiment}}/figures/{figure}.svg" for figure in FIGURES],
         verification=lambda wildcards: [
             f"results/{wildcards.experiment}/runs/{size}/{experiment_of(wildcards).jobs()[0]}/verification.csv"

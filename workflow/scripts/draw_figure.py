@@ -8,38 +8,34 @@ from orderparam.figures.style import FigureContext, save_figure
 from orderparam.records import atomic_write, read_json
 from orderparam.tables import read_known_table
 from orderparam.tracking import tracked_job
-from orderparam.vocabulary import corpus_label
+from orderparam.vocabulary import describe_corpora
 
 
-def describe_model(run, vocabulary_size):
+def describe_model(run, vocabularies):
     """The architecture of the model that `run` trains, read off the model itself."""
-    from orderparam.model import build_model
+    from orderparam.model import build_model_of_run
 
-    model = build_model(
-        0,
-        vocabulary_size=vocabulary_size,
-        context=run.context,
-        d_model=run.d_model,
-        n_head=run.n_head,
-        n_layer=run.n_layer,
-        dropout=run.dropout,
-    )
-    return describe_architecture(model, title=f"GPT of size {run.size}")
+    (size,) = {len(record["characters"]) for record in vocabularies if record["corpus"] == run.corpus}
+    return describe_architecture(build_model_of_run(run, 0, size), title=f"GPT of size {run.size}")
 
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
-        vocabulary = read_json(snakemake.input.vocabulary)
-        job.set_corpus(vocabulary)
+        vocabularies = [read_json(path) for path in snakemake.input.vocabularies]
+        corpora = describe_corpora(vocabularies)
+        job.set_corpus(corpora)
         context = FigureContext(
-            snakemake.wildcards.experiment, corpus_label(vocabulary), vocabulary["notice"]
+            snakemake.wildcards.experiment,
+            corpora["corpus"],
+            corpora["notice"],
+            entropy_sizes=tuple(snakemake.params.sizes),
         )
-        sources = {name: path for name, path in snakemake.input.items() if name != "vocabulary"}
+        sources = {name: path for name, path in snakemake.input.items() if name != "vocabularies"}
         arguments = {name: read_known_table(path) for name, path in sources.items()}
         module = import_module(f"orderparam.figures.{snakemake.params.figure}")
         if snakemake.params.architecture:
             run = Run.from_dict(snakemake.params.architecture)
-            graph = describe_model(run, len(vocabulary["characters"]))
+            graph = describe_model(run, vocabularies)
             arguments["graph"] = graph
             with atomic_write(snakemake.output.mermaid[0]) as file:
                 file.write(to_mermaid(graph))

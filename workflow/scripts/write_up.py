@@ -7,7 +7,8 @@ from orderparam.metrics import VERIFICATION_COLUMNS
 from orderparam.records import atomic_write, read_json, read_table
 from orderparam.tables import read_known_table
 from orderparam.tracking import tracked_job
-from orderparam.writeup import FigureEntry, render_write_up
+from orderparam.vocabulary import describe_corpora
+from orderparam.writeup import Corpus, FigureEntry, render_write_up
 
 
 def heading_of(sample):
@@ -18,14 +19,15 @@ def heading_of(sample):
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
-        vocabulary = read_json(snakemake.input.vocabulary)
-        job.set_corpus(vocabulary)
+        vocabularies = [read_json(path) for path in snakemake.input.vocabularies]
+        job.set_corpus(describe_corpora(vocabularies))
+        entropies = [read_known_table(path) for path in snakemake.input.ngram_entropies]
         verified = [read_table(path, VERIFICATION_COLUMNS) for path in snakemake.input.verification]
         page = render_write_up(
             Experiment.from_dict(snakemake.params.experiment),
             {table["size"][0]: int(table["parameters"][0]) for table in verified},
             metrics=read_known_table(snakemake.input.metrics),
-            ngram_entropies=read_known_table(snakemake.input.ngram_entropies),
+            corpora=[Corpus(record, table) for record, table in zip(vocabularies, entropies, strict=True)],
             figures=[
                 FigureEntry(Path(svg).stem, Path(svg), Path(caption))
                 for svg, caption in zip(snakemake.input.figures, snakemake.input.captions, strict=True)
@@ -33,7 +35,6 @@ if __name__ == "__main__":
             samples={
                 heading_of(Path(path)): Path(path).read_text("utf-8") for path in snakemake.input.samples
             },
-            vocabulary=vocabulary,
         )
         with atomic_write(snakemake.output.page) as file:
             file.write(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ from orderparam.figures.axes import (
     set_order_parameter_axis,
     set_symlog_axis,
 )
-from orderparam.figures.layout import LegendGroup, describe_origin, start_figure
+from orderparam.figures.layout import POINTS_PER_INCH, LegendGroup, describe_origin, start_figure
 from orderparam.figures.style import (
     COLUMN_WIDTH,
     GREY,
@@ -36,6 +37,8 @@ _SLOPE_LABELS = {
 }
 _TITLES = {"main": "(a) first interval of each run omitted", "full": "(b) all intervals, the first included"}
 _MAIN_HEIGHT, _FULL_HEIGHT = 2.5, 1.7
+# The part of a panel's height that its axes keep, beside title and labels.
+_AXES_SHARE = 0.65
 _CROSSING: dict[str, Any] = {"linewidth": 0.7, "linestyle": "-"}
 _PUBLISHED: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (3, 2))}
 _OPEN: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "black", "markeredgewidth": 0.8}
@@ -59,7 +62,10 @@ def draw(
     """
     require_rows(metrics, "metrics")
     styles = assign_styles(metrics["size"])
-    crossings = find_crossings(metrics, read_entropies(ngram_entropies, (2,))[2])
+    comparable = metrics
+    if context.entropy_sizes is not None:
+        comparable = metrics[metrics["size"].isin(context.entropy_sizes)]
+    crossings = find_crossings(comparable, read_entropies(ngram_entropies, (2,))[2])
     crossing_b = crossings.groupby("size", sort=False)["order_parameter"].mean()
     if published is not None:
         published = published[published["size"].isin(list(styles))]
@@ -75,9 +81,9 @@ def draw(
     shown_b = [derivative["order_parameter"], pd.Series(full_marks, dtype=float)]
     if published is not None:
         shown_b.append(published["order_parameter"])
-    for axes, name, table, marks in (
-        (main, "main", later, _marks_within(crossing_b, by_size.min(), later)),
-        (full, "full", derivative, full_marks),
+    for axes, name, panel_height, table, marks in (
+        (main, "main", _MAIN_HEIGHT, later, _marks_within(crossing_b, by_size.min(), later)),
+        (full, "full", _FULL_HEIGHT, derivative, full_marks),
     ):
         axes.set_title(_TITLES[name], pad=9)
         axes.set_ylabel(_SLOPE_LABELS[name])
@@ -87,7 +93,7 @@ def draw(
         if published is not None:
             _draw_published(axes, published, styles)
         slopes = [table["dloss_dorder"], *([] if published is None else [published["dloss_dorder"]])]
-        _set_slope_axis(axes, pd.concat(slopes).dropna().to_numpy())
+        _set_slope_axis(axes, pd.concat(slopes).dropna().to_numpy(), panel_height * _AXES_SHARE)
     return figure
 
 
@@ -122,7 +128,7 @@ def _draw_published(axes: Axes, published: pd.DataFrame, styles: dict[str, SizeS
             axes.plot(b, slope, marker=look.marker, markersize=6, zorder=5, gid=f"published-{place}", **_OPEN)
 
 
-def _set_slope_axis(axes: Axes, slopes: np.ndarray) -> None:
+def _set_slope_axis(axes: Axes, slopes: np.ndarray, axes_height: float) -> None:
     """Symmetric log scale: the slopes of the sizes differ by orders of magnitude and may change sign."""
     if slopes.size == 0:
         axes.text(0.5, 0.5, "no interval to draw", transform=axes.transAxes, ha="center", color=GREY)
@@ -130,7 +136,8 @@ def _set_slope_axis(axes: Axes, slopes: np.ndarray) -> None:
         return
     magnitudes = np.abs(slopes[slopes != 0])
     threshold = 10.0 ** np.floor(np.log10(np.quantile(magnitudes, 0.05))) if magnitudes.size else 1.0
-    set_symlog_axis(axes, "y", slopes, threshold)
+    apart = 1.15 * matplotlib.rcParams["ytick.labelsize"] / POINTS_PER_INCH / axes_height
+    set_symlog_axis(axes, "y", slopes, threshold, apart)
     if slopes.max() > -threshold:
         axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
 

@@ -29,11 +29,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FigureContext:
-    """What a figure says of its origin: the experiment, its corpus, and the notice of a stand-in corpus."""
+    """What a figure says of its origin: the experiment, its corpora, and the notice of a stand-in corpus.
+
+    `entropy_sizes` are the sizes trained on the corpus whose n-gram entropies are shown; None means all.
+    """
 
     experiment: str
     corpus: str
     notice: str | None = None
+    entropy_sizes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
