@@ -118,6 +118,41 @@ def test_figure_3_draws_every_row_and_the_mean_over_seeds():
         assert low < 0 < max(STEPS) < high
 
 
+def test_figure_3_draws_markers_in_all_panels_or_in_none():
+    coarse = make_metrics(sizes=("coarse",))
+    fine = pd.concat(
+        [make_metrics(sizes=("fine",)).assign(step=lambda t, i=i: t["step"] + i / 4) for i in (0, 1)]
+    )
+    for metrics, marked in ((pd.concat([coarse, fine]), False), (make_metrics(), True)):
+        figure = fig3_loss_vs_steps.draw(metrics, CONTEXT)
+        means = [line for axes in figure.axes for line in axes.lines if line.get_gid().endswith("-mean")]
+        assert len(means) == 4
+        assert [line.get_marker() != "None" for line in means] == [marked] * 4
+
+
+def test_figure_3_shows_a_loss_measured_once():
+    metrics = pd.concat([make_metrics(), make_metrics(sizes=("once",)).query("step == 0")])
+    figure = fig3_loss_vs_steps.draw(metrics, CONTEXT)
+    (mean,) = lines_of(figure.axes[2], "train_loss-2-mean")
+    assert mean.get_marker() != "None"
+
+
+def test_figure_3_names_each_line_once():
+    def named(seeds):
+        figure = fig3_loss_vs_steps.draw(make_metrics(seeds=seeds), CONTEXT)
+        return [text.get_text() for legend in figure.artists for text in legend.get_texts()]
+
+    star = "minimum of the validation loss"
+    assert named((1,)) == ["training", "validation", star]
+    assert named((1, 2)) == [
+        "training, seed mean",
+        "training, each seed",
+        "validation, seed mean",
+        "validation, each seed",
+        f"{star} (seed mean)",
+    ]
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_figure_3_has_a_labelled_panel_per_size(count):
     metrics = make_metrics(sizes=[f"size {i}" for i in range(count)], seeds=(1,))
@@ -206,6 +241,33 @@ def test_figure_5_bears_any_slopes(slopes):
     if finite:
         low, high = figure.axes[1].get_ylim()
         assert low < min(finite) <= max(finite) < high
+
+
+def visible_labels(axes, renderer):
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in axes.yaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return [(tick.get_loc(), tick.label1.get_window_extent(renderer)) for tick in ticks]
+
+
+@pytest.mark.parametrize("smallest", [1.0, 0.01])
+@pytest.mark.parametrize(
+    ("low", "high"), [(-1e6, 9e5), (-150, 250), (-30, 40), (-3e3, -2), (-50, -2), (2, 50), (-2, 2), (-1e5, 3)]
+)
+def test_figure_5_labels_no_tick_over_another(low, high, smallest):
+    metrics = make_metrics(sizes=("10K",))
+    derivative = make_derivative(metrics)
+    slopes = np.resize([low, high, np.copysign(smallest, high)], len(derivative))
+    figure = fig5_loss_derivative_vs_order_parameter.draw(
+        metrics, derivative.assign(dloss_dorder=slopes), NGRAM_ENTROPIES, CONTEXT
+    )
+    canvas = FigureCanvasAgg(figure)
+    styled(canvas.draw)()
+    for axes in figure.axes:
+        labels = visible_labels(axes, canvas.get_renderer())
+        assert len(labels) >= 2
+        assert all(below.y1 <= above.y0 for (_, below), (_, above) in itertools.pairwise(labels)), labels
+        if low < 0 < high:
+            assert all(tick == 0 or np.log10(abs(tick)) % 1 == 0 for tick, _ in labels), labels
 
 
 CASES = {

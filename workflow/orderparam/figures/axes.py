@@ -102,32 +102,60 @@ def set_order_parameter_axis(axes: Axes, values: Sequence[float] | np.ndarray) -
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def set_symlog_axis(axes: Axes, which: Literal["x", "y"], values: np.ndarray, threshold: float) -> None:
+def set_symlog_axis(
+    axes: Axes, which: Literal["x", "y"], values: np.ndarray, threshold: float, apart: float = 0.0
+) -> None:
     """Axis that is linear up to +-`threshold` and logarithmic beyond, with limits around `values`.
 
-    Ticks are powers of ten; over less than two and a half decades their multiples by 2 and 5 too.
+    Labelled ticks are powers of ten; over less than two and a half decades of one sign their multiples
+    by 2 and 5 too. Ticks are left out until they are at least `apart` of the axis's length apart.
     """
     axis = axes.xaxis if which == "x" else axes.yaxis
     set_scale = axes.set_xscale if which == "x" else axes.set_yscale
     set_limits = axes.set_xlim if which == "x" else axes.set_ylim
     set_scale("symlog", linthresh=threshold, linscale=0.4)
     low, high = float(np.min(values)), float(np.max(values))
-    set_limits(_move_outwards(low, threshold, -1), _move_outwards(high, threshold, 1))
+    bounds = _move_outwards(low, threshold, -1), _move_outwards(high, threshold, 1)
+    set_limits(*bounds)
     largest = max(abs(low), abs(high), threshold)
     smallest = threshold if low * high <= 0 else max(min(abs(low), abs(high)), threshold)
-    subs = (1, 2, 5) if np.log10(largest / smallest) < 2.5 else (1,)
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace("-", "\N{MINUS SIGN}")))
     axis.set_minor_formatter(NullFormatter())
     if low * high > 0 and largest < 5 * smallest:
         axis.set_major_locator(MaxNLocator(5))
         axis.set_minor_locator(NullLocator())
         return
+
+    def places_of(ticks: list[float]) -> np.ndarray:
+        first, last = axis.get_transform().transform(np.array(bounds))
+        places: np.ndarray = axis.get_transform().transform(np.array(ticks))
+        return np.asarray((places - first) / (last - first))
+
+    def fit(ticks: list[float]) -> bool:
+        visible = sorted(tick for tick in ticks if bounds[0] <= tick <= bounds[1])
+        return len(visible) < 2 or bool(np.diff(places_of(visible)).min() >= apart)
+
     exponents = range(int(np.floor(np.log10(smallest))), int(np.ceil(np.log10(largest))) + 1)
-    decades = [10.0**n for n in exponents]
-    major = [m * decade for decade in decades for m in subs if m * decade >= threshold]
-    minor = [m * decade for decade in decades for m in range(2, 10)]
-    axis.set_major_locator(FixedLocator(sorted({0.0, *major, *(-m for m in major)})))
-    axis.set_minor_locator(FixedLocator(sorted({*minor, *(-m for m in minor)})))
+    every = 1
+    major = _mirror([10.0**n for n in exponents if 10.0**n >= threshold])
+    finer = _mirror([m * 10.0**n for n in exponents for m in (1, 2, 5) if m * 10.0**n >= threshold])
+    if low * high >= 0 and np.log10(largest / smallest) < 2.5 and fit([0.0, *finer]):
+        major = finer
+    else:
+        # The outermost decade keeps its label; every second, third, ... one further in does.
+        top = int(np.floor(np.log10(largest)))
+        while not fit(major) and every < len(exponents):
+            every += 1
+            major = _mirror([10.0**n for n in exponents if 10.0**n >= threshold and (top - n) % every == 0])
+    from_zero = np.abs(places_of(major) - places_of([0.0]))
+    major = [tick for tick, distance in zip(major, from_zero, strict=True) if distance >= apart]
+    axis.set_major_locator(FixedLocator(sorted([0.0, *major])))
+    multiples = range(1, 10) if every == 1 else (1,)
+    axis.set_minor_locator(FixedLocator(sorted(_mirror([m * 10.0**n for n in exponents for m in multiples]))))
+
+
+def _mirror(ticks: list[float]) -> list[float]:
+    return [*ticks, *(-tick for tick in ticks)]
 
 
 def _move_outwards(limit: float, threshold: float, direction: int) -> float:

@@ -46,6 +46,7 @@ def draw(metrics: pd.DataFrame, context: FigureContext) -> Figure:
 
     `metrics` has a row per measured step with size, seed, step, train_loss and val_loss (nats per
     character). The step axis is logarithmic beyond the first measured step, so that step 0 has a place.
+    Markers show the measured steps where no size has more than a few.
     One size gives a figure of column width, more give two panels a row at page width.
     """
     require_rows(metrics, "metrics")
@@ -58,9 +59,10 @@ def draw(metrics: pd.DataFrame, context: FigureContext) -> Figure:
     subtitle = describe_origin(context, describe_seeds(metrics["seed"]))
     figure = start_figure(width, height, subtitle, context, [LegendGroup(_legend(many_seeds))])
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    few_steps = bool(metrics.groupby("size")["step"].nunique().max() <= _FEW_STEPS)
     positive = metrics.loc[metrics["step"] > 0, "step"]
     for i, (axes, (size, look)) in enumerate(zip(panels, styles.items(), strict=False)):
-        minimum = _draw_size(axes, metrics[metrics["size"] == size], look, i)
+        minimum = _draw_size(axes, metrics[metrics["size"] == size], look, i, few_steps)
         room = width / columns - 0.7
         name = shorten(size, room - 1.75, 7.5)
         axes.set_title(literal(name), color=look.colour, weight="bold")
@@ -80,7 +82,7 @@ def draw(metrics: pd.DataFrame, context: FigureContext) -> Figure:
     return figure
 
 
-def _draw_size(axes: Axes, metrics: pd.DataFrame, look: SizeStyle, place: int) -> str:
+def _draw_size(axes: Axes, metrics: pd.DataFrame, look: SizeStyle, place: int, few_steps: bool) -> str:
     """Draw one panel; return what is to be said of the minimum of the validation loss."""
     title = ""
     for loss in LOSSES:
@@ -95,7 +97,8 @@ def _draw_size(axes: Axes, metrics: pd.DataFrame, look: SizeStyle, place: int) -
         mean = table.dropna().mean(axis="columns")
         line = axes.plot(mean.index, mean, color=colour, linestyle=_DASHES[loss])[0]
         line.set(linewidth=_WIDTHS[loss], gid=f"{loss}-{place}-mean")
-        if len(mean) <= _FEW_STEPS:
+        # A line of one point cannot be seen without its marker.
+        if few_steps or len(mean) == 1:
             line.set(marker=look.marker, markersize=2.4)
         if loss == "val_loss" and len(mean):
             step = int(mean.index[int(mean.argmin())])
@@ -112,7 +115,7 @@ def _legend(many_seeds: bool) -> list[LegendEntry]:
         entries.append((mean, f"{name}, seed mean" if many_seeds else name))
         if many_seeds:
             thin = Line2D([], [], color=colour, linestyle=_DASHES[loss], linewidth=0.5, alpha=0.7)
-            entries.append((thin, "each seed"))
+            entries.append((thin, f"{name}, each seed"))
     star = Line2D([], [], markersize=7, **_STAR)
     entries.append((star, "minimum of the validation loss" + (" (seed mean)" if many_seeds else "")))
     return entries
