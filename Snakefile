@@ -3,6 +3,10 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+# Makes the library importable, and tells what is wrong with a file that `configfile` could not read.
+include: "workflow/rules/library.smk"
+
+
 configfile: "config/config.yaml"
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -126,6 +127,10 @@ def test_paper_is_the_protocol_of_the_write_up() -> None:
         ("d_model: 32", "d_model: 33", ["sizes.10K.d_model: found 33", "a multiple of n_head, which is 2"]),
         ("d_model: 32", "d_model: -4", ["sizes.10K.d_model: found -4", "an integer >= 1"]),
         ("10K: {", "10: {", ["sizes.10: found 10 as a name", 'write it in quotes: "10"']),
+        ("10K: {", "1e3: {", ["sizes.1e3: found 1e3 as a name", 'write it in quotes: "1e3"']),
+        ("10K: {", "010: {", ["sizes.010: found 010 as a name", 'write it in quotes: "010"']),
+        ("10K: {", r'"10K\n": {', [r'sizes."10K\n": found the name "10K\n"', "letters, digits and"]),
+        ("10K: {", f"{'a' * 65}: {{", ["found the name", "64 characters at most"]),
         ("10K: {", "10 K: {", ['sizes."10 K": found the name "10 K"', "letters, digits and"]),
         ("10K: {", "0.1m: {", ["sizes.0.1M: found the name 0.1M", "in case only"]),
         ("10K: {d_model: 32, n_head: 2, n_layer: 1}", "10K:", ["sizes.10K: found nothing (null)", "d_model"]),
@@ -142,6 +147,12 @@ def test_paper_is_the_protocol_of_the_write_up() -> None:
         ("{seed: 2, ", "{", ["seeds[1].seed: found no such key", "required"]),
         ("[1, {seed: 2, weights: 1}]", "[]", ["seeds: found []", "a list of 1 or more items"]),
         ("steps: 2000", "steps: 20_000", ['training.steps: found "20_000"', "an integer >= 1"]),
+        ("steps: 2000", "steps: 100000001", ["training.steps: found 100000001", "and <= 100000000"]),
+        ("d_model: 32", f"d_model: 1{'0' * 99}", ["sizes.10K.d_model: found 1000", "and <= 65536"]),
+        ("n_layer: 1}", "n_layer: 1025}", ["sizes.10K.n_layer: found 1025", "and <= 1024"]),
+        ("1e-3", f"1{'0' * 400}", ["sizes.0.1M.learning_rate: found 1000", "a finite number > 0"]),
+        ("corpus: play", "corpus: 10", ["corpus: found 10", "as text only in quotes"]),
+        ("steps: 2000", r'device: "cpu\n"', [r'training.device: found "cpu\n"', "auto, cpu"]),
         ("steps: 2000", "steps: 10", ["measurement.checkpoint_every: found 1000", "<= steps, which is 10"]),
         ("context: 8", "steps: 9", ["sizes.0.1M.steps: found 9", ">= checkpoint_every, which is 1000"]),
         ("steps: 2000", "dropout: 1", ["training.dropout: found 1", ">= 0 and < 1"]),
@@ -151,7 +162,11 @@ def test_paper_is_the_protocol_of_the_write_up() -> None:
         ("steps: 2000", "batch_size: 0", ["training.batch_size: found 0", "an integer >= 1"]),
         ("  steps: 2000", "", ["training: found nothing (null)", "delete the key to have the default"]),
         ("training:", "trainin:", ["trainin: found an unknown key", "did you mean training?"]),
-        ("  steps: 2000", "measurement: {val_windows: some}", ['val_windows: found "some"', '>= 1 or "all"']),
+        (
+            "  steps: 2000",
+            "measurement: {val_windows: some}",
+            ['val_windows: found "some"', '100000000 or "all"'],
+        ),
         ("  steps: 2000", "measurement: {measure_every: 0}", ["measurement.measure_every: found 0", ">= 1"]),
         ("corpus: play", "corpus: play\ncorpus: novel", ["line 2: corpus: the key is already in line 1"]),
         ("  steps: 2000", "  {steps: 1, steps: 1}", ["line 7: training.steps: the key is already in line 7"]),
@@ -196,6 +211,18 @@ def change(place: str, value: Any, parts: tuple[Any, ...] = ()) -> Callable[[Any
             change("corpora/play/sha256", "86c4"),
             ['corpora.play.sha256: found "86c4"', "64 hexadecimal digits"],
         ),
+        (
+            change("corpora/play/sha256", int("1" * 64)),
+            [f"corpora.play.sha256: found {'1' * 64}", "64 hex", "as text only in quotes"],
+        ),
+        (
+            change("corpora/play/sha256", SHA256 + "\n"),
+            ["corpora.play.sha256: found", "64 hexadecimal digits"],
+        ),
+        (change("corpora/logs", {"file": "a"}), ["corpora.logs: found the name logs", "logs, jobs are"]),
+        (change("corpora/Jobs", {"file": "a"}), ["corpora.Jobs: found the name Jobs", "logs, jobs are"]),
+        (change("corpora/a\n", {"file": "a"}), [r'corpora."a\n": found the name "a\n"', "a name must"]),
+        (change("corpora/" + "a" * 65, {"file": "a"}), ["a name must", "64 characters at most"]),
         (
             change("corpora/play", {"mirror_file": "a"}),
             ["corpora.play.sha256: found no such key", "required"],
@@ -291,7 +318,9 @@ def test_faulty_key_takes_no_part_in_rules_between_keys(root: Path) -> None:
     ("name", "expected"),
     [
         ("second.yml", "found the suffix .yml"),
-        ("recorded.yaml", "recorded, corpora, benchmark are reserved"),
+        ("recorded.yaml", "recorded, corpora, benchmark, mlflow-artifacts are reserved"),
+        ("mlflow-artifacts.yaml", "mlflow-artifacts are reserved"),
+        (f"{'a' * 65}.yaml", "64 characters at most"),
         ("Big.yaml", "must begin with a-z"),
         ("1st.yaml", "must begin with a-z"),
     ],
@@ -301,6 +330,38 @@ def test_error_in_the_name_of_an_experiment(root: Path, name: str, expected: str
     (line,) = errors(root)
     assert line.startswith(f"config/experiments/{name}: ")
     assert expected in line
+
+
+def test_name_of_an_experiment_with_a_newline_at_its_end(root: Path) -> None:
+    write(root, TRIAL, "config/experiments/a\n.yaml")
+    (line,) = errors(root)
+    assert line.startswith(r'config/experiments/"a\n.yaml": found the name "a\n"; ')
+
+
+def test_names_of_64_characters_are_allowed(root: Path) -> None:
+    name = "a" * 64
+    write(root, TRIAL.replace("10K", name).replace("novel", name), f"config/experiments/{name}.yaml")
+    (root / "config/experiments/trial.yaml").unlink()
+    corpora = {"play": CONFIG["corpora"]["play"], name: {"file": "novel.txt"}}
+    assert list(load_settings({"experiment": name, "corpora": corpora}, root).experiments) == [name]
+
+
+def test_section_whose_only_name_is_a_number_is_not_called_empty(root: Path) -> None:
+    write(root, "corpus: play\nsizes:\n  10: {d_model: 32, n_head: 2, n_layer: 1}\n")
+    (line,) = errors(root)
+    assert line.startswith("config/experiments/trial.yaml: sizes.10: found 10 as a name")
+
+
+def test_corpus_whose_name_is_a_number_is_told_beside_an_unknown_one(root: Path) -> None:
+    found = errors(root, {**CONFIG, "corpora": {10: {"file": "novel.txt"}}})
+    assert any("corpora.10: found 10 as a name" in line for line in found)
+    assert any('corpus: found "play"; no such corpus' in line and "known here: 10" in line for line in found)
+
+
+def test_value_shares_an_anchor_with_a_name(root: Path) -> None:
+    write(root, TRIAL.replace("10K: {d_model: 32", "&wide 32: {d_model: *wide"))
+    (line,) = errors(root)
+    assert "sizes.32: found 32 as a name" in line
 
 
 def test_hidden_and_other_files_are_passed_over(root: Path) -> None:
@@ -339,6 +400,51 @@ def test_unreadable_configuration_does_not_hide_errors_of_experiments(root: Path
     write(root, TRIAL.replace("1e-3", "-1"))
     found = errors(root, None)
     assert [line.split(": ")[0] for line in found] == ["config/config.yaml", "config/experiments/trial.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("corpora: [", "config/config.yaml: line 1, column 11: not valid YAML"),
+        ("", "config/config.yaml: the file is empty"),
+        ("corpora: &all {a: *all}", "config/config.yaml: line 1: corpora.a: the anchor contains itself"),
+        (None, "config/config.yaml: cannot be read: No such file"),
+    ],
+)
+def test_snakemake_tells_what_is_wrong_with_a_configuration_that_it_cannot_read(
+    tmp_path: Path, text: str | None, expected: str
+) -> None:
+    done = snakemake(tmp_path, text)
+    assert done.returncode != 0
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+    assert "The configuration has 2 errors; nothing was run:" in lines
+    for start in (expected, "config/experiments/trial.yaml: corpus: found 7"):
+        assert any(line.startswith(start) for line in lines), lines
+
+
+def test_snakemake_tells_a_repeated_key_together_with_the_faults_of_values(tmp_path: Path) -> None:
+    text = yaml.safe_dump({**CONFIG, "corpus_mirror": 5}) + "experiment: trial\n"
+    done = snakemake(tmp_path, text, "--config", "tracking={enabled: 7}")
+    output = done.stdout + done.stderr
+    for part in (
+        "The configuration has 4 errors",
+        "experiment: the key is already in line",
+        "config/config.yaml: corpus_mirror: found 5",
+        "(overridden by --config or --configfile): tracking.enabled: found",
+        "trial.yaml: corpus: found 7",
+    ):
+        assert part in output
+
+
+def snakemake(folder: Path, config: str | None, *options: str) -> subprocess.CompletedProcess[str]:
+    """A dry run in a copy of the workflow with this config.yaml and a fault in its one experiment."""
+    shutil.copy(PROJECT / "Snakefile", folder)
+    shutil.copytree(PROJECT / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
+    write(folder, TRIAL.replace("corpus: play", "corpus: 7"))
+    if config is not None:
+        write(folder, config, "config/config.yaml")
+    command = [sys.executable, "-m", "snakemake", "-n", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 def test_check_prints_ok_or_the_errors(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,7 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
         own = read_yaml(root / CONFIG_FILE)
     except YamlFileError as error:
         lines += [f"{CONFIG_FILE}: {problem}" for problem in error.problems]
+        own = error.mapping or {}
 
     problems: list[Problem] = []
     valid: dict[Any, Any] = {}
@@ -61,14 +62,15 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
         problems, valid = check(schema, fill_defaults(schema, dict(config)))
         problems += check_sources(valid, {problem.place for problem in problems})
         if isinstance(config.get("corpora"), dict):
-            corpora = list(config["corpora"])
+            corpora = [name if isinstance(name, str) else show(name) for name in config["corpora"]]
 
     names, documents = [], {}
     experiment_lines: list[str] = []
     for path in _experiment_paths(root):
         names.append(path.stem)
         messages, document = _read_experiment(path, corpora)
-        experiment_lines += [f"{EXPERIMENTS_FOLDER}/{path.name}: {message}" for message in messages]
+        file = path.name if path.name.isprintable() else show(path.name)
+        experiment_lines += [f"{EXPERIMENTS_FOLDER}/{file}: {message}" for message in messages]
         documents[path.stem] = document
     if not names:
         experiment_lines.append(f"{EXPERIMENTS_FOLDER}: found no experiment; add a file <name>.yaml")
@@ -89,6 +91,19 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
         tracking=valid["tracking"],
         experiments={name: _resolve(name, document) for name, document in documents.items()},
     )
+
+
+def check_readable(root: Path) -> None:
+    """To be called before Snakemake reads config/config.yaml, since its message names no file, line or key.
+
+    Raises ConfigError, with the errors of all files, if the file cannot be read as one mapping. Repeated keys
+    are left to `load_settings`, for Snakemake can read them.
+    """
+    try:
+        read_yaml(root / CONFIG_FILE)
+    except YamlFileError as error:
+        if error.mapping is None:
+            load_settings(None, root)
 
 
 def _experiment_paths(root: Path) -> list[Path]:
@@ -176,9 +191,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         try:
-            config = read_yaml(options.root / CONFIG_FILE)
-        except YamlFileError:
-            config = None
+            config: dict[Any, Any] | None = read_yaml(options.root / CONFIG_FILE)
+        except YamlFileError as error:
+            config = error.mapping
         settings = load_settings(config, options.root)
         if options.command == "check":
             print("ok")

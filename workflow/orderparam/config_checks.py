@@ -7,31 +7,36 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from orderparam.experiment import RESERVED_EXPERIMENTS
 from orderparam.schema import Place, Problem, show, suggest
 
 CONFIG_FILE = "config/config.yaml"
-# These are folders of results/ that no experiment may claim.
-RESERVED_NAMES = ("recorded", "corpora", "benchmark")
+# The workflow's own folders in results/corpora/, where each corpus has a folder of its name.
+RESERVED_CORPORA = ("logs", "jobs")
 
 
 def check_file_name(path: Path) -> Iterator[str]:
     """Faults of an experiment file's name, which is the experiment's name."""
     if path.suffix != ".yaml":
         yield f"found the suffix {path.suffix}; an experiment's file must end in .yaml: rename it"
-    if path.stem in RESERVED_NAMES:
-        yield f"found the name {path.stem}; {', '.join(RESERVED_NAMES)} are reserved: rename the file"
-    elif not re.fullmatch(r"[a-z][a-z0-9_-]*", path.stem):
-        rule = "must begin with a-z and go on with a-z, 0-9, _ and -"
+    if path.stem in RESERVED_EXPERIMENTS:
+        yield f"found the name {path.stem}; {', '.join(RESERVED_EXPERIMENTS)} are reserved: rename the file"
+    elif not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", path.stem):
+        rule = "must begin with a-z and go on with a-z, 0-9, _ and -, 64 characters at most"
         yield f"found the name {show(path.stem)}; an experiment's name {rule}: rename the file"
 
 
 def check_sources(config: dict[Any, Any], faulty: Collection[Place]) -> Iterator[Problem]:
-    """Each corpus needs a source; `faulty` are the places whose values are gone from `config`."""
+    """Each corpus needs a source and a free name; `faulty` are the places gone from `config`."""
     for name, corpus in config.get("corpora", {}).items():
         place: Place = ("corpora", name)
         if not any(key in corpus or (*place, key) in faulty for key in ("file", "mirror_file", "urls")):
             allowed = "needs a source: file (a text of your own), or mirror_file or urls with sha256"
             yield Problem(place, show(corpus), allowed)
+        # Some file systems do not tell upper from lower case.
+        if name.lower() in RESERVED_CORPORA:
+            allowed = f"{', '.join(RESERVED_CORPORA)} are reserved: rename the corpus"
+            yield Problem(place, f"the name {name}", allowed)
     yield from _check_case("corpora", config)
 
 

@@ -7,6 +7,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+# Folders of results/ that no experiment may claim: its name is that of its folder.
+RESERVED_EXPERIMENTS = ("recorded", "corpora", "benchmark", "mlflow-artifacts")
+
 
 @dataclass(frozen=True)
 class Seeds:

@@ -7,6 +7,7 @@ import difflib
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from orderparam.yaml_file import NonTextKey
 
 Place = tuple[str | int, ...]
 Schema = dict[str, Any]
@@ -75,13 +78,19 @@ def check(schema: Schema, document: dict[Any, Any]) -> tuple[list[Problem], dict
     checker = base.TYPE_CHECKER.redefine("integer", _is_integer).redefine("number", _is_number)
     strict_validator = jsonschema.validators.extend(base, type_checker=checker)  # type: ignore[no-untyped-call]
     problems, document = _drop_non_text_keys(document, ())
+    emptied = {problem.place[:-1] for problem in problems}
+    faulty: set[Place] = set()
     for error in strict_validator(schema).iter_errors(document):
-        problems += _explain(error)
+        place = tuple(error.absolute_path)
+        if error.validator == "minProperties" and place in emptied:
+            faulty.add(place)  # It is empty only for want of the keys that are told already.
+        else:
+            problems += _explain(error)
     distinct: dict[tuple[Place, str], Problem] = {}
     for problem in problems:
         distinct.setdefault((problem.place, problem.found), problem)
     # The last items of a list go first, so that the places of the others still hold.
-    for place in sorted((place for place, _ in distinct), key=_sort_key, reverse=True):
+    for place in sorted(faulty | {place for place, _ in distinct}, key=_sort_key, reverse=True):
         _remove(document, place)
     return list(distinct.values()), document
 
@@ -106,8 +115,8 @@ def format_place(place: Place) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            plain = re.fullmatch(r"[\w.-]+", part)
-            text += ("." if text else "") + (part if plain else json.dumps(part, ensure_ascii=False))
+            plain = re.fullmatch(r"[\w.-]{1,80}", part)
+            text += ("." if text else "") + (part if plain else show(part))
     return text
 
 
@@ -115,6 +124,8 @@ def show(value: Any) -> str:
     """A value as YAML would have it, on one line, cut at 80 characters."""
     if value is None:
         return "nothing (null)"
+    if isinstance(value, NonTextKey):
+        return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
     if isinstance(value, dict):
@@ -134,7 +145,8 @@ def _is_integer(_: Any, value: Any) -> bool:
 
 
 def _is_number(_: Any, value: Any) -> bool:
-    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+    is_number = _is_integer(_, value) or isinstance(value, float)
+    return is_number and -sys.float_info.max <= value <= sys.float_info.max
 
 
 def _drop_non_text_keys(value: Any, place: Place) -> tuple[list[Problem], Any]:
@@ -170,7 +182,8 @@ def _explain(error: Any) -> Iterator[Problem]:
         for key in value:
             if patterns and not any(re.search(pattern, key) for pattern in patterns):
                 rule = "begin with a letter or digit and go on with letters, digits and . _ -"
-                yield Problem((*place, key), f"the name {show(key)}", f"a name must {rule}")
+                allowed = f"a name must {rule}, 64 characters at most"
+                yield Problem((*place, key), f"the name {show(key)}", allowed)
             elif not patterns and key not in known:
                 found = f"an unknown key, with the value {show(value[key])}"
                 yield Problem((*place, key), found, suggest(key, known))
@@ -188,8 +201,16 @@ def _explain(error: Any) -> Iterator[Problem]:
         else:
             yield Problem(place, show(value), f"must be {describe(schema)}")
     else:
-        hint = "; delete the key to have the default" if value is None and "default" in schema else ""
+        hint = ""
+        if value is None and "default" in schema:
+            hint = "; delete the key to have the default"
+        elif error.validator == "type" and _is_unquoted_text(schema, value):
+            hint = "; YAML reads it as text only in quotes"
         yield Problem(place, show(value), f"must be {describe(schema)}{hint}")
+
+
+def _is_unquoted_text(schema: Schema, value: Any) -> bool:
+    return "string" in schema["type"] and not isinstance(value, str | dict | list | None)
 
 
 def _sort_key(place: Place) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,50 @@ from orderparam.errors import ConfigError
 
 
 class YamlFileError(ConfigError):
-    """A file cannot be read as one mapping; `problems` has a line for each reason."""
+    """A file cannot be read as one mapping; `problems` has a line for each reason.
 
-    def __init__(self, path: Path, problems: list[str]) -> None:
+    `mapping` is what less strict readers see where repeated keys are the only faults, else None.
+    """
+
+    def __init__(self, path: Path, problems: list[str], mapping: dict[Any, Any] | None = None) -> None:
         super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
         self.problems = problems
+        self.mapping = mapping
+
+
+@dataclass(frozen=True)
+class NonTextKey:
+    """A key that YAML reads as a number, a boolean or null; `text` is what the file has."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text or "null"
 
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the YAML 1.2 core schema: 3e-4 is a float, 010 is ten, yes and 1:30 are text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        if isinstance(node, yaml.MappingNode):
+            self.flatten_mapping(node)
+            node.value = [(_mark_non_text(key), value) for key, value in node.value]
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+_LOOP = "the anchor contains itself; write the value out"
+_NON_TEXT_KEY = "!non-text-key"
+
+
+def _mark_non_text(key: yaml.Node) -> yaml.Node:
+    """A new node, as an alias may have `key` as a value elsewhere."""
+    kind = key.tag.removeprefix("tag:yaml.org,2002:")
+    if not isinstance(key, yaml.ScalarNode) or kind not in ("int", "float", "bool", "null"):
+        return key
+    return yaml.ScalarNode(_NON_TEXT_KEY, key.value, key.start_mark, key.end_mark)
 
 
 for _tag, _pattern, _first in (
@@ -52,10 +86,11 @@ def _refuse(loader: yaml.SafeLoader, node: yaml.Node) -> None:
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_integer)
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _refuse)
+_Loader.add_constructor(_NON_TEXT_KEY, lambda loader, node: NonTextKey(node.value))
 
 
 def read_yaml(path: Path) -> dict[Any, Any]:
-    """The one mapping that the UTF-8 file at `path` holds.
+    """The one mapping that the UTF-8 file at `path` holds; keys that are no text are each a NonTextKey.
 
     Raises YamlFileError with the line of every repeated key, or of the first fault in the syntax.
     """
@@ -73,9 +108,14 @@ def read_yaml(path: Path) -> dict[Any, Any]:
             if not isinstance(node, yaml.MappingNode):
                 raise YamlFileError(path, [_found_instead(node)])
             problems = _find_repeated_keys(node, "", ())
-            if problems:
+            if any(problem.endswith(_LOOP) for problem in problems):
                 raise YamlFileError(path, problems)
-            mapping: dict[Any, Any] = loader.construct_document(node)
+            try:
+                mapping: dict[Any, Any] = loader.construct_document(node)
+            except (yaml.MarkedYAMLError, ValueError) as error:
+                raise YamlFileError(path, [*problems, _explain(error)]) from None
+            if problems:
+                raise YamlFileError(path, problems, mapping)
         finally:
             loader.dispose()
     except yaml.reader.ReaderError as error:
@@ -97,7 +137,7 @@ def _found_instead(node: yaml.Node | None) -> str:
 def _find_repeated_keys(node: yaml.Node, place: str, above: tuple[yaml.Node, ...]) -> list[str]:
     """Every key that a mapping in or below `node` has twice; also an anchor that contains itself."""
     if any(node is other for other in above):
-        return [f"line {node.start_mark.line + 1}: {place}: the anchor contains itself; write the value out"]
+        return [f"line {node.start_mark.line + 1}: {place}: {_LOOP}"]
     problems = []
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):

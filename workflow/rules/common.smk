@@ -3,11 +3,6 @@ import shutil
 import sys
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
-LIBRARY = ROOT / "workflow"
-if str(LIBRARY) not in sys.path:
-    sys.path.insert(0, str(LIBRARY))
-
 from snakemake.exceptions import WorkflowError
 
 from orderparam import code_digest as digests

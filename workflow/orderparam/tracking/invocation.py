@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orderparam.experiment import RESERVED_EXPERIMENTS
 from orderparam.tracking.job import INVOCATION
 from orderparam.tracking.provenance import (
     code_tags,
@@ -26,7 +27,6 @@ from orderparam.tracking.spool import Recorder
 from orderparam.tracking.store import resolve_uri
 
 HINT = "Browse the tracked runs: make ui"
-RESERVED = ("corpora", "recorded", "benchmark")
 _recorders: list[Recorder] = []
 
 
@@ -109,7 +109,7 @@ def _stand_in_notices(manifests: Iterable[Path]) -> list[str]:
 
 def _targeted_experiment(arguments: Sequence[str]) -> str | None:
     targets = (re.match(r"(?:\./)?results/([^/=]+)/", argument) for argument in arguments)
-    return next((found[1] for found in targets if found and found[1] not in RESERVED), None)
+    return next((found[1] for found in targets if found and found[1] not in RESERVED_EXPERIMENTS), None)
 
 
 def _describe(experiment: str, arguments: Sequence[str]) -> RunRecord:
