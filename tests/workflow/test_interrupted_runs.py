@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from project_copy import ProjectCopy, finish, wait_for
+from project_copy import Finished, ProjectCopy, finish, wait_for
 
 RUN = "nano/seeds-1-1"
 
@@ -20,6 +21,22 @@ def runs_of(project: ProjectCopy, experiment: str):
     runs = client.search_runs([found.experiment_id], order_by=["start_time"])
     invocations = [run for run in runs if "rule" not in run.data.tags]
     return [run for run in runs if run not in invocations], invocations
+
+
+def stop_in_training(project: ProjectCopy, number: int, send: Callable[[int, int], None]) -> Finished:
+    """Build the experiment `long`, and send a signal once its training has begun."""
+    project.write_experiment("long", training={"steps": 1500}, measurement={"checkpoint_every": 500})
+    process = project.start("--cores", "1", "results/long/metrics.csv")
+    first = project.results / f"long/unfinished/{RUN}/checkpoints/seed-1/step-000000.json"
+    try:
+        wait_for(lambda: first.exists() or process.poll() is not None, "the first checkpoint")
+    finally:
+        training = first.exists()
+        if process.poll() is None:
+            send(process.pid, number)
+        done = finish(process)
+    assert training, done.output
+    return done
 
 
 def test_a_diverging_run_fails_and_keeps_what_it_measured(smoke_clone):
@@ -66,17 +83,7 @@ def test_a_diverging_run_fails_and_keeps_what_it_measured(smoke_clone):
 )
 def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, number, whom, status):
     project = smoke_clone
-    project.write_experiment("long", training={"steps": 1500}, measurement={"checkpoint_every": 500})
-    process = project.start("--cores", "1", "results/long/metrics.csv")
-    first = project.results / f"long/unfinished/{RUN}/checkpoints/seed-1/step-000000.json"
-    try:
-        wait_for(lambda: first.exists() or process.poll() is not None, "the first checkpoint")
-    finally:
-        training = first.exists()
-        if process.poll() is None:
-            (os.killpg if whom == "all" else os.kill)(process.pid, number)
-        done = finish(process)
-    assert training, done.output
+    done = stop_in_training(project, number, os.killpg if whom == "all" else os.kill)
     assert done.status != 0
     assert "extract_metrics" not in done.jobs()
     assert done.last_line.startswith("Browse the tracked runs: make ui")
@@ -100,14 +107,7 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
 
 def test_after_a_sigkill_unlocking_is_all_that_is_needed(smoke_clone):
     project = smoke_clone
-    project.write_experiment("long", training={"steps": 1500}, measurement={"checkpoint_every": 500})
-    process = project.start("--cores", "1", "results/long/metrics.csv")
-    first = project.results / f"long/unfinished/{RUN}/checkpoints/seed-1/step-000000.json"
-    try:
-        wait_for(lambda: first.exists() or process.poll() is not None, "the first checkpoint")
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        finish(process)
+    stop_in_training(project, signal.SIGKILL, os.killpg)
     refused = project.snakemake("--cores", "1", "results/long/metrics.csv")
     assert refused.status != 0
     assert "--unlock" in refused.output
