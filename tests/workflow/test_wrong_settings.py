@@ -89,3 +89,13 @@ def test_an_unknown_experiment_is_told_with_the_known_ones(project):
     assert "experiment: found" in done.output
     assert "no such experiment in config/experiments" in done.output
     assert "smoke" in done.output
+
+
+def test_the_workflow_does_without_the_experiments_that_it_ships(project):
+    (project.root / "config/experiments/paper.yaml").unlink()
+    planned = project.snakemake("-n", "--config", "experiment=smoke")
+    assert planned.status == 0, planned.output
+    assert planned.planned()["train_model"] == 4
+    benchmark = project.snakemake("-n", "results/benchmark/throughput.csv")
+    assert benchmark.status != 0
+    assert "there is no experiment 'paper'; config/experiments/ has preview, smoke" in benchmark.output

@@ -35,7 +35,7 @@ for figure in FIGURES:
             f"draw_{figure}"
         input:
             unpack(tables_of(figure)),
-            vocabularies=vocabularies_of,
+            vocabularies=file_of_all_corpora("vocabulary.json"),
         output:
             svg=report(
                 f"results/{{experiment}}/figures/{figure}.svg",

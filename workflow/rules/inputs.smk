@@ -1,14 +1,16 @@
 # What wildcards stand for: the functions from which rules take inputs and parameters.
 
 
-def experiment_of(wildcards):
+def experiment_named(name):
     try:
-        return settings.experiments[wildcards.experiment]
+        return settings.experiments[name]
     except KeyError:
         known = ", ".join(sorted(settings.experiments))
-        raise WorkflowError(
-            f"there is no experiment {wildcards.experiment!r}; config/experiments/ has {known}"
-        ) from None
+        raise WorkflowError(f"there is no experiment {name!r}; config/experiments/ has {known}") from None
+
+
+def experiment_of(wildcards):
+    return experiment_named(wildcards.experiment)
 
 
 def run_of(wildcards):
@@ -40,15 +42,19 @@ def corpus_of(wildcards):
     return experiment_of(wildcards).corpus
 
 
-def vocabularies_of(wildcards):
-    """Of all corpora that an experiment rests on, its own first."""
-    experiment = experiment_of(wildcards)
-    names = dict.fromkeys([experiment.corpus, *(run.corpus for run in experiment.runs.values())])
-    return [f"results/corpora/{name}/vocabulary.json" for name in names]
-
-
 def corpus_file(name):
     return lambda wildcards: f"results/corpora/{corpus_of(wildcards)}/{name}"
+
+
+def file_of_all_corpora(name):
+    """Input function: this file of each corpus that an experiment rests on, its own first."""
+
+    def files(wildcards):
+        experiment = experiment_of(wildcards)
+        corpora = dict.fromkeys([experiment.corpus, *(run.corpus for run in experiment.runs.values())])
+        return [f"results/corpora/{corpus}/{name}" for corpus in corpora]
+
+    return files
 
 
 def corpus_entry(wildcards):

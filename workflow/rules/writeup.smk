@@ -1,10 +1,8 @@
 rule write_up:
     input:
         metrics=METRICS,
-        vocabularies=vocabularies_of,
-        ngram_entropies=lambda wildcards: [
-            path.replace("vocabulary.json", "ngram_entropies.csv") for path in vocabularies_of(wildcards)
-        ],
+        vocabularies=file_of_all_corpora("vocabulary.json"),
+        ngram_entropies=file_of_all_corpora("ngram_entropies.csv"),
         figures=[f"results/{{experiment}}/figures/{figure}.svg" for figure in FIGURES],
         verification=lambda wildcards: [
             f"results/{wildcards.experiment}/runs/{size}/{experiment_of(wildcards).jobs()[0]}/verification.csv"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orderparam.search_path import search_path_with
 from orderparam.tracking.provenance import this_process
 from orderparam.tracking.record import RunRecord, Status
 
@@ -38,12 +39,10 @@ class Recorder:
         (spool / "invocation").write_text(json.dumps(described), encoding="utf-8")
         if record:
             drop(spool, record)
-        library = str(Path(__file__).parents[2])
-        search_path = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
             [sys.executable, "-m", "orderparam.tracking", "record", str(spool)],
             cwd=root,
-            env={**os.environ, "PYTHONPATH": search_path},
+            env={**os.environ, "PYTHONPATH": search_path_with(Path(__file__).parents[2])},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             # Ctrl-C in the terminal is meant for the jobs: what they leave must still be recorded.
