@@ -247,6 +247,22 @@ def change(place: str, value: Any, parts: tuple[Any, ...] = ()) -> Callable[[Any
             change("corpora/novel", "novel.txt"),
             ['corpora.novel: found "novel.txt"', "a section with the keys file"],
         ),
+        (
+            change("corpora/copy", {"surrogate_of": "nowel", "order": 1, "seed": 1}),
+            ['corpora.copy.surrogate_of: found "nowel"', "did you mean novel?"],
+        ),
+        (
+            change("corpora/copy", {"surrogate_of": "copy", "order": 1, "seed": 1}),
+            ['corpora.copy.surrogate_of: found "copy"', "is a surrogate itself", "known here: play, novel"],
+        ),
+        (
+            change("corpora/copy", {"surrogate_of": "novel", "order": 4, "seed": 1}),
+            ["corpora.copy.order: found 4", "<= 3"],
+        ),
+        (
+            change("corpora/copy", None),
+            ["corpora.copy: found nothing", "(or: surrogate_of, order, seed, characters; or: mirror_file"],
+        ),
         (change("tracking", {"enabled": "on"}), ['tracking.enabled: found "on"', "true or false"]),
         (change("corpus_mirror", 5), ["corpus_mirror: found 5", "or null"]),
     ],
@@ -531,6 +547,13 @@ def rows(name: str) -> list[str]:
     return list(dict.fromkeys(found + [row for key, row in walk(load_schema(name)) if key in shape]))
 
 
+def branches(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield schema
+    for key in ("then", "else"):
+        if key in schema:
+            yield from branches(schema[key])
+
+
 def walk(schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, str]]:
     for name, value in schema.get("properties", {}).items():
         key = f"{place}.{name}" if place else name
@@ -543,7 +566,7 @@ def walk(schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, str]]:
         yield key, f"| `{key}` | {value['description']} | {allowed} | {default} |"
         yield from walk(value, key)
         for entry in value.get("patternProperties", {}).values():
-            for branch in (entry, entry.get("then", {}), entry.get("else", {})):
+            for branch in branches(entry):
                 yield from walk(branch, f"{key}.<name>")
         for branch in value.get("items", {}).get("anyOf", []):
             yield from walk(branch, f"{key}[]")

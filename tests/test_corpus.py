@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import random
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from orderparam import corpus
-from orderparam.corpus import fetch_corpus
+from orderparam.corpus import fetch_corpus, generate_surrogate
 from orderparam.errors import CorpusError
 from orderparam.records import read_json
 from orderparam.surrogate import TINY_SHAKESPEARE, NgramTable
@@ -243,3 +244,49 @@ def test_own_file_must_be_there_and_match(fetch, tmp_path):
     with pytest.raises(CorpusError, match=rf"novel\.txt does not hold .*expected sha256 {SHA256}"):
         fetch({"file": "novel.txt", "sha256": SHA256})
     assert out_files(tmp_path) == []
+
+
+@pytest.fixture
+def surrogate(fetch, tmp_path):
+    """Call `generate_surrogate` for the corpus `copy`, of a text that `fetch` got."""
+    source = "".join(random.Random(3).choices("aabcd\n", k=5_000)) + "ü"
+    (tmp_path / "novel.txt").write_text(source, encoding="utf-8")
+    origin = fetch({"file": "novel.txt"})
+
+    def call(**entry):
+        paths = (tmp_path / "copy.txt", tmp_path / "copy.json")
+        entry = {"surrogate_of": "play", "seed": 1} | entry
+        manifest = generate_surrogate("copy", entry, tmp_path / "out" / "corpus.txt", origin, *paths)
+        return manifest, paths[0].read_text(encoding="utf-8")
+
+    return call
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_surrogate_is_as_long_as_its_origin_and_has_its_statistics_alone(surrogate, tmp_path, order):
+    manifest, text = surrogate(order=order)
+    assert len(text) == 5_001
+    assert manifest["sha256"] == hashlib.sha256(text.encode("utf-8")).hexdigest()
+    assert read_json(tmp_path / "copy.json") == manifest
+    assert manifest["source"] == f"play, Markov surrogate of order {order}, seed 1"
+    assert (manifest["stand_in"], manifest["notice"]) == (False, None)
+    assert manifest["alphabet"] == "\nabcdü"
+    source = (tmp_path / "novel.txt").read_text(encoding="utf-8")
+    circular = source + source[:order]
+    known = {circular[i : i + order + 1] for i in range(len(source))}
+    assert {text[i : i + order + 1] for i in range(len(text) - order)} <= known
+    # The next longer n-grams are not kept: most that are new would be in a copy of the text.
+    longer = {text[i : i + 8] for i in range(len(text) - 8)}
+    assert len(longer - {circular[i : i + 8] for i in range(len(source))}) > len(longer) / 2
+
+
+def test_surrogate_can_be_shorter_and_depends_on_its_seed(surrogate):
+    assert len(surrogate(order=1, characters=7)[1]) == 7
+    assert surrogate(order=1)[1] == surrogate(order=1)[1] != surrogate(order=1, seed=2)[1]
+
+
+def test_surrogate_of_a_text_that_its_manifest_does_not_describe(surrogate, tmp_path):
+    (tmp_path / "out" / "corpus.txt").write_text("another text")
+    with pytest.raises(CorpusError, match="not the text that its manifest describes"):
+        surrogate(order=1)
+    assert not (tmp_path / "copy.txt").exists()

@@ -113,3 +113,21 @@ def test_bad_texts_are_refused_by_name_and_place_and_leave_nothing(project):
     for name in [*texts, "missing"]:
         assert not project.files(f"results/of-{name}/runs")
         assert not (project.results / f"of-{name}/metrics.csv").exists()
+
+
+def test_a_surrogate_follows_the_text_that_it_is_sampled_from(project, novel):
+    (project.root.parent / "novel.txt").write_text(novel, "utf-8", newline="")
+    project.add_corpus("novel", "../novel.txt")
+    entry = "{surrogate_of: novel, order: 2, seed: 1, characters: 3000}"
+    project.replace("config/config.yaml", "  novel:", f"  copy: {entry}\n  novel:")
+    target = "results/corpora/copy/ngram_entropies.csv"
+    done = project.build("--cores", "2", target)
+    rules = ("get_corpus", "sample_surrogate", "tokenize_corpus", "count_ngrams")
+    assert done.jobs() == dict.fromkeys(rules, 1)
+    vocabulary = json.loads(project.read("results/corpora/copy/vocabulary.json"))
+    assert vocabulary["characters"] == sorted(set(novel))
+    assert vocabulary["tokens"] == 3000
+    assert vocabulary["source"] == "novel, Markov surrogate of order 2, seed 1"
+    assert project.build("-n", target).planned() == {}
+    (project.root.parent / "novel.txt").write_text(novel[::-1], "utf-8", newline="")
+    assert project.build("-n", target).planned() == dict.fromkeys(rules, 1)

@@ -30,14 +30,30 @@ def check_sources(config: dict[Any, Any], faulty: Collection[Place]) -> Iterator
     """Each corpus needs a source and a free name; `faulty` are the places gone from `config`."""
     for name, corpus in config.get("corpora", {}).items():
         place: Place = ("corpora", name)
-        if not any(key in corpus or (*place, key) in faulty for key in ("file", "mirror_file", "urls")):
-            allowed = "needs a source: file (a text of your own), or mirror_file or urls with sha256"
+        sources = ("file", "surrogate_of", "mirror_file", "urls")
+        if not any(key in corpus or (*place, key) in faulty for key in sources):
+            allowed = (
+                "needs a source: file (a text of your own), mirror_file or urls with sha256, or surrogate_of"
+            )
             yield Problem(place, show(corpus), allowed)
         # Some file systems do not tell upper from lower case.
         if name.lower() in RESERVED_CORPORA:
             allowed = f"{', '.join(RESERVED_CORPORA)} are reserved: rename the corpus"
             yield Problem(place, f"the name {name}", allowed)
+    yield from _check_surrogates(config.get("corpora", {}))
     yield from _check_case("corpora", config)
+
+
+def _check_surrogates(corpora: dict[Any, Any]) -> Iterator[Problem]:
+    """A surrogate is made from a text that is not a surrogate itself."""
+    texts = [name for name, corpus in corpora.items() if "surrogate_of" not in corpus]
+    for name, corpus in corpora.items():
+        origin = corpus.get("surrogate_of")
+        if origin is not None and origin not in texts:
+            what = "is a surrogate itself" if origin in corpora else "no such corpus"
+            yield Problem(
+                ("corpora", name, "surrogate_of"), show(origin), f"{what}; {suggest(origin, texts)}"
+            )
 
 
 def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) -> Iterator[Problem]:

@@ -84,6 +84,38 @@ def fetch_corpus(
     )
 
 
+def generate_surrogate(
+    name: str,
+    entry: dict[str, Any],
+    origin_text: Path,
+    origin: dict[str, Any],
+    text_path: Path,
+    manifest_path: Path,
+) -> dict[str, Any]:
+    """Write a Markov surrogate of another corpus and its manifest, both atomically; return the manifest.
+
+    `entry` is the corpus's entry in the configuration (surrogate_of, order, seed and perhaps characters),
+    `origin_text` and `origin` are text and manifest of the corpus that it names. The surrogate of a
+    stand-in bears the stand-in's notice. The manifest's keys are those of `fetch_corpus`; `alphabet`
+    has all characters of the other corpus, so that both have one vocabulary.
+    """
+    table = NgramTable.from_text(origin_text)
+    if table.sha256 != origin["sha256"]:
+        raise CorpusError(
+            f"{origin_text}: not the text that its manifest describes; delete it to have it anew"
+        )
+    characters = entry.get("characters", int(table.counts.sum()))
+    content = sample_text(table, entry["order"], entry["seed"], characters).encode("utf-8")
+    with atomic_write(text_path, "wb") as file:
+        file.write(content)
+        manifest_path.unlink(missing_ok=True)
+    source = f"{origin['corpus']}, Markov surrogate of order {entry['order']}, seed {entry['seed']}"
+    alphabet = "".join(sorted(set(table.alphabet) | set(origin["alphabet"] or "")))
+    sha256 = hashlib.sha256(content).hexdigest()
+    notice = origin["notice"]
+    return _write_manifest(name, source, sha256, len(content), notice, alphabet, manifest_path)
+
+
 def _sources(
     entry: dict[str, Any], mirror: Path | None, root: Path
 ) -> Iterator[tuple[str, AbstractContextManager[Iterator[bytes]]]]:

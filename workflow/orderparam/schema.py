@@ -253,9 +253,18 @@ def _describe_section(schema: Schema) -> str:
     if "properties" in schema:
         return f"a section with the keys {', '.join(schema['properties'])}"
     if "if" in schema:
-        branches = [", ".join(schema[branch]["properties"]) for branch in ("then", "else")]
-        return f"a section with the keys {branches[0]} (or: {branches[1]})"
+        first, *others = (", ".join(keys) for keys in _alternatives(schema))
+        return f"a section with the keys {first} (or: {'; or: '.join(others)})"
     return "a section of one or more named entries"
+
+
+def _alternatives(schema: Schema) -> Iterator[list[str]]:
+    """The keys of each kind that a section may be of."""
+    if "if" in schema:
+        for branch in ("then", "else"):
+            yield from _alternatives(schema[branch])
+    else:
+        yield list(schema["properties"])
 
 
 _DESCRIPTIONS: dict[str, Callable[[Schema], str]] = {

@@ -1,4 +1,5 @@
 import platform
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -27,6 +28,14 @@ wildcard_constraints:
     job=r"seeds-\d+-\d+",
     seed=r"\d+",
     mode="evaluation|dropout",
+
+
+SURROGATES = [name for name, entry in settings.corpora.items() if "surrogate_of" in entry]
+
+
+def any_of(names):
+    """A wildcard constraint that admits these names, and none where there are none."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
 
 
 def code_digest(script, **options):

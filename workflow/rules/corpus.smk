@@ -19,6 +19,32 @@ rule get_corpus:
         "../scripts/get_corpus.py"
 
 
+rule sample_surrogate:
+    input:
+        text=ancient(lambda wildcards: f"results/corpora/{surrogate_origin(wildcards)}/corpus.txt"),
+        manifest=lambda wildcards: f"results/corpora/{surrogate_origin(wildcards)}/corpus.json",
+    output:
+        text="results/corpora/{corpus}/corpus.txt",
+        manifest="results/corpora/{corpus}/corpus.json",
+    log:
+        "results/corpora/logs/sample_surrogate/{corpus}.log",
+    wildcard_constraints:
+        corpus=any_of(SURROGATES),
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        entry=corpus_entry,
+        code=code_digest("sample_surrogate"),
+    message:
+        "Sampling the surrogate corpus {wildcards.corpus}"
+    script:
+        "../scripts/sample_surrogate.py"
+
+
+# A surrogate has no source of its own.
+ruleorder: sample_surrogate > get_corpus
+
+
 rule tokenize_corpus:
     input:
         # Above 1 MB Snakemake compares times only, so the text is followed through its manifest's sha256.

@@ -66,6 +66,10 @@ def corpus_entry(wildcards):
         ) from None
 
 
+def surrogate_origin(wildcards):
+    return corpus_entry(wildcards)["surrogate_of"]
+
+
 def own_text_file(wildcards):
     """A corpus that is the user's own file is an input, so that an edit is noticed."""
     entry = corpus_entry(wildcards)
