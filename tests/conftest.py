@@ -22,6 +22,7 @@ def make_run():
             "d_model": 16,
             "n_head": 2,
             "n_layer": 1,
+            "attention": "causal",
             "context": 8,
             "batch_size": 4,
             "learning_rate": 3e-3,

@@ -27,9 +27,16 @@ EDGE = re.compile(r"^ +(\w+) -->(\|residual\|)? (\w+)$", re.MULTILINE)
 SUBGRAPH = re.compile(r'^ +subgraph (\w+)\["(.*)"\]$', re.MULTILINE)
 
 
-def make_model(n_layer=3, d_model=12, n_head=2):
+def make_model(n_layer=3, d_model=12, n_head=2, attention="causal"):
     return build_model(
-        1, vocabulary_size=11, context=7, d_model=d_model, n_head=n_head, n_layer=n_layer, dropout=0.15
+        1,
+        vocabulary_size=11,
+        context=7,
+        d_model=d_model,
+        n_head=n_head,
+        n_layer=n_layer,
+        dropout=0.15,
+        attention=attention,
     )
 
 
@@ -39,9 +46,9 @@ def decode(text):
     ).replace("#quot;", '"')
 
 
-@pytest.mark.parametrize("n_layer", [1, 3])
-def test_drawing_mermaid_and_model_agree(n_layer):
-    model = make_model(n_layer)
+@pytest.mark.parametrize(("n_layer", "attention"), [(1, "causal"), (3, "causal"), (3, "ablated")])
+def test_drawing_mermaid_and_model_agree(n_layer, attention):
+    model = make_model(n_layer, attention=attention)
     graph = describe_architecture(model, "tiny")
     total = count_parameters(model)
     assert graph.parameter_count == total
@@ -50,7 +57,7 @@ def test_drawing_mermaid_and_model_agree(n_layer):
     mermaid_nodes = {identity: decode(text).split("<br/>") for identity, text in NODE.findall(mermaid)}
     mermaid_edges = {(source, target) for source, _, target in EDGE.findall(mermaid)}
     assert f"{total:,} parameters" in mermaid
-    assert mermaid.count("|residual|") == 2
+    assert mermaid.count("|residual|") == (2 if attention == "causal" else 1)
 
     figure = fig2_architecture.draw(graph, CONTEXT)
     drawn: dict[str, list[str]] = {}

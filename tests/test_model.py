@@ -17,7 +17,16 @@ SIZES = {
 }
 
 
-def build(seed=1337, d_model=32, n_head=2, n_layer=2, context=32, vocabulary_size=65, dropout=0.0):
+def build(
+    seed=1337,
+    d_model=32,
+    n_head=2,
+    n_layer=2,
+    context=32,
+    vocabulary_size=65,
+    dropout=0.0,
+    attention="causal",
+):
     return build_model(
         seed,
         vocabulary_size=vocabulary_size,
@@ -26,6 +35,7 @@ def build(seed=1337, d_model=32, n_head=2, n_layer=2, context=32, vocabulary_siz
         n_head=n_head,
         n_layer=n_layer,
         dropout=dropout,
+        attention=attention,
     )
 
 
@@ -104,6 +114,20 @@ def test_no_logit_depends_on_a_later_token():
     changed = tokens.clone()
     changed[0, 20:] = (changed[0, 20:] + 1) % 65
     assert torch.equal(model(tokens)[0, :20], model(changed)[0, :20])
+
+
+def test_ablated_attention_leaves_the_other_initial_weights_and_sees_one_token_only():
+    whole, ablated = build(), build(attention="ablated")
+    kept = {name: tensor for name, tensor in whole.state_dict().items() if ".attention" not in name}
+    found = ablated.state_dict()
+    assert found.keys() == kept.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in kept.items())
+    tokens = torch.randint(65, (2, 32), generator=torch.Generator().manual_seed(1))
+    tokens[1, 7] = tokens[0, 7]
+    with torch.no_grad():
+        seen, logits = whole(tokens), ablated(tokens)
+    assert torch.equal(logits[0, 7], logits[1, 7])
+    assert not torch.allclose(seen[0, 7], seen[1, 7])
 
 
 def test_initial_loss_is_that_of_logits_with_the_variance_that_initialisation_gives():

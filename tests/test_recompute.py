@@ -14,9 +14,14 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def finished(make_run, seeds, tokens, tmp_path):
+def attention():
+    return "causal"
+
+
+@pytest.fixture
+def finished(make_run, seeds, tokens, tmp_path, attention):
     """A trained run: its checkpoints' folder, its trajectory and the two splits."""
-    run = make_run(n_layer=2, train_windows="all", val_windows=5)
+    run = make_run(n_layer=2, train_windows="all", val_windows=5, attention=attention)
     trainer = Trainer(run, seeds, 11, tokens[:1800], tokens[1800:], CPU)
     while True:
         row = trainer.measure()
@@ -44,6 +49,7 @@ def test_residual_stream_is_the_models(finished, tokens):
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("attention", ["causal", "ablated"])
 def test_an_honest_trajectory_agrees(finished):
     agreement = verify(finished)
     assert agreement.order_parameter_difference < 1e-12

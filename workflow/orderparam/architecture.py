@@ -114,19 +114,9 @@ def describe_architecture(model: Any, title: str = "GPT") -> ArchitectureGraph:
 
 def _describe_block(block: Any, group: str, stream: str) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
     """Nodes and edges of one block that reads the residual stream from node `stream`."""
-    attention, mlp = block.attention, block.mlp
-    d_model = attention.projection.in_features
-    heads = (
-        f"{attention.n_head} heads of {d_model // attention.n_head}, logits scaled by {attention.scale:.4g}"
-    )
-    rows = (
-        _norm("attention_norm", block.attention_norm, group),
-        _linear("qkv", "query, key, value maps", attention.qkv, group),
-        Node(f"{group}_attention", "causal softmax attention", heads, group),
-        _dropout("attention_dropout", "dropout on attention weights", attention.attention_dropout, group),
-        _linear("projection", "attention output map", attention.projection, group),
-        _dropout("output_dropout", "dropout", attention.output_dropout, group),
-        Node(f"{group}_attention_sum", "+", group=group, kind="operation"),
+    mlp = block.mlp
+    attention_rows = _describe_attention(block, group) if block.attends else ()
+    mlp_rows = (
         _norm("mlp_norm", block.mlp_norm, group),
         _linear("expand", "MLP first map", mlp.expand, group),
         Node(f"{group}_activation", type(mlp.activation).__name__, group=group, kind="operation"),
@@ -134,11 +124,29 @@ def _describe_block(block: Any, group: str, stream: str) -> tuple[tuple[Node, ..
         _dropout("mlp_dropout", "dropout", mlp.dropout, group),
         Node(f"{group}_mlp_sum", "+", group=group, kind="operation"),
     )
+    rows = attention_rows + mlp_rows
     chain = [stream, *(row.id for row in rows)]
     edges = [Edge(source, target) for source, target in pairwise(chain)]
-    middle, last = f"{group}_attention_sum", f"{group}_mlp_sum"
-    edges += [Edge(stream, middle, residual=True), Edge(middle, last, residual=True)]
+    sums = [stream, *(part[-1].id for part in (attention_rows, mlp_rows) if part)]
+    edges += [Edge(source, target, residual=True) for source, target in pairwise(sums)]
     return rows, tuple(edges)
+
+
+def _describe_attention(block: Any, group: str) -> tuple[Node, ...]:
+    attention = block.attention
+    d_model = attention.projection.in_features
+    heads = (
+        f"{attention.n_head} heads of {d_model // attention.n_head}, logits scaled by {attention.scale:.4g}"
+    )
+    return (
+        _norm("attention_norm", block.attention_norm, group),
+        _linear("qkv", "query, key, value maps", attention.qkv, group),
+        Node(f"{group}_attention", "causal softmax attention", heads, group),
+        _dropout("attention_dropout", "dropout on attention weights", attention.attention_dropout, group),
+        _linear("projection", "attention output map", attention.projection, group),
+        _dropout("output_dropout", "dropout", attention.output_dropout, group),
+        Node(f"{group}_attention_sum", "+", group=group, kind="operation"),
+    )
 
 
 def _count(module: Any) -> int:

@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+Attention = Literal["causal", "ablated"]
+
 # Folders of results/ that no experiment may claim: its name is that of its folder.
 RESERVED_EXPERIMENTS = ("recorded", "corpora", "benchmark", "mlflow-artifacts")
 
@@ -27,7 +29,7 @@ class Run:
 
     Lengths are in tokens, `learning_rate` and `weight_decay` are AdamW's. `train_windows` and
     `val_windows` count the non-overlapping windows of `context` tokens over which exact losses are
-    taken.
+    taken. Where `attention` is ablated, blocks have no attention at all.
     """
 
     experiment: str
@@ -36,6 +38,7 @@ class Run:
     d_model: int
     n_head: int
     n_layer: int
+    attention: Attention
     context: int
     batch_size: int
     learning_rate: float

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from orderparam.experiment import Run
+from orderparam.experiment import Attention, Run
 
 QUERY_CHUNKS = 4
 
@@ -114,17 +114,22 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """x + attention(LN(x)), then x + MLP(LN(x))."""
+    """x + attention(LN(x)), then x + MLP(LN(x)); the first step is left out if attention is ablated."""
 
-    def __init__(self, d_model: int, n_head: int, dropout: float) -> None:
+    def __init__(self, d_model: int, n_head: int, dropout: float, attention: Attention = "causal") -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(d_model)
-        self.attention = CausalSelfAttention(d_model, n_head, dropout)
+        # Drawn in any case, so that ablation leaves all other initial weights as they are.
+        drawn = CausalSelfAttention(d_model, n_head, dropout)
+        if attention == "causal":
+            self.attention_norm = nn.LayerNorm(d_model)
+            self.attention = drawn
         self.mlp_norm = nn.LayerNorm(d_model)
         self.mlp = MLP(d_model, dropout)
+        self.attends = attention == "causal"
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.attention_norm(x))
+        if self.attends:
+            x = x + self.attention(self.attention_norm(x))
         return x + self.mlp(self.mlp_norm(x))
 
 
@@ -136,13 +141,20 @@ class GPT(nn.Module):
     """
 
     def __init__(
-        self, vocabulary_size: int, context: int, d_model: int, n_head: int, n_layer: int, dropout: float
+        self,
+        vocabulary_size: int,
+        context: int,
+        d_model: int,
+        n_head: int,
+        n_layer: int,
+        dropout: float,
+        attention: Attention = "causal",
     ) -> None:
         super().__init__()
         self.context = context
         self.token_embedding = nn.Embedding(vocabulary_size, d_model)
         self.position_embedding = nn.Embedding(context, d_model)
-        self.blocks = nn.ModuleList(Block(d_model, n_head, dropout) for _ in range(n_layer))
+        self.blocks = nn.ModuleList(Block(d_model, n_head, dropout, attention) for _ in range(n_layer))
         self.final_norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(d_model, vocabulary_size)
 
@@ -171,11 +183,12 @@ def build_model(
     n_head: int,
     n_layer: int,
     dropout: float,
+    attention: Attention = "causal",
 ) -> GPT:
     """A GPT on the CPU with the initial weights of `seed`; the default generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return GPT(vocabulary_size, context, d_model, n_head, n_layer, dropout)
+        return GPT(vocabulary_size, context, d_model, n_head, n_layer, dropout, attention)
 
 
 def build_model_of_run(run: Run, seed: int, vocabulary_size: int) -> GPT:
@@ -188,6 +201,7 @@ def build_model_of_run(run: Run, seed: int, vocabulary_size: int) -> GPT:
         n_head=run.n_head,
         n_layer=run.n_layer,
         dropout=run.dropout,
+        attention=run.attention,
     )
 
 

@@ -37,7 +37,8 @@ def residual_stream(weights: Weights, tokens: Tensor, n_head: int, n_layer: int)
             for name, tensor in weights.items()
             if name.startswith(f"blocks.{layer}.")
         }
-        x = x + _attention(block, _layer_norm(block, "attention_norm", x), n_head)
+        if "attention_norm.weight" in block:
+            x = x + _attention(block, _layer_norm(block, "attention_norm", x), n_head)
         hidden = _affine(block, "mlp.expand", _layer_norm(block, "mlp_norm", x)).clamp(min=0)
         x = x + _affine(block, "mlp.contract", hidden)
     return x
