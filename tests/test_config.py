@@ -524,7 +524,7 @@ def test_schema_has_the_keys_of_the_dataclasses() -> None:
     pairs = [
         (
             "Run",
-            names[Run] | {"verified_checkpoints"},
+            names[Run] | {"verified_checkpoints", "probe_windows"},
             training | measurement | model | {"corpus", "experiment", "size"},
         ),
         ("sizes", set(size["properties"]), training | measurement | model | {"corpus"}),
@@ -533,7 +533,7 @@ def test_schema_has_the_keys_of_the_dataclasses() -> None:
         (
             "Experiment",
             names[Experiment] | {"sizes", "training", "measurement"},
-            {*properties, "name", "runs", "verified_checkpoints"},
+            {*properties, "name", "runs", "verified_checkpoints", "probe_windows"},
         ),
     ]
     for name, found, wanted in pairs:

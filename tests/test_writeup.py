@@ -40,6 +40,7 @@ def render(make_run, tmp_path):
         seeds_per_job=1,
         runs={"tiny": make_run(size="tiny", steps=20, corpus="text_or_stand_in")},
         verified_checkpoints={"tiny": "all"},
+        probe_windows={"tiny": 4},
         sampling=Sampling(10, 1.0, 1, False),
     )
     assert Experiment.from_dict(experiment.to_dict()) == experiment

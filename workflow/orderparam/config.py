@@ -146,6 +146,7 @@ def _resolve(name: str, document: dict[str, Any]) -> Experiment:
     shared = {"corpus": document["corpus"], **document["training"], **document["measurement"]}
     entries = {size: {**shared, **own} for size, own in document["sizes"].items()}
     verified = {size: values.pop("verified_checkpoints") for size, values in entries.items()}
+    probed = {size: values.pop("probe_windows") for size, values in entries.items()}
     sampling = {**document["sampling"], "temperature": float(document["sampling"]["temperature"])}
     return Experiment(
         name=name,
@@ -156,6 +157,7 @@ def _resolve(name: str, document: dict[str, Any]) -> Experiment:
         seeds_per_job=document["seeds_per_job"],
         runs={size: _resolve_run(name, size, values) for size, values in entries.items()},
         verified_checkpoints=verified,
+        probe_windows=probed,
         sampling=Sampling(**sampling),
     )
 

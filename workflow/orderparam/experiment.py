@@ -78,7 +78,8 @@ class Sampling:
 class Experiment:
     """One file of config/experiments/, resolved; `runs` keeps the order of its `sizes`.
 
-    `extract_metrics` recomputes each run's losses at `verified_checkpoints` of its size's checkpoints.
+    `extract_metrics` recomputes each run's losses at `verified_checkpoints` of its size's checkpoints, and
+    probes look at `probe_windows` windows of the validation split.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Experiment:
     seeds_per_job: int
     runs: dict[str, Run]
     verified_checkpoints: dict[str, int | Literal["all"]]
+    probe_windows: dict[str, int]
     sampling: Sampling
 
     def to_dict(self) -> dict[str, Any]:

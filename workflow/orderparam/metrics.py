@@ -17,6 +17,9 @@ METRICS_COLUMNS = (
     "val_loss",
     "hidden_magnetization",
 )
+RUN_KEY = ("size", "seed", "step")
+PROBE_KEY = (*RUN_KEY, "quantity", "layer", "head", "order")
+PROBE_COLUMNS = (*PROBE_KEY, "value")
 VERIFICATION_COLUMNS = (
     "size",
     "seed",
@@ -44,20 +47,21 @@ THROUGHPUT_COLUMNS = (
 )
 
 
-def collect_metrics(tables: Sequence[pd.DataFrame], sizes: Sequence[str]) -> pd.DataFrame:
-    """All rows of `tables`, ordered by size (as in `sizes`), then seed, then step.
+def collect_rows(
+    tables: Sequence[pd.DataFrame], sizes: Sequence[str], key: Sequence[str] = RUN_KEY
+) -> pd.DataFrame:
+    """All rows of the tables of an experiment's runs, ordered by size (as in `sizes`), then seed, then step.
 
-    Losses are in nats per character. Raises RecordError when a size is missing or not among `sizes`,
-    or when a size, seed and step appears twice.
+    Rows of one step keep their order. Losses are in nats per character. Raises RecordError when a size
+    is missing or not among `sizes`, or when two rows have the same values in the columns of `key`.
     """
     frame = pd.concat(tables, ignore_index=True)
     found = set(frame["size"])
     if found != set(sizes):
         raise RecordError(f"the runs' tables hold the sizes {sorted(found)}, expected {sorted(sizes)}")
-    key = ["size", "seed", "step"]
-    if frame.duplicated(key).any():
-        first = frame.loc[frame.duplicated(key), key].iloc[0].to_dict()
+    if frame.duplicated(list(key)).any():
+        first = frame.loc[frame.duplicated(list(key)), list(key)].iloc[0].to_dict()
         raise RecordError(f"the runs' tables hold {first} more than once")
     rank = frame["size"].map({size: i for i, size in enumerate(sizes)})
-    frame = frame.assign(rank=rank).sort_values(["rank", "seed", "step"], ignore_index=True)
-    return frame[list(METRICS_COLUMNS)]
+    ordered = frame.assign(rank=rank).sort_values(["rank", "seed", "step"], ignore_index=True, kind="stable")
+    return ordered.drop(columns="rank")

@@ -57,6 +57,15 @@ def file_of_all_corpora(name):
     return files
 
 
+def table_of_all_runs(name):
+    """Input function: this table of each training job of an experiment."""
+    return lambda wildcards: [
+        f"results/{wildcards.experiment}/runs/{size}/{job}/{name}"
+        for size in experiment_of(wildcards).runs
+        for job in experiment_of(wildcards).jobs()
+    ]
+
+
 def corpus_entry(wildcards):
     try:
         return settings.corpora[wildcards.corpus]

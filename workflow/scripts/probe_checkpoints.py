@@ -1,0 +1,33 @@
+"""Read attention, distance to the n-gram predictors and the head's spectrum off each checkpoint of a run."""
+
+from pathlib import Path
+
+import torch
+
+from orderparam.experiment import Run
+from orderparam.probes import ProbeWindows, probe_checkpoints
+from orderparam.records import write_table
+from orderparam.tracking import tracked_job
+from orderparam.training.device import resolve_device
+from orderparam.vocabulary import load_tokens, load_vocabulary
+
+if __name__ == "__main__":
+    with tracked_job(snakemake) as job:
+        run = Run.from_dict(snakemake.params.run)
+        torch.set_num_threads(run.threads)
+        vocabulary = Path(snakemake.input.vocabulary)
+        windows = ProbeWindows.choose(
+            *load_tokens(Path(snakemake.input.tokens), vocabulary),
+            len(load_vocabulary(vocabulary)),
+            run.context,
+            snakemake.params.windows,
+        )
+        table = probe_checkpoints(
+            run,
+            snakemake.params.seeds,
+            Path(snakemake.input.checkpoints),
+            windows,
+            resolve_device(run.device),
+        )
+        write_table(table, snakemake.output.probes)
+        job.log_artifact(snakemake.output.probes)
