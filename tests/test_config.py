@@ -497,7 +497,7 @@ def test_import_needs_no_jsonschema() -> None:
 # Schema, dataclasses, README: three places that must say the same.
 
 
-@pytest.mark.parametrize("name", ["config", "experiment"])
+@pytest.mark.parametrize("name", ["config", "experiment", "replay"])
 def test_schema_is_a_valid_and_closed_schema(name: str) -> None:
     schema = load_schema(name)
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -533,7 +533,7 @@ def test_schema_has_the_keys_of_the_dataclasses() -> None:
         (
             "Experiment",
             names[Experiment] | {"sizes", "training", "measurement"},
-            {*properties, "name", "runs", "verified_checkpoints", "probe_windows"},
+            {*properties, "name", "runs", "verified_checkpoints", "probe_windows", "replay_of"},
         ),
     ]
     for name, found, wanted in pairs:
@@ -572,7 +572,7 @@ def walk(schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, str]]:
             yield from walk(branch, f"{key}[]")
 
 
-@pytest.mark.parametrize("name", ["config", "experiment"])
+@pytest.mark.parametrize("name", ["config", "experiment", "replay"])
 def test_readme_has_a_row_for_each_key(name: str) -> None:
     readme = (PROJECT / "config/README.md").read_text()
     missing = [row for row in rows(name) if row not in readme.splitlines()]
@@ -581,6 +581,6 @@ def test_readme_has_a_row_for_each_key(name: str) -> None:
 
 def test_readme_has_no_row_that_is_no_key() -> None:
     lines = (PROJECT / "config/README.md").read_text().splitlines()
-    wanted = rows("config") + rows("experiment")
+    wanted = rows("config") + rows("experiment") + rows("replay")
     stale = [line for line in lines if line.startswith("| `") and line not in wanted]
     assert not stale, "take these rows out of config/README.md:\n" + "\n".join(stale)

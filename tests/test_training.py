@@ -16,12 +16,13 @@ from torch.nn import functional as F
 from orderparam.errors import CorpusError, RecordError, TrainingError
 from orderparam.experiment import Seeds
 from orderparam.measure import order_parameter
+from orderparam.metrics import STEP_COLUMNS
 from orderparam.records import read_table
 from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model, load_weights
 from orderparam.training.device import resolve_device
 from orderparam.training.job import JobPaths, drop_unfinished, train_job
-from orderparam.training.loop import STEP_COLUMNS, Trainer
+from orderparam.training.loop import Trainer
 from orderparam.training.schedule import checkpoint_steps, log_spaced_steps, measured_steps
 
 CPU = torch.device("cpu")

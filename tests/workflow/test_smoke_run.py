@@ -29,6 +29,7 @@ def test_every_rule_ran_and_the_last_line_is_the_way_to_the_store(smoke_output):
         "extract_metrics": 4,
         "sample_text": 4,
         "collect_metrics": 1,
+        "collect_verification": 1,
         "compute_derivative": 1,
         **{f"draw_{figure}": 1 for figure in FIGURES},
         "write_up": 1,

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from orderparam.config_checks import CONFIG_FILE, check_experiment, check_file_name, check_sources
-from orderparam.errors import ConfigError
+from orderparam.errors import ConfigError, RecordError
 from orderparam.experiment import Experiment, Run, Sampling, Seeds
+from orderparam.recorded.record import Record
 from orderparam.schema import Place, Problem, check, fill_defaults, load_schema, show, suggest
 from orderparam.yaml_file import YamlFileError, read_yaml
 
 EXPERIMENTS_FOLDER = "config/experiments"
+RECORDED_FOLDER = "results/recorded"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Settings:
 
     `experiment` is the one that `rule all` builds, `experiments` holds all of config/experiments/.
     A relative `corpus_mirror` is relative to the project folder. `corpora` and `tracking` are as in
-    config/config.yaml, with the defaults filled in.
+    config/config.yaml, with the defaults filled in. `unreadable` holds the experiments that rest on a
+    record that is missing or damaged, and why, for they are no obstacle to the others.
     """
 
     experiment: str
@@ -37,6 +40,7 @@ class Settings:
     corpora: dict[str, dict[str, Any]]
     tracking: dict[str, Any]
     experiments: dict[str, Experiment]
+    unreadable: dict[str, str]
 
 
 def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
@@ -83,13 +87,21 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
     if lines:
         count = f"{len(lines)} error{'s' if len(lines) > 1 else ''}"
         raise ConfigError("\n  ".join([f"The configuration has {count}; nothing was run:", *lines]))
+    experiments: dict[str, Experiment] = {}
+    unreadable: dict[str, str] = {}
+    for name, document in documents.items():
+        try:
+            experiments[name] = _resolve(name, document, root)
+        except RecordError as error:
+            unreadable[name] = str(error)
     mirror = valid["corpus_mirror"]
     return Settings(
         experiment=valid["experiment"],
         corpus_mirror=None if mirror is None else Path(mirror).expanduser(),
         corpora=valid["corpora"],
         tracking=valid["tracking"],
-        experiments={name: _resolve(name, document) for name, document in documents.items()},
+        experiments=experiments,
+        unreadable=unreadable,
     )
 
 
@@ -121,7 +133,7 @@ def _read_experiment(path: Path, corpora: list[str] | None) -> tuple[list[str], 
         document = read_yaml(path)
     except YamlFileError as error:
         return messages + error.problems, {}
-    schema = load_schema("experiment")
+    schema = load_schema("replay" if "replay_of" in document else "experiment")
     problems, valid = check(schema, fill_defaults(schema, document))
     problems += check_experiment(valid, corpora)
     return messages + [str(problem) for problem in problems], valid
@@ -141,8 +153,11 @@ def _item(value: Any, part: str | int) -> Any:
         return None
 
 
-def _resolve(name: str, document: dict[str, Any]) -> Experiment:
-    """An experiment from a document that is valid and has its defaults filled in."""
+def _resolve(name: str, document: dict[str, Any], root: Path) -> Experiment:
+    """An experiment from a document that is valid and has its defaults filled in; may raise RecordError."""
+    if "replay_of" in document:
+        record = Record(root / RECORDED_FOLDER / document["replay_of"])
+        return record.replayed(name, document["description"], document["compare_with_published"])
     shared = {"corpus": document["corpus"], **document["training"], **document["measurement"]}
     entries = {size: {**shared, **own} for size, own in document["sizes"].items()}
     verified = {size: values.pop("verified_checkpoints") for size, values in entries.items()}
@@ -180,6 +195,33 @@ def _find(kind: str, name: str, known: Mapping[str, Any]) -> Any:
     return known[name]
 
 
+def load_project_settings(root: Path) -> Settings:
+    """The configuration as the files under the project folder `root` have it, without any override."""
+    try:
+        config: dict[Any, Any] | None = read_yaml(root / CONFIG_FILE)
+    except YamlFileError as error:
+        config = error.mapping
+    return load_settings(config, root)
+
+
+def find_experiment(settings: Settings, name: str) -> Experiment:
+    """The experiment of this name; ConfigError, with the known names, if there is none."""
+    if name in settings.unreadable:
+        raise RecordError(f"experiment {name}: {settings.unreadable[name]}")
+    found: Experiment = _find("experiment", name, settings.experiments)
+    return found
+
+
+def _describe_job(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """All that training, verification and sampling of a size need, as JSON values."""
+    return {
+        "run": run.to_dict(),
+        "seeds": [asdict(item) for item in experiment.seeds],
+        "verified_checkpoints": experiment.verified_checkpoints[run.size],
+        "sampling": asdict(experiment.sampling),
+    }
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Check the configuration, or print a resolved run for training without the workflow."""
     parser = argparse.ArgumentParser(prog="python -m orderparam.config", description=main.__doc__)
@@ -192,19 +234,15 @@ def main(arguments: list[str] | None = None) -> None:
     run.add_argument("size")
     options = parser.parse_args(arguments)
     try:
-        try:
-            config: dict[Any, Any] | None = read_yaml(options.root / CONFIG_FILE)
-        except YamlFileError as error:
-            config = error.mapping
-        settings = load_settings(config, options.root)
+        settings = load_project_settings(options.root)
         if options.command == "check":
+            for name, reason in settings.unreadable.items():
+                print(f"experiment {name}: {reason}", file=sys.stderr)
             print("ok")
             return
-        experiment = _find("experiment", options.experiment, settings.experiments)
-        resolved = _find("size", options.size, experiment.runs)
-        seeds = [asdict(item) for item in experiment.seeds]
-        print(json.dumps({"run": resolved.to_dict(), "seeds": seeds}, indent=2))
-    except ConfigError as error:
+        experiment = find_experiment(settings, options.experiment)
+        print(json.dumps(_describe_job(experiment, _find("size", options.size, experiment.runs)), indent=2))
+    except (ConfigError, RecordError) as error:
         sys.exit(str(error))
 
 

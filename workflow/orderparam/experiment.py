@@ -38,7 +38,6 @@ class Run:
     d_model: int
     n_head: int
     n_layer: int
-    attention: Attention
     context: int
     batch_size: int
     learning_rate: float
@@ -53,6 +52,8 @@ class Run:
     val_windows: int | Literal["all"]
     device: str
     threads: int
+    # What came later has a default, so that recorded runs can still be read.
+    attention: Attention = "causal"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that survive JSON and YAML."""
@@ -79,7 +80,8 @@ class Experiment:
     """One file of config/experiments/, resolved; `runs` keeps the order of its `sizes`.
 
     `extract_metrics` recomputes each run's losses at `verified_checkpoints` of its size's checkpoints, and
-    probes look at `probe_windows` windows of the validation split.
+    probes look at `probe_windows` windows of the validation split. A `replay_of` another experiment has
+    that one's recorded runs, and trains none.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Experiment:
     verified_checkpoints: dict[str, int | Literal["all"]]
     probe_windows: dict[str, int]
     sampling: Sampling
+    replay_of: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that survive JSON and YAML."""

@@ -17,6 +17,7 @@ METRICS_COLUMNS = (
     "val_loss",
     "hidden_magnetization",
 )
+STEP_COLUMNS = ("size", "seed", "step", "order_parameter", "batch_loss")
 RUN_KEY = ("size", "seed", "step")
 PROBE_KEY = (*RUN_KEY, "quantity", "layer", "head", "order")
 PROBE_COLUMNS = (*PROBE_KEY, "value")
@@ -28,6 +29,18 @@ VERIFICATION_COLUMNS = (
     "loss_difference",
     "checkpoints",
     "verified_checkpoints",
+)
+COMPARISON_COLUMNS = (
+    "size",
+    "step",
+    "quantity",
+    "published",
+    "runs",
+    "mean",
+    "standard_deviation",
+    "lower",
+    "upper",
+    "inside",
 )
 THROUGHPUT_COLUMNS = (
     "size",
@@ -50,7 +63,7 @@ THROUGHPUT_COLUMNS = (
 def collect_rows(
     tables: Sequence[pd.DataFrame], sizes: Sequence[str], key: Sequence[str] = RUN_KEY
 ) -> pd.DataFrame:
-    """All rows of the tables of an experiment's runs, ordered by size (as in `sizes`), then seed, then step.
+    """All rows of the tables of an experiment's runs, ordered by size (as in `sizes`), seed and step, if any.
 
     Rows of one step keep their order. Losses are in nats per character. Raises RecordError when a size
     is missing or not among `sizes`, or when two rows have the same values in the columns of `key`.
@@ -63,5 +76,5 @@ def collect_rows(
         first = frame.loc[frame.duplicated(list(key)), list(key)].iloc[0].to_dict()
         raise RecordError(f"the runs' tables hold {first} more than once")
     rank = frame["size"].map({size: i for i, size in enumerate(sizes)})
-    ordered = frame.assign(rank=rank).sort_values(["rank", "seed", "step"], ignore_index=True, kind="stable")
-    return ordered.drop(columns="rank")
+    order = ["rank", *(name for name in RUN_KEY[1:] if name in frame)]
+    return frame.assign(rank=rank).sort_values(order, ignore_index=True, kind="stable").drop(columns="rank")

@@ -5,7 +5,8 @@ The forward pass is written out on the stored tensors, head by head, without the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 from orderparam.errors import RecordError
 from orderparam.experiment import Run
+from orderparam.metrics import VERIFICATION_COLUMNS
 from orderparam.training.checkpoints import checkpoint_path, load_weights
 from orderparam.training.schedule import checkpoint_steps
 
@@ -155,6 +157,27 @@ def verify_run(
                 )
     parameters = sum(tensor.numel() for tensor in weights.values())
     return Agreement(parameters, worst["order_parameter"], worst["losses"], len(steps), len(verified))
+
+
+def verify_job(
+    run: Run,
+    seeds: Sequence[int],
+    checkpoints: Path,
+    trajectory: pd.DataFrame,
+    train_tokens: np.ndarray,
+    val_tokens: np.ndarray,
+    verified_checkpoints: int | Literal["all"],
+    device: torch.device,
+) -> pd.DataFrame:
+    """`verify_run` for each of a job's `seeds`; a row a seed, VERIFICATION_COLUMNS."""
+    rows = []
+    for seed in seeds:
+        own = trajectory[trajectory["seed"] == seed]
+        agreement = verify_run(
+            run, seed, checkpoints, own, train_tokens, val_tokens, verified_checkpoints, device
+        )
+        rows.append({"size": run.size, "seed": seed, **asdict(agreement)})
+    return pd.DataFrame(rows, columns=list(VERIFICATION_COLUMNS))
 
 
 def _losses(weights: Weights, run: Run, train_tokens: np.ndarray, val_tokens: np.ndarray) -> dict[str, float]:

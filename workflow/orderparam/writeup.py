@@ -58,11 +58,13 @@ def render_write_up(
     corpora: Sequence[Corpus],
     figures: Sequence[FigureEntry],
     samples: Mapping[str, str],
+    comparison: pd.DataFrame | None = None,
+    missing: Sequence[str] = (),
 ) -> str:
     """The page's HTML. Every number on it comes from the arguments.
 
-    `corpora` holds those of all sizes, `samples` maps a heading to sampled text. The losses shown are in
-    nats per character.
+    `corpora` holds those of all sizes, `samples` maps a heading to sampled text, `comparison` is that with
+    published values, `missing` tells which runs a record lacks. Losses are in nats per character.
     """
     by_name = {corpus.record["corpus"]: corpus for corpus in corpora}
     environment = jinja2.Environment(
@@ -83,6 +85,8 @@ def render_write_up(
         ],
         figures=[_figure(entry, experiment.name) for entry in figures],
         samples={heading: text[:EXCERPT_CHARACTERS] for heading, text in samples.items()},
+        comparison=[] if comparison is None else [_compared(row) for row in comparison.to_dict("records")],
+        missing=missing,
     )
 
 
@@ -103,6 +107,7 @@ def summarise_size(
     entropies = corpus.ngram_entropies
     bigram = float(entropies["train_entropy"][entropies["order"] == 2].iloc[0])
     crossings = find_crossings(of_size, bigram)
+    runs = of_size["seed"].nunique()
     return {
         "size": size,
         "corpus": corpus.label,
@@ -112,7 +117,18 @@ def summarise_size(
         "last": by_step.iloc[-1].to_dict(),
         "lowest_val_loss": float(by_step["val_loss"].min()),
         "lowest_val_step": int(by_step.index.to_numpy()[by_step["val_loss"].to_numpy().argmin()]),
-        "bigram_step": float(crossings["step"].mean()) if len(crossings) == len(experiment.seeds) else None,
+        "runs": runs,
+        "bigram_step": float(crossings["step"].mean()) if len(crossings) == runs else None,
+    }
+
+
+def _compared(row: dict[Hashable, Any]) -> dict[str, Any]:
+    known = not pd.isna(row["inside"])
+    return {
+        **{str(key): value for key, value in row.items()},
+        "label": {"order_parameter": "b", "train_loss": "training loss"}[row["quantity"]],
+        "verdict": ("yes" if row["inside"] else "no") if known else "one run only",
+        "known": known,
     }
 
 

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from orderparam import code_digest as digests
 from orderparam.config import load_settings
 from orderparam.errors import OrderParameterError
+from orderparam.recorded import Record, missing_runs
 from orderparam.search_path import add_to_search_path
 from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
 
@@ -30,6 +31,7 @@ wildcard_constraints:
     mode="evaluation|dropout",
 
 
+REPLAYS = [name for name, experiment in settings.experiments.items() if experiment.replay_of]
 SURROGATES = [name for name, entry in settings.corpora.items() if "surrogate_of" in entry]
 
 
@@ -51,7 +53,7 @@ def uses_accelerator(device):
 
 
 def everything_of(name):
-    experiment = settings.experiments[name]
+    experiment = experiment_named(name)
     folder = f"results/{name}"
     return [
         f"{folder}/metrics.csv",

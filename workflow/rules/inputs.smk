@@ -2,6 +2,8 @@
 
 
 def experiment_named(name):
+    if name in settings.unreadable:
+        raise WorkflowError(f"experiment {name!r} cannot be replayed: {settings.unreadable[name]}")
     try:
         return settings.experiments[name]
     except KeyError:
@@ -15,6 +17,11 @@ def experiment_of(wildcards):
 
 def run_of(wildcards):
     experiment = experiment_of(wildcards)
+    if experiment.replay_of:
+        raise WorkflowError(
+            f"experiment {experiment.name!r} replays what is recorded of {experiment.replay_of!r}: it has no "
+            "runs of its own"
+        )
     try:
         return experiment.runs[wildcards.size]
     except KeyError:
@@ -43,7 +50,15 @@ def corpus_of(wildcards):
 
 
 def corpus_file(name):
-    return lambda wildcards: f"results/corpora/{corpus_of(wildcards)}/{name}"
+    """Input function: this file of a run's or an experiment's corpus; of the recorded one, in a replay."""
+
+    def file(wildcards):
+        corpus = corpus_of(wildcards)
+        if origin := experiment_of(wildcards).replay_of:
+            return f"results/recorded/{origin}/corpus/{name}"
+        return f"results/corpora/{corpus}/{name}"
+
+    return file
 
 
 def file_of_all_corpora(name):
@@ -51,10 +66,29 @@ def file_of_all_corpora(name):
 
     def files(wildcards):
         experiment = experiment_of(wildcards)
+        if experiment.replay_of:
+            return [f"results/recorded/{experiment.replay_of}/corpus/{name}"]
         corpora = dict.fromkeys([experiment.corpus, *(run.corpus for run in experiment.runs.values())])
         return [f"results/corpora/{corpus}/{name}" for corpus in corpora]
 
     return files
+
+
+def seeds_of_the_same_weights(wildcards):
+    """The runs that begin with the initial weights of the experiment's first seed."""
+    seeds = experiment_of(wildcards).seeds
+    return [seed.seed for seed in seeds if seed.weights == seeds[0].weights]
+
+
+def comparison_of(wildcards):
+    compared = experiment_of(wildcards).compare_with_published
+    return [f"results/{wildcards.experiment}/comparison.csv"] if compared else []
+
+
+def missing_from_record(wildcards):
+    """What a replayed experiment asks for and its record lacks; nothing to tell of others."""
+    experiment = experiment_of(wildcards)
+    return missing_runs(record_of(experiment)) if experiment.replay_of else []
 
 
 def table_of_all_runs(name):
@@ -100,13 +134,12 @@ def checkpoints_of_seed(wildcards):
 
 def samples_of(experiment):
     """A sample of each size's first seed, in evaluation mode and, where configured, with dropout."""
+    folder = f"results/{experiment.name}/samples"
+    if experiment.replay_of:
+        return [f"{folder}/{path.parent.name}/{path.name}" for path in record_of(experiment).samples()]
     modes = ["evaluation", "dropout"] if experiment.sampling.with_dropout else ["evaluation"]
     seed = experiment.seeds[0].seed
-    return [
-        f"results/{experiment.name}/samples/{size}/seed-{seed}-{mode}.txt"
-        for size in experiment.runs
-        for mode in modes
-    ]
+    return [f"{folder}/{size}/seed-{seed}-{mode}.txt" for size in experiment.runs for mode in modes]
 
 
 def tables_of(figure):
@@ -133,3 +166,20 @@ def architecture_of(wildcards):
     """The experiment's last model entry, which Figure 2 draws."""
     *_, run = experiment_of(wildcards).runs.values()
     return run.to_dict()
+
+
+def record_of(experiment):
+    return Record(ROOT / "results" / "recorded" / experiment.replay_of)
+
+
+def files_of_record(wildcards):
+    return [path.relative_to(ROOT).as_posix() for path in record_of(experiment_of(wildcards)).files]
+
+
+def recorded_sample(wildcards):
+    origin = experiment_of(wildcards).replay_of
+    return f"results/recorded/{origin}/samples/{wildcards.size}/seed-{wildcards.seed}-{wildcards.mode}.txt"
+
+
+def record_manifest(wildcards):
+    return f"results/recorded/{experiment_of(wildcards).replay_of}/manifest.json"

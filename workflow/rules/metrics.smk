@@ -43,6 +43,43 @@ rule collect_metrics:
         "../scripts/collect_metrics.py"
 
 
+rule collect_verification:
+    input:
+        table_of_all_runs("verification.csv"),
+    output:
+        verification="results/{experiment}/verification.csv",
+    log:
+        "results/{experiment}/logs/collect_verification.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        sizes=lambda wildcards: list(experiment_of(wildcards).runs),
+        code=code_digest("collect_verification"),
+    message:
+        "Collecting the verifications of {wildcards.experiment}"
+    script:
+        "../scripts/collect_verification.py"
+
+
+rule compare_with_published:
+    input:
+        metrics="results/{experiment}/metrics.csv",
+        published="config/published/order_parameter.csv",
+    output:
+        comparison="results/{experiment}/comparison.csv",
+    log:
+        "results/{experiment}/logs/compare_with_published.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        seeds=seeds_of_the_same_weights,
+        code=code_digest("compare_with_published"),
+    message:
+        "Comparing {wildcards.experiment} with the published values"
+    script:
+        "../scripts/compare_with_published.py"
+
+
 rule compute_derivative:
     input:
         metrics="results/{experiment}/metrics.csv",

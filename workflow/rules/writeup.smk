@@ -4,10 +4,8 @@ rule write_up:
         vocabularies=file_of_all_corpora("vocabulary.json"),
         ngram_entropies=file_of_all_corpora("ngram_entropies.csv"),
         figures=[f"results/{{experiment}}/figures/{figure}.svg" for figure in FIGURES],
-        verification=lambda wildcards: [
-            f"results/{wildcards.experiment}/runs/{size}/{experiment_of(wildcards).jobs()[0]}/verification.csv"
-            for size in experiment_of(wildcards).runs
-        ],
+        verification="results/{experiment}/verification.csv",
+        comparison=comparison_of,
         captions=[f"workflow/report/{figure}.rst" for figure in FIGURES],
         samples=lambda wildcards: samples_of(experiment_of(wildcards)),
     output:
@@ -18,6 +16,7 @@ rule write_up:
         "../../envs/orderparam.yaml"
     params:
         experiment=lambda wildcards: experiment_of(wildcards).to_dict(),
+        missing=missing_from_record,
         code=code_digest("write_up"),
     message:
         "Writing up {wildcards.experiment}"

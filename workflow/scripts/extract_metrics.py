@@ -1,13 +1,10 @@
 """Recompute what a run measured from its checkpoints, stop if it disagrees, and write its metrics."""
 
-from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
-
 from orderparam.experiment import Run
-from orderparam.metrics import METRICS_COLUMNS, VERIFICATION_COLUMNS
-from orderparam.recompute import verify_run
+from orderparam.metrics import METRICS_COLUMNS
+from orderparam.recompute import verify_job
 from orderparam.records import read_table, write_table
 from orderparam.tracking import tracked_job
 from orderparam.training.device import resolve_device
@@ -17,22 +14,16 @@ from orderparam.vocabulary import load_tokens
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
         run = Run.from_dict(snakemake.params.run)
-        train, validation = load_tokens(Path(snakemake.input.tokens), Path(snakemake.input.vocabulary))
         trajectory = read_table(snakemake.input.trajectory, METRICS_COLUMNS)
-        rows = []
-        for seed in snakemake.params.seeds:
-            agreement = verify_run(
-                run,
-                seed,
-                Path(snakemake.input.checkpoints),
-                trajectory[trajectory["seed"] == seed],
-                train,
-                validation,
-                verified_checkpoints=snakemake.params.verified_checkpoints,
-                device=resolve_device(run.device),
-            )
-            rows.append({"size": run.size, "seed": seed, **asdict(agreement)})
-        verification = pd.DataFrame(rows, columns=list(VERIFICATION_COLUMNS))
+        verification = verify_job(
+            run,
+            snakemake.params.seeds,
+            Path(snakemake.input.checkpoints),
+            trajectory,
+            *load_tokens(Path(snakemake.input.tokens), Path(snakemake.input.vocabulary)),
+            verified_checkpoints=snakemake.params.verified_checkpoints,
+            device=resolve_device(run.device),
+        )
         write_table(verification, snakemake.output.verification)
         write_table(trajectory, snakemake.output.metrics)
         drop_unfinished(Path(snakemake.params.unfinished))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from orderparam.experiment import Experiment
-from orderparam.metrics import VERIFICATION_COLUMNS
+from orderparam.metrics import COMPARISON_COLUMNS, VERIFICATION_COLUMNS
 from orderparam.records import atomic_write, read_json, read_table
 from orderparam.tables import read_known_table
 from orderparam.tracking import tracked_job
@@ -22,10 +22,11 @@ if __name__ == "__main__":
         vocabularies = [read_json(path) for path in snakemake.input.vocabularies]
         job.set_corpus(describe_corpora(vocabularies))
         entropies = [read_known_table(path) for path in snakemake.input.ngram_entropies]
-        verified = [read_table(path, VERIFICATION_COLUMNS) for path in snakemake.input.verification]
+        verified = read_table(snakemake.input.verification, VERIFICATION_COLUMNS)
+        compared = [read_table(path, COMPARISON_COLUMNS) for path in snakemake.input.comparison]
         page = render_write_up(
             Experiment.from_dict(snakemake.params.experiment),
-            {table["size"][0]: int(table["parameters"][0]) for table in verified},
+            {size: int(count) for size, count in verified.groupby("size")["parameters"].first().items()},
             metrics=read_known_table(snakemake.input.metrics),
             corpora=[Corpus(record, table) for record, table in zip(vocabularies, entropies, strict=True)],
             figures=[
@@ -35,6 +36,8 @@ if __name__ == "__main__":
             samples={
                 heading_of(Path(path)): Path(path).read_text("utf-8") for path in snakemake.input.samples
             },
+            comparison=compared[0] if compared else None,
+            missing=snakemake.params.missing,
         )
         with atomic_write(snakemake.output.page) as file:
             file.write(page)

@@ -14,13 +14,12 @@ from torch.nn import functional as F
 
 from orderparam.experiment import Run, Seeds
 from orderparam.measure import measure_split, order_parameter, window_starts
-from orderparam.metrics import METRICS_COLUMNS
+from orderparam.metrics import METRICS_COLUMNS, STEP_COLUMNS
 from orderparam.model import build_model_of_run
 from orderparam.training.batches import BatchSampler
 from orderparam.training.stop import StopRequest
 
 TOKENS_PER_MICROBATCH = 4096
-STEP_COLUMNS = ("size", "seed", "step", "order_parameter", "batch_loss")
 
 
 @dataclass

@@ -1,0 +1,76 @@
+"""An experiment drawn from a record: the recorded numbers, no training and no corpus; damage stops it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from project_copy import CORPUS, FIGURES
+
+AGAIN = ("--config", "experiment=again")
+JOBS = [("nano", 1), ("nano", 2), ("micro", 1)]
+
+
+@pytest.fixture
+def replay(smoke, project):
+    """A project without results or corpora, but with a record of smoke that lacks one of its four runs."""
+    arguments = [f"results/smoke/runs/{size}/seeds-{seed}-{seed}" for size, seed in JOBS]
+    recorded = project.results / "recorded"
+    folders = ("--corpus", f"results/corpora/{CORPUS}", "--recorded", str(recorded))
+    subprocess.run(
+        [sys.executable, "-m", "orderparam.recorded", "add", "smoke", *arguments, *folders],
+        cwd=smoke.root,
+        env={"PYTHONPATH": "workflow"},
+        check=True,
+        timeout=120,
+    )
+    project.write("config/experiments/again.yaml", "replay_of: smoke\n")
+    project.replace("config/config.yaml", "corpus_mirror: ../shared/corpora", "corpus_mirror: null")
+    return project
+
+
+def test_figures_and_page_come_from_the_record_alone(replay, smoke):
+    done = replay.build("--cores", "2", *AGAIN)
+    assert done.jobs() == {
+        "load_record": 1,
+        "load_recorded_sample": 4,
+        "compute_derivative": 1,
+        **{f"draw_{figure}": 1 for figure in FIGURES},
+        "write_up": 1,
+        "all": 1,
+    }
+    assert not (replay.results / "corpora").exists()
+    for table in ("metrics.csv", "derivative.csv"):
+        expected = [
+            row for row in smoke.rows(f"results/smoke/{table}") if (row["size"], int(row["seed"])) in JOBS
+        ]
+        assert replay.rows(f"results/again/{table}") == expected
+    for sample in smoke.files("results/smoke/samples"):
+        assert replay.read(f"results/again/samples/{sample}") == smoke.read(f"results/smoke/samples/{sample}")
+    page = replay.read("results/again/write_up.html")
+    assert "micro: 1 of 2 runs of 40 steps" in page
+    assert replay.build("-n", *AGAIN).planned() == {}
+
+
+def test_a_damaged_record_stops_its_replay_and_nothing_else(replay):
+    path = replay.results / "recorded/smoke/runs/nano/seeds-2-2/metrics.csv"
+    path.write_text(path.read_text().replace("nano,2,60,", "nano,2,60,1", 1))
+    done = replay.snakemake("--cores", "2", *AGAIN)
+    assert done.status != 0
+    assert "runs/nano/seeds-2-2/metrics.csv: damaged or edited: expected sha256" in done.output
+    assert not (replay.results / "again/metrics.csv").exists()
+    assert not (replay.results / "again/figures/fig4_loss_vs_order_parameter.svg").exists()
+
+    (replay.results / "recorded/smoke/manifest.json").write_text("{")
+    done = replay.snakemake("-n", *AGAIN)
+    assert done.status != 0
+    assert "experiment 'again' cannot be replayed: " in done.output
+    assert "recorded/smoke/manifest.json: not valid JSON" in done.output
+    assert replay.snakemake("-n", "--config", "experiment=smoke").status == 0
+
+
+def test_a_replay_has_no_runs_of_its_own(replay):
+    done = replay.snakemake("-n", "results/again/runs/nano/seeds-1-1/trajectory.parquet")
+    assert done.status != 0
+    assert "experiment 'again' replays what is recorded of 'smoke': it has no runs of its own" in done.output

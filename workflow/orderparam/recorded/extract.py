@@ -1,0 +1,53 @@
+"""What the workflow's rules do after training, for a job that was trained without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orderparam.experiment import Run, Sampling, Seeds
+from orderparam.metrics import METRICS_COLUMNS
+from orderparam.recompute import verify_job
+from orderparam.records import atomic_write, read_json, read_table, write_json, write_table
+from orderparam.sampling import sample_tokens
+from orderparam.training.checkpoints import checkpoint_path, load_model
+from orderparam.training.device import resolve_device
+from orderparam.vocabulary import load_tokens, load_vocabulary
+
+
+def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
+    """Recompute the metrics of the job in `folder` from its checkpoints, sample text, and write both there.
+
+    `resolved` is what `python -m orderparam.config run` printed, `folder` what `orderparam.training` made
+    of it. Adds run.json, metrics.csv, verification.csv and samples/; without its checkpoints the folder is
+    then what `add` takes. Raises RecordError as `verify_run` does.
+    """
+    content = read_json(resolved)
+    run, seeds = Run.from_dict(content["run"]), [Seeds(**seed) for seed in content["seeds"]]
+    sampling, device = Sampling(**content["sampling"]), resolve_device(run.device)
+    trajectory = read_table(folder / "trajectory.parquet", METRICS_COLUMNS)
+    checkpoints = folder / "checkpoints"
+    verification = verify_job(
+        run,
+        [seed.seed for seed in seeds],
+        checkpoints,
+        trajectory,
+        *load_tokens(corpus / "tokens.npy", corpus / "vocabulary.json"),
+        verified_checkpoints=content["verified_checkpoints"],
+        device=device,
+    )
+    write_table(trajectory, folder / "metrics.csv")
+    write_table(verification, folder / "verification.csv")
+    write_json(folder / "run.json", content)
+    vocabulary = load_vocabulary(corpus / "vocabulary.json")
+    first = seeds[0].seed
+    model = load_model(checkpoint_path(checkpoints, first, run.steps)).to(device)
+    for mode in ("evaluation", "dropout") if sampling.with_dropout else ("evaluation",):
+        tokens = sample_tokens(
+            model,
+            count=sampling.characters,
+            temperature=sampling.temperature,
+            seed=sampling.seed,
+            dropout=mode == "dropout",
+        )
+        with atomic_write(folder / "samples" / f"seed-{first}-{mode}.txt") as file:
+            file.write(vocabulary.decode(tokens))
