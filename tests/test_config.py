@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -538,6 +539,18 @@ def test_schema_has_the_keys_of_the_dataclasses() -> None:
     ]
     for name, found, wanted in pairs:
         assert found == wanted, f"{name}: add {sorted(wanted - found)}, remove {sorted(found - wanted)}"
+
+
+def test_schema_names_the_figures_that_can_be_drawn() -> None:
+    rules = (PROJECT / "workflow/rules/figures.smk").read_text()
+    table = rules[rules.index("FIGURES = {") : rules.index("\n}\n")]
+    drawn = re.findall(r'^    "(\w+)": \{', table, re.MULTILINE)
+    for schema in ("experiment", "replay"):
+        pattern = load_schema(schema)["properties"]["figures"]["items"]["pattern"]
+        assert re.findall(r"\w+", pattern[: pattern.index(")")]) == drawn
+    for figure in drawn:
+        assert (PROJECT / f"workflow/orderparam/figures/{figure}.py").exists()
+        assert (PROJECT / f"workflow/report/{figure}.rst").exists()
 
 
 def rows(name: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from orderparam.errors import RecordError
 from orderparam.experiment import Experiment, Sampling, Seeds
-from orderparam.metrics import METRICS_COLUMNS, STEP_COLUMNS, VERIFICATION_COLUMNS
+from orderparam.metrics import METRICS_COLUMNS, PROBE_COLUMNS, STEP_COLUMNS, VERIFICATION_COLUMNS
 from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
 from orderparam.recorded import Record, missing_runs
 from orderparam.recorded.add import add_jobs
@@ -59,19 +59,22 @@ def make_job(experiment):
             "seconds": 5400.0,
         }
         samples = {f"seed-{seeds.seed}-evaluation.txt": "Bé or\r\nnot"}
-        return FinishedJob(run, (seeds,), metrics, updates, verification, environment, samples)
+        probes = pd.DataFrame([[size, seeds.seed, 0, "head_stable_rank", *[None] * 3, 2.5]])
+        probes.columns = list(PROBE_COLUMNS)
+        return FinishedJob(run, (seeds,), metrics, updates, verification, probes, environment, samples)
 
     return make
 
 
 @pytest.fixture
 def add(tmp_path, experiment):
-    corpus = tmp_path / "corpus"
-    write_json(corpus / "vocabulary.json", {"characters": ["a"]})
-    write_table(pd.DataFrame([[1, 3.3, 3.4]], columns=list(NGRAM_COLUMNS)), corpus / "ngram_entropies.csv")
+    corpora = tmp_path / "corpora"
+    write_json(corpora / "made_up" / "vocabulary.json", {"characters": ["a"]})
+    entropies = pd.DataFrame([[1, 3.3, 3.4]], columns=list(NGRAM_COLUMNS))
+    write_table(entropies, corpora / "made_up" / "ngram_entropies.csv")
 
     def call(*jobs):
-        return add_jobs(tmp_path / "recorded" / "trial", experiment, jobs, corpus, PUBLISHED)
+        return add_jobs(tmp_path / "recorded" / "trial", experiment, jobs, corpora, PUBLISHED)
 
     return call
 
@@ -86,9 +89,16 @@ def test_what_goes_in_comes_out(add, make_job, experiment):
     pd.testing.assert_frame_equal(read_table(found.metrics, METRICS_COLUMNS), job.metrics, check_dtype=False)
     steps = read_table(found.folder / "steps.parquet", STEP_COLUMNS)
     np.testing.assert_allclose(steps[list(STEP_COLUMNS[3:])], job.steps[list(STEP_COLUMNS[3:])], rtol=6e-8)
+    assert read_table(found.probes, PROBE_COLUMNS)["value"].tolist() == [2.5]
     assert found.environment == job.environment
     (sample,) = record.samples()
     assert sample.read_bytes() == "Bé or\r\nnot".encode()
+
+
+def test_a_job_without_probes_says_so(add, make_job):
+    (found,) = add(replace(make_job(), probes=None)).jobs()
+    with pytest.raises(RecordError, match=r"probes\.csv: the probes of this job were not recorded"):
+        _ = found.probes
 
 
 def test_jobs_are_added_beside_others_and_replaced_by_name(add, make_job):
@@ -137,8 +147,8 @@ def test_readme_judges_by_the_runs_that_share_the_published_weights(add, make_jo
 
 NAMES = (
     "experiment.json",
-    "corpus/vocabulary.json",
-    "corpus/ngram_entropies.csv",
+    "corpora/made_up/vocabulary.json",
+    "corpora/made_up/ngram_entropies.csv",
     "runs/small/seeds-1-1/run.json",
     "runs/small/seeds-1-1/metrics.csv",
     "runs/small/seeds-1-1/steps.parquet",
@@ -202,9 +212,10 @@ def test_nothing_is_added_to_a_damaged_record(add, make_job):
 
 def test_a_replayed_experiment_has_the_recorded_runs_under_its_own_name(add, make_job, experiment):
     record = add(make_job(SEEDS[2]), make_job())
-    replayed = record.replayed("again", "Drawn anew.", compare_with_published=False)
+    replayed = record.replayed("again", "Drawn anew.", compare_with_published=False, figures=["fig3_x"])
     assert (replayed.name, replayed.replay_of, replayed.description) == ("again", "trial", "Drawn anew.")
     assert replayed.compare_with_published is False
+    assert replayed.figures == ("fig3_x",)
     assert list(replayed.runs) == ["small"]
     assert replayed.runs["small"] == replace(experiment.runs["small"], experiment="again")
     assert replayed.seeds == (SEEDS[0], SEEDS[2])

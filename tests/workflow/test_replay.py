@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from project_copy import CORPUS, FIGURES
+from project_copy import FIGURES
 
 AGAIN = ("--config", "experiment=again")
 JOBS = [("nano", 1), ("nano", 2), ("micro", 1)]
@@ -17,7 +17,7 @@ def replay(smoke, project):
     """A project without results or corpora, but with a record of smoke that lacks one of its four runs."""
     arguments = [f"results/smoke/runs/{size}/seeds-{seed}-{seed}" for size, seed in JOBS]
     recorded = project.results / "recorded"
-    folders = ("--corpus", f"results/corpora/{CORPUS}", "--recorded", str(recorded))
+    folders = ("--corpora", "results/corpora", "--recorded", str(recorded))
     subprocess.run(
         [sys.executable, "-m", "orderparam.recorded", "add", "smoke", *arguments, *folders],
         cwd=smoke.root,

@@ -157,7 +157,8 @@ def _resolve(name: str, document: dict[str, Any], root: Path) -> Experiment:
     """An experiment from a document that is valid and has its defaults filled in; may raise RecordError."""
     if "replay_of" in document:
         record = Record(root / RECORDED_FOLDER / document["replay_of"])
-        return record.replayed(name, document["description"], document["compare_with_published"])
+        keys = ("description", "compare_with_published", "figures")
+        return record.replayed(name, *(document[key] for key in keys))
     shared = {"corpus": document["corpus"], **document["training"], **document["measurement"]}
     entries = {size: {**shared, **own} for size, own in document["sizes"].items()}
     verified = {size: values.pop("verified_checkpoints") for size, values in entries.items()}
@@ -174,6 +175,7 @@ def _resolve(name: str, document: dict[str, Any], root: Path) -> Experiment:
         verified_checkpoints=verified,
         probe_windows=probed,
         sampling=Sampling(**sampling),
+        figures=tuple(document["figures"]),
     )
 
 

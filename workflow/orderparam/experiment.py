@@ -94,12 +94,17 @@ class Experiment:
     verified_checkpoints: dict[str, int | Literal["all"]]
     probe_windows: dict[str, int]
     sampling: Sampling
+    figures: tuple[str, ...] = ()
     replay_of: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that survive JSON and YAML."""
-        runs = {size: run.to_dict() for size, run in self.runs.items()}
-        return {**asdict(self), "seeds": [asdict(seeds) for seeds in self.seeds], "runs": runs}
+        plain = {
+            "seeds": [asdict(seeds) for seeds in self.seeds],
+            "runs": {size: run.to_dict() for size, run in self.runs.items()},
+            "figures": list(self.figures),
+        }
+        return {**asdict(self), **plain}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Experiment:
@@ -108,6 +113,7 @@ class Experiment:
             "seeds": tuple(Seeds(**seeds) for seeds in values["seeds"]),
             "runs": {size: Run.from_dict(run) for size, run in values["runs"].items()},
             "sampling": Sampling(**values["sampling"]),
+            "figures": tuple(values.get("figures", ())),
         }
         return cls(**{**values, **resolved})
 

@@ -30,6 +30,7 @@ VERIFICATION_COLUMNS = (
     "checkpoints",
     "verified_checkpoints",
 )
+ENTROPY_COLUMNS = ("size", "corpus", "order", "train_entropy", "val_cross_entropy")
 COMPARISON_COLUMNS = (
     "size",
     "step",

@@ -7,13 +7,21 @@ from pathlib import Path
 import pandas as pd
 
 from orderparam.derivative import DERIVATIVE_COLUMNS
-from orderparam.metrics import METRICS_COLUMNS, PROBE_COLUMNS, THROUGHPUT_COLUMNS
+from orderparam.metrics import (
+    COMPARISON_COLUMNS,
+    ENTROPY_COLUMNS,
+    METRICS_COLUMNS,
+    PROBE_COLUMNS,
+    THROUGHPUT_COLUMNS,
+)
 from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
 from orderparam.records import read_table
 
 TABLE_COLUMNS = {
     "metrics.csv": METRICS_COLUMNS,
     "probes.csv": PROBE_COLUMNS,
+    "entropies.csv": ENTROPY_COLUMNS,
+    "comparison.csv": COMPARISON_COLUMNS,
     "derivative.csv": DERIVATIVE_COLUMNS,
     "ngram_entropies.csv": NGRAM_COLUMNS,
     "hmmt.csv": ("model", "setting", "score", "source", "secondary"),

@@ -59,7 +59,11 @@ def everything_of(name):
         f"{folder}/metrics.csv",
         f"{folder}/derivative.csv",
         f"{folder}/write_up.html",
-        *(f"{folder}/figures/{figure}.{suffix}" for figure in FIGURES for suffix in ("svg", "png")),
+        *(
+            f"{folder}/figures/{figure}.{suffix}"
+            for figure in experiment.figures
+            for suffix in ("svg", "png")
+        ),
         *samples_of(experiment),
     ]
 

@@ -1,5 +1,6 @@
 METRICS = "results/{experiment}/metrics.csv"
 DERIVATIVE = "results/{experiment}/derivative.csv"
+OWN_ENTROPIES = "results/{experiment}/entropies.csv"
 PUBLISHED = "config/published"
 ENTROPIES = corpus_file("ngram_entropies.csv")
 
@@ -18,6 +19,12 @@ FIGURES = {
         "derivative": DERIVATIVE,
         "ngram_entropies": ENTROPIES,
         "published": f"{PUBLISHED}/slope_changes.csv",
+    },
+    "loss_and_floors": {"metrics": METRICS, "entropies": OWN_ENTROPIES},
+    "attention_and_ngrams": {
+        "probes": "results/{experiment}/probes.csv",
+        "metrics": METRICS,
+        "entropies": OWN_ENTROPIES,
     },
 }
 

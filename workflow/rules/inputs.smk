@@ -49,14 +49,17 @@ def corpus_of(wildcards):
     return experiment_of(wildcards).corpus
 
 
+def corpora_folder(experiment):
+    origin = experiment.replay_of
+    return f"results/recorded/{origin}/corpora" if origin else "results/corpora"
+
+
 def corpus_file(name):
     """Input function: this file of a run's or an experiment's corpus; of the recorded one, in a replay."""
 
     def file(wildcards):
         corpus = corpus_of(wildcards)
-        if origin := experiment_of(wildcards).replay_of:
-            return f"results/recorded/{origin}/corpus/{name}"
-        return f"results/corpora/{corpus}/{name}"
+        return f"{corpora_folder(experiment_of(wildcards))}/{corpus}/{name}"
 
     return file
 
@@ -66,10 +69,8 @@ def file_of_all_corpora(name):
 
     def files(wildcards):
         experiment = experiment_of(wildcards)
-        if experiment.replay_of:
-            return [f"results/recorded/{experiment.replay_of}/corpus/{name}"]
         corpora = dict.fromkeys([experiment.corpus, *(run.corpus for run in experiment.runs.values())])
-        return [f"results/corpora/{corpus}/{name}" for corpus in corpora]
+        return [f"{corpora_folder(experiment)}/{corpus}/{name}" for corpus in corpora]
 
     return files
 

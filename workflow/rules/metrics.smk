@@ -140,3 +140,21 @@ rule collect_probes:
         "Collecting the probes of {wildcards.experiment}"
     script:
         "../scripts/collect_probes.py"
+
+
+rule collect_entropies:
+    input:
+        entropies=file_of_all_corpora("ngram_entropies.csv"),
+    output:
+        entropies="results/{experiment}/entropies.csv",
+    log:
+        "results/{experiment}/logs/collect_entropies.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        corpora=lambda wildcards: {size: run.corpus for size, run in experiment_of(wildcards).runs.items()},
+        code=code_digest("collect_entropies"),
+    message:
+        "Collecting the n-gram entropies of the texts of {wildcards.experiment}"
+    script:
+        "../scripts/collect_entropies.py"

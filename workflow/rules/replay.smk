@@ -41,6 +41,27 @@ rule load_recorded_sample:
         "../scripts/load_recorded_sample.py"
 
 
+rule load_recorded_probes:
+    input:
+        files_of_record,
+    output:
+        probes="results/{experiment}/probes.csv",
+    log:
+        "results/{experiment}/logs/load_recorded_probes.log",
+    wildcard_constraints:
+        experiment=any_of(REPLAYS),
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        record=lambda wildcards: f"results/recorded/{experiment_of(wildcards).replay_of}",
+        code=code_digest("load_recorded_probes"),
+    message:
+        "Checking the record that {wildcards.experiment} replays, and loading its probes"
+    script:
+        "../scripts/load_recorded_probes.py"
+
+
+ruleorder: load_recorded_probes > collect_probes
 ruleorder: load_record > collect_metrics
 ruleorder: load_record > collect_verification
 ruleorder: load_recorded_sample > sample_text

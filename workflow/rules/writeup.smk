@@ -3,10 +3,15 @@ rule write_up:
         metrics=METRICS,
         vocabularies=file_of_all_corpora("vocabulary.json"),
         ngram_entropies=file_of_all_corpora("ngram_entropies.csv"),
-        figures=[f"results/{{experiment}}/figures/{figure}.svg" for figure in FIGURES],
+        figures=lambda wildcards: [
+            f"results/{wildcards.experiment}/figures/{figure}.svg"
+            for figure in experiment_of(wildcards).figures
+        ],
         verification="results/{experiment}/verification.csv",
         comparison=comparison_of,
-        captions=[f"workflow/report/{figure}.rst" for figure in FIGURES],
+        captions=lambda wildcards: [
+            f"workflow/report/{figure}.rst" for figure in experiment_of(wildcards).figures
+        ],
         samples=lambda wildcards: samples_of(experiment_of(wildcards)),
     output:
         page="results/{experiment}/write_up.html",

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orderparam.figures.axes import STEP_LABEL, require_rows, set_symlog_axis
+from orderparam.figures.axes import require_rows
 from orderparam.figures.layout import LegendEntry, LegendGroup, describe_origin, shorten, start_figure
+from orderparam.figures.panels import set_step_axis
 from orderparam.figures.style import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
@@ -60,25 +61,18 @@ def draw(metrics: pd.DataFrame, context: FigureContext) -> Figure:
     figure = start_figure(width, height, subtitle, context, [LegendGroup(_legend(many_seeds))])
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     few_steps = bool(metrics.groupby("size")["step"].nunique().max() <= _FEW_STEPS)
-    positive = metrics.loc[metrics["step"] > 0, "step"]
     for i, (axes, (size, look)) in enumerate(zip(panels, styles.items(), strict=False)):
         minimum = _draw_size(axes, metrics[metrics["size"] == size], look, i, few_steps)
         room = width / columns - 0.7
         name = shorten(size, room - 1.75, 7.5)
         axes.set_title(literal(name), color=look.colour, weight="bold")
         axes.set_title(minimum, loc="right", size=7)
-        axes.tick_params(labelbottom=i + columns >= len(styles))
-        if i + columns >= len(styles):
-            axes.set_xlabel(STEP_LABEL)
+        set_step_axis(axes, metrics["step"], labelled=i + columns >= len(styles))
         if i % columns == 0:
             axes.set_ylabel("loss (nats per character)")
         axes.grid(axis="y", color="0.9", linewidth=0.5)
     for axes in panels[len(styles) :]:
         axes.set_axis_off()
-    first = float(positive.min()) if len(positive) else 1.0
-    last = max(float(metrics["step"].max()), first)
-    set_symlog_axis(panels[0], "x", metrics["step"].to_numpy(), threshold=first)
-    panels[0].set_xlim(-0.12 * first, last * max((last / first) ** 0.03, 1.06))
     return figure
 
 

@@ -1,7 +1,7 @@
 """Keep finished training jobs in the repository.
 
 PYTHONPATH=workflow python3 -m orderparam.recorded extract run.json FOLDER --corpus CORPUS_FOLDER
-PYTHONPATH=workflow python3 -m orderparam.recorded add paper FOLDER... --corpus CORPUS_FOLDER
+PYTHONPATH=workflow python3 -m orderparam.recorded add paper FOLDER...
 PYTHONPATH=workflow python3 -m orderparam.recorded check paper
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from orderparam.errors import OrderParameterError
 
 ROOT = Path(__file__).resolve().parents[3]
+CORPORA = ROOT / "results" / "corpora"
 RECORDED = ROOT / "results" / "recorded"
 PUBLISHED = ROOT / "config" / "published" / "order_parameter.csv"
 
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     add.add_argument(
         "jobs", type=Path, nargs="+", help="results/<experiment>/runs/<size>/<job>, or extracted"
     )
-    add.add_argument("--corpus", type=Path, required=True, help="has vocabulary.json and ngram_entropies.csv")
+    add.add_argument("--corpora", type=Path, default=CORPORA, help="folder of the corpora (%(default)s)")
     check = commands.add_parser("check", help="read every file of a record")
     check.add_argument("experiment")
     for command in (add, check):
@@ -67,7 +68,7 @@ def _add(options: argparse.Namespace) -> int:
     experiment = find_experiment(load_project_settings(ROOT), options.experiment)
     published = read_known_table(PUBLISHED) if experiment.compare_with_published else None
     jobs = [read_finished_job(folder) for folder in options.jobs]
-    record = add_jobs(options.recorded / experiment.name, experiment, jobs, options.corpus, published)
+    record = add_jobs(options.recorded / experiment.name, experiment, jobs, options.corpora, published)
     print(f"{record.folder}: {len(record.jobs())} jobs, {len(record.sums)} files")
     return 0
 

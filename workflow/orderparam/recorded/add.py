@@ -14,7 +14,7 @@ from orderparam.errors import RecordError
 from orderparam.experiment import Experiment, Run
 from orderparam.recorded.finished_job import FinishedJob
 from orderparam.recorded.readme import render_readme
-from orderparam.recorded.record import EXPERIMENT, FORMAT, MANIFEST, NGRAM_ENTROPIES, VOCABULARY, Record
+from orderparam.recorded.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record
 from orderparam.records import atomic_write, sha256_of_file, write_json, write_table
 
 # A shorter run, measured at other steps, by another machine, is a run of the same protocol.
@@ -36,15 +36,15 @@ def add_jobs(
     folder: Path,
     experiment: Experiment,
     jobs: Sequence[FinishedJob],
-    corpus: Path,
+    corpora: Path,
     published: pd.DataFrame | None,
 ) -> Record:
     """Write `jobs` into the record of `experiment` at `folder`, beside those already there; return it.
 
-    `corpus` has vocabulary.json and ngram_entropies.csv. A job that is there under the same size and name
-    is replaced. The record is swapped in as a whole, so that an interruption leaves the earlier one.
-    Raises RecordError if the earlier record is damaged, or if a job is not of the experiment's protocol:
-    it may be shorter and measured at other steps, nothing else.
+    `corpora` has a folder for each corpus, with vocabulary.json and ngram_entropies.csv. A job that is
+    there under the same size and name is replaced. The record is swapped in as a whole, so that an
+    interruption leaves the earlier one. Raises RecordError if the earlier record is damaged, or if a job
+    is not of the experiment's protocol: it may be shorter and measured at other steps, nothing else.
     """
     for job in jobs:
         check_protocol(job.run, experiment)
@@ -55,9 +55,11 @@ def add_jobs(
             Record(folder).check()
             shutil.copytree(folder, new)
         write_json(new / EXPERIMENT, experiment.to_dict())
-        for name in (VOCABULARY, NGRAM_ENTROPIES):
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(corpus / Path(name).name, new / name)
+        for corpus in {job.run.corpus for job in jobs}:
+            target = new / "corpora" / corpus
+            target.mkdir(parents=True, exist_ok=True)
+            for name in CORPUS_FILES:
+                shutil.copyfile(corpora / corpus / name, target / name)
         for job in jobs:
             _write_job(new, job)
         _write_manifest(new)
@@ -98,6 +100,8 @@ def _write_job(folder: Path, job: FinishedJob) -> None:
     thin = job.steps.astype({"order_parameter": "float32", "batch_loss": "float32", "step": "int32"})
     write_table(thin, target / "steps.parquet")
     write_table(job.verification, target / "verification.csv")
+    if job.probes is not None:
+        write_table(job.probes, target / "probes.csv")
     write_json(target / "environment.json", job.environment)
     for name, text in job.samples.items():
         with atomic_write(folder / "samples" / job.run.size / name) as file:

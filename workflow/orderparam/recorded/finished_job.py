@@ -11,19 +11,23 @@ import pandas as pd
 
 from orderparam.errors import RecordError
 from orderparam.experiment import Run, Seeds
-from orderparam.metrics import METRICS_COLUMNS, STEP_COLUMNS, VERIFICATION_COLUMNS
+from orderparam.metrics import METRICS_COLUMNS, PROBE_COLUMNS, STEP_COLUMNS, VERIFICATION_COLUMNS
 from orderparam.records import read_json, read_table
 
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """All that is recorded of a job; `samples` maps seed-<seed>-<mode>.txt to its text."""
+    """All that is recorded of a job; `samples` maps seed-<seed>-<mode>.txt to its text.
+
+    `probes` is None where its checkpoints were not probed.
+    """
 
     run: Run
     seeds: tuple[Seeds, ...]
     metrics: pd.DataFrame
     steps: pd.DataFrame
     verification: pd.DataFrame
+    probes: pd.DataFrame | None
     environment: dict[str, Any]
     samples: dict[str, str]
 
@@ -56,6 +60,7 @@ def read_finished_job(folder: Path) -> FinishedJob:
         metrics=read_table(folder / "metrics.csv", METRICS_COLUMNS),
         steps=read_table(folder / "steps.parquet", STEP_COLUMNS),
         verification=read_table(folder / "verification.csv", VERIFICATION_COLUMNS),
+        probes=read_table(folder / "probes.csv", PROBE_COLUMNS) if (folder / "probes.csv").exists() else None,
         environment=environment,
         samples={
             path.name: path.read_text(encoding="utf-8")

@@ -1,15 +1,16 @@
 """The record of an experiment: small files that say all that its runs measured, and a manifest of their sums.
 
 experiment.json                  the whole experiment as configured, runs that are not recorded too
-corpus/                          vocabulary.json and ngram_entropies.csv of the text it was trained on
-runs/<size>/<job>/               run.json, metrics.csv, steps.parquet, verification.csv, environment.json
+corpora/<corpus>/                vocabulary.json and ngram_entropies.csv of each text that was learnt
+runs/<size>/<job>/               run.json, metrics.csv, steps.parquet, verification.csv, environment.json,
+                                 and probes.csv where checkpoints were probed
 samples/<size>/                  text sampled from the final weights
 manifest.json                    format and the sha256 of each file above; README.md is made from them
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,7 @@ from orderparam.records import read_json, sha256_of_file
 
 MANIFEST = "manifest.json"
 EXPERIMENT = "experiment.json"
-VOCABULARY = "corpus/vocabulary.json"
-NGRAM_ENTROPIES = "corpus/ngram_entropies.csv"
-JOB_FILES = ("run.json", "metrics.csv", "steps.parquet", "verification.csv", "environment.json")
+CORPUS_FILES = ("vocabulary.json", "ngram_entropies.csv")
 FORMAT = 1
 
 
@@ -44,6 +43,14 @@ class RecordedJob:
     def metrics(self) -> Path:
         """Its tidy metrics."""
         return self.folder / "metrics.csv"
+
+    @property
+    def probes(self) -> Path:
+        """What was read off its checkpoints; RecordError if that was not recorded."""
+        path = self.folder / "probes.csv"
+        if not path.exists():
+            raise RecordError(f"{path}: the probes of this job were not recorded")
+        return path
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -124,7 +131,9 @@ class Record:
         names = [name for name in self.sums if name.startswith("samples/")]
         return [self.folder / name for name in sorted(names, key=lambda n: (order[Path(n).parent.name], n))]
 
-    def replayed(self, name: str, description: str, compare_with_published: bool) -> Experiment:
+    def replayed(
+        self, name: str, description: str, compare_with_published: bool, figures: Sequence[str]
+    ) -> Experiment:
         """The experiment `name` that consists of the recorded runs; seeds are those of any size."""
         configured = self.experiment()
         jobs = self.jobs()
@@ -138,5 +147,6 @@ class Record:
             "replay_of": configured.name,
             "seeds": [asdict(seeds[key]) for key in sorted(seeds)],
             "runs": {size: run.to_dict() for size, run in runs.items()},
+            "figures": list(figures),
         }
         return Experiment.from_dict(values)
