@@ -163,6 +163,15 @@ def test_paper_is_the_protocol_of_the_write_up() -> None:
         ("steps: 2000", "betas: [0.9, 1]", ["training.betas[1]: found 1", ">= 0 and < 1"]),
         ("steps: 2000", "device: gpu", ['training.device: found "gpu"', "auto, cpu, cuda, cuda:N", "mps"]),
         ("steps: 2000", "batch_size: 0", ["training.batch_size: found 0", "an integer >= 1"]),
+        ("steps: 2000", "precision: fp16", ['training.precision: found "fp16"', "float32, tf32 or bf16"]),
+        ("steps: 2000", "regularizer: L2", ['training.regularizer: found "L2"', "decoupled or l2"]),
+        ("context: 8", "start_from: 1K", ['sizes.0.1M.start_from: found "1K"', "did you mean 10K?"]),
+        (
+            "context: 8",
+            "start_from: 10K",
+            ["start_from: found", "the d_model of 0.1M, which is 64, but has 32"],
+        ),
+        ("context: 8", "start_from: 0.1M", ["start_from: found", "not lead back to 0.1M: 0.1M from 0.1M"]),
         ("  steps: 2000", "", ["training: found nothing (null)", "delete the key to have the default"]),
         ("training:", "trainin:", ["trainin: found an unknown key", "did you mean training?"]),
         (
@@ -191,6 +200,35 @@ def test_error_in_an_experiment_names_file_key_value_and_rule(
         line.startswith("config/experiments/trial.yaml: ") and all(part in line for part in expected)
         for line in found
     ), found
+
+
+STARTS = """\
+sizes:
+  one: {d_model: 32, n_head: 2, n_layer: 1, start_from: two}
+  two: {d_model: 32, n_head: 2, n_layer: 1, start_from: three}
+  three: {d_model: 32, n_head: 2, n_layer: 1}
+"""
+
+
+def test_runs_may_start_from_one_another(root: Path) -> None:
+    write(root, STARTS)
+    runs = load_settings(CONFIG | {"corpora": {"tiny_shakespeare": {"file": "a.txt"}}}, root)
+    starts = [run.start_from for run in runs.experiments["trial"].runs.values()]
+    assert starts == ["two", "three", None]
+
+
+def test_runs_that_start_from_one_another_in_a_circle_are_refused(root: Path) -> None:
+    write(root, STARTS.replace("n_layer: 1}", "n_layer: 1, start_from: two}"))
+    found = [line for line in errors(root) if "start_from" in line]
+    # three leads into the circle, but is not on it.
+    assert len(found) == 2
+    assert all(part in found[0] for part in ("sizes.two.start_from", "two from three from two"))
+    assert all(part in found[1] for part in ("sizes.three.start_from", "three from two from three"))
+
+
+def test_runs_that_start_from_another_context_are_refused(root: Path) -> None:
+    write(root, STARTS.replace("n_layer: 1}", "n_layer: 1, context: 8}"))
+    assert any("must have the context of two, which is 256, but has 8" in line for line in errors(root))
 
 
 def change(place: str, value: Any, parts: tuple[Any, ...] = ()) -> Callable[[Any], None]:
@@ -526,9 +564,9 @@ def test_schema_has_the_keys_of_the_dataclasses() -> None:
         (
             "Run",
             names[Run] | {"verified_checkpoints", "probe_windows"},
-            training | measurement | model | {"corpus", "experiment", "size"},
+            training | measurement | model | {"corpus", "experiment", "size", "start_from"},
         ),
-        ("sizes", set(size["properties"]), training | measurement | model | {"corpus"}),
+        ("sizes", set(size["properties"]), training | measurement | model | {"corpus", "start_from"}),
         ("Sampling", names[Sampling], set(properties["sampling"]["properties"])),
         ("Seeds", names[Seeds], set(properties["seeds"]["items"]["anyOf"][1]["properties"])),
         (
@@ -556,8 +594,8 @@ def test_schema_names_the_figures_that_can_be_drawn() -> None:
 def rows(name: str) -> list[str]:
     """The rows of config/README.md's tables, one for each key of a schema; overrides per size have none."""
     found = [row for key, row in walk(load_schema(name)) if not key.startswith("sizes.<name>.")]
-    shape = ("sizes.<name>.d_model", "sizes.<name>.n_head", "sizes.<name>.n_layer")
-    return list(dict.fromkeys(found + [row for key, row in walk(load_schema(name)) if key in shape]))
+    own = tuple(f"sizes.<name>.{key}" for key in ("d_model", "n_head", "n_layer", "start_from"))
+    return list(dict.fromkeys(found + [row for key, row in walk(load_schema(name)) if key in own]))
 
 
 def branches(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

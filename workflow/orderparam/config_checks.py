@@ -78,6 +78,7 @@ def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) 
         for problem in _check_steps(place, size, document):
             steps_problems[problem.place] = problem
     yield from steps_problems.values()
+    yield from _check_start_from(document)
 
 
 def _check_corpus(place: Place, entry: dict[Any, Any], corpora: Collection[str]) -> Iterator[Problem]:
@@ -100,6 +101,32 @@ def _check_steps(place: Place, size: dict[Any, Any], document: dict[Any, Any]) -
     else:
         section: Place = place if "checkpoint_every" in size else ("measurement",)
         yield Problem((*section, "checkpoint_every"), str(every), f"must be <= steps, which is {steps}")
+
+
+def _check_start_from(document: dict[Any, Any]) -> Iterator[Problem]:
+    """Weights can be handed on between entries of one shape, and not in a circle."""
+    sizes = document.get("sizes", {})
+    for name, size in sizes.items():
+        source = size.get("start_from")
+        if source is None:
+            continue
+        place: Place = ("sizes", name, "start_from")
+        if source not in sizes:
+            yield Problem(place, show(source), f"no such entry of sizes; {suggest(source, list(sizes))}")
+            continue
+        for key in ("d_model", "n_head", "n_layer", "context"):
+            shared = document.get("training", {}).get(key)
+            own, other = size.get(key, shared), sizes[source].get(key, shared)
+            if own is not None and other is not None and own != other:
+                allowed = f"must have the {key} of {name}, which is {own}, but has {other}"
+                yield Problem(place, show(source), allowed)
+        chain = [name]
+        while source in sizes and source not in chain:
+            chain.append(source)
+            source = sizes[source].get("start_from")
+        if source == name:
+            allowed = f"must not lead back to {name}: {' from '.join([*chain, name])}"
+            yield Problem(place, show(chain[1] if len(chain) > 1 else name), allowed)
 
 
 def _check_seeds(seeds: list[Any]) -> Iterator[Problem]:

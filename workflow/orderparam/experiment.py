@@ -27,9 +27,10 @@ class Seeds:
 class Run:
     """All that fixes one training run of one model entry, but its seeds.
 
-    Lengths are in tokens, `learning_rate` and `weight_decay` are AdamW's. `train_windows` and
-    `val_windows` count the non-overlapping windows of `context` tokens over which exact losses are
-    taken. Where `attention` is ablated, blocks have no attention at all.
+    Lengths are in tokens. `train_windows` and `val_windows` count the non-overlapping windows of `context`
+    tokens over which exact losses are taken. Where `attention` is ablated, blocks have no attention at
+    all. `start_from` names the size whose final weights are the initial ones; None draws them from the
+    seed.
     """
 
     experiment: str
@@ -54,6 +55,9 @@ class Run:
     threads: int
     # What came later has a default, so that recorded runs can still be read.
     attention: Attention = "causal"
+    regularizer: str = "decoupled"
+    precision: str = "float32"
+    start_from: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that survive JSON and YAML."""
