@@ -1,10 +1,15 @@
-"""Which device a run uses."""
+"""Which device a run uses, and in which precision."""
 
 from __future__ import annotations
+
+import logging
 
 import torch
 
 from orderparam.errors import TrainingError
+from orderparam.experiment import Run
+
+log = logging.getLogger(__name__)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -25,3 +30,19 @@ def resolve_device(name: str) -> torch.device:
             "set training.device to one of these or to auto"
         )
     return device
+
+
+def resolve_precision(run: Run, device: torch.device) -> str:
+    """The configured precision; elsewhere than on CUDA float32, with a warning where the device is `auto`.
+
+    Raises TrainingError when a device without tf32 and bf16 is asked for by name together with one of them.
+    """
+    if device.type == "cuda" or run.precision == "float32":
+        return run.precision
+    if run.device == "auto":
+        log.warning("training.precision is %s, for CUDA only; on %s it is float32", run.precision, device)
+        return "float32"
+    raise TrainingError(
+        f"training.precision is {run.precision!r}, which is for CUDA only, but training.device is "
+        f"{run.device!r}; set the precision to float32, or the device to cuda or auto"
+    )

@@ -12,12 +12,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from orderparam.errors import TrainingError
 from orderparam.experiment import Run, Seeds, digest
 from orderparam.records import read_json, write_table
-from orderparam.training.device import resolve_device
+from orderparam.training.device import resolve_device, resolve_precision
+from orderparam.training.engine import Engine, History
 from orderparam.training.loop import Trainer
-from orderparam.training.run import SNAPSHOT_SECONDS, RunFolders, train_run
+from orderparam.training.run import SNAPSHOT_SECONDS, Durations, RunFolders, train_run
 from orderparam.training.snapshots import SnapshotStore
+from orderparam.training.stacked_trainer import StackedTrainer
+from orderparam.training.start_from import load_starts
 from orderparam.training.stop import stop_request
 from orderparam.vocabulary import check_windows, load_tokens
 
@@ -47,44 +51,71 @@ def train_job(
     paths: JobPaths,
     code: str = "",
     snapshot_seconds: float = SNAPSHOT_SECONDS,
+    start_from: Path | None = None,
+    durations: Durations | None = None,
+    stacked: bool | None = None,
 ) -> pd.DataFrame:
-    """Train each seed in turn and write the job's tables; returns the trajectory table.
+    """Train all seeds and write the job's tables; returns the trajectory table.
 
-    A job that was stopped or killed goes on from its last snapshot, if run, seeds, tokens, PyTorch's
-    version and `code` (a digest of the training code) are those of the snapshot. Snapshots are taken
-    every `snapshot_seconds`; SIGTERM and SIGINT save one first. What the job leaves in
-    `paths.unfinished` is for `drop_unfinished` to delete once the outputs are safe.
+    The seeds are trained all at once if `stacked`, one after the other if not; None stacks them on CUDA.
+    `start_from` is the folder of the checkpoints that `run.start_from` asks for.
 
-    Raises CorpusError when a split is shorter than one window, and TrainingError at the first loss
-    that is not finite: what was measured until then is kept under `paths.diverged`.
+    A job that was stopped or killed goes on from its last snapshot, if run, seeds, tokens, initial weights,
+    PyTorch's version and `code` (a digest of the training code) are those of the snapshot. Snapshots are
+    taken every `snapshot_seconds`; SIGTERM and SIGINT save one first. What the job leaves in
+    `paths.unfinished` is for `drop_unfinished` to delete once the outputs are safe. The time that it takes
+    is added to `durations`.
+
+    Raises CorpusError when a split is shorter than one window, and TrainingError when the run cannot be
+    trained on this machine, or at the first loss that is not finite: what was measured until then is kept
+    under `paths.diverged`.
     """
     vocabulary = read_json(vocabulary_path)
     train_tokens, val_tokens = load_tokens(tokens_path, vocabulary_path)
     check_windows(train_tokens, run.context, "training", vocabulary["source"])
     check_windows(val_tokens, run.context, "validation", vocabulary["source"])
+    vocabulary_size = len(vocabulary["characters"])
     torch.set_num_threads(run.threads)
     device = resolve_device(run.device)
+    precision = resolve_precision(run, device)
     if device.type == "cpu":
         torch.use_deterministic_algorithms(True)
-    histories = []
+    if stacked is None:
+        stacked = device.type == "cuda"
+    groups = [list(seeds)] if stacked else [[each] for each in seeds]
+    histories: list[History] = []
     with stop_request() as stop:
-        for seed in seeds:
-            log.info("training %s with seed %d for %d steps on %s", run.size, seed.seed, run.steps, device)
-            trainer = Trainer(
-                run, seed, len(vocabulary["characters"]), train_tokens, val_tokens, device, stop
-            )
+        for group in groups:
+            first, last = group[0].seed, group[-1].seed
+            name = f"seeds-{first}-{last}" if stacked else f"seed-{first}"
+            log.info("training %s with %s for %d steps on %s", run.size, name, run.steps, device)
+            starts = load_starts(run, group, vocabulary_size, start_from)
+            settings = (vocabulary_size, train_tokens, val_tokens, device, stop)
             fixed = {
                 "run": run.to_dict(),
-                "seeds": asdict(seed),
+                "seeds": [asdict(each) for each in group],
+                "start": None if starts is None else [start.sha256 for start in starts],
                 "tokens": vocabulary["sha256"],
                 "device": str(device),
                 "torch": torch.__version__,
                 "code": code,
             }
-            snapshots = SnapshotStore(paths.unfinished / f"seed-{seed.seed}", digest(fixed))
-            folders = RunFolders(paths.unfinished / "checkpoints", paths.diverged / f"seed-{seed.seed}")
-            train_run(trainer, snapshots, folders, snapshot_seconds)
-            histories.append(trainer.history)
+            snapshots = SnapshotStore(paths.unfinished / name, digest(fixed))
+            folders = RunFolders(paths.unfinished / "checkpoints", paths.diverged)
+            engine: Engine
+            try:
+                if stacked:
+                    initial = None if starts is None else [start.weights for start in starts]
+                    engine = StackedTrainer(run, group, *settings, initial, precision)
+                else:
+                    engine = Trainer(run, group[0], *settings, None if starts is None else starts[0].weights)
+                train_run(engine, snapshots, folders, snapshot_seconds, durations)
+            except torch.OutOfMemoryError as error:
+                raise TrainingError(
+                    f"{run.experiment} {run.size}: {device} has too little memory for {len(group)} seeds at "
+                    f"once; set seeds_per_job or batch_size lower ({error})"
+                ) from None
+            histories += engine.histories
     trajectory = pd.concat([history.trajectory_table() for history in histories], ignore_index=True)
     write_table(trajectory, paths.trajectory)
     write_table(pd.concat([h.step_table() for h in histories], ignore_index=True), paths.steps)

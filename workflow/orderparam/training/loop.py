@@ -1,62 +1,30 @@
-"""One training run: AdamW at a constant learning rate, measured on schedule."""
+"""One training run at a time: the engine for a CPU, and for Apple's MPS."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from orderparam.experiment import Run, Seeds
 from orderparam.measure import measure_split, order_parameter, window_starts
-from orderparam.metrics import METRICS_COLUMNS, STEP_COLUMNS
-from orderparam.model import build_model_of_run
+from orderparam.model import GPT, build_model_of_run
 from orderparam.training.batches import BatchSampler
+from orderparam.training.engine import History, Weights, trajectory_row
+from orderparam.training.optimizer import build_optimizer
 from orderparam.training.stop import StopRequest
 
 TOKENS_PER_MICROBATCH = 4096
 
 
-@dataclass
-class History:
-    """What a run has measured so far.
-
-    A row of `trajectory` belongs to a measured step. A row of `steps` pairs the order parameter after
-    k updates with the loss of those same weights on the batch that next updates them.
-    """
-
-    run: Run
-    seeds: Seeds
-    trajectory: list[dict[str, Any]] = field(default_factory=list)
-    steps: list[tuple[float, float]] = field(default_factory=list)
-
-    def trajectory_table(self) -> pd.DataFrame:
-        """One row per measured step, columns METRICS_COLUMNS."""
-        return pd.DataFrame(self.trajectory, columns=list(METRICS_COLUMNS))
-
-    def step_table(self) -> pd.DataFrame:
-        """One row per update, columns STEP_COLUMNS."""
-        values = np.array(self.steps, dtype=np.float64).reshape(-1, 2)
-        columns = {
-            "size": self.run.size,
-            "seed": self.seeds.seed,
-            "step": np.arange(len(values)),
-            "order_parameter": values[:, 0],
-            "batch_loss": values[:, 1],
-        }
-        return pd.DataFrame(columns, columns=list(STEP_COLUMNS))
-
-
 class Trainer:
-    """A run in progress; `step` counts the updates made.
+    """A run in progress (an Engine of one seed); `step` counts the updates made.
 
-    Weights, batches and dropout masks come from three seeds. Dropout draws from PyTorch's default
-    generator, so one process trains one run at a time.
+    Weights, batches and dropout masks come from three seeds, or the weights from `initial`. Dropout draws
+    from PyTorch's default generator, so one process trains one run at a time.
     """
 
     def __init__(
@@ -68,26 +36,41 @@ class Trainer:
         val_tokens: np.ndarray,
         device: torch.device,
         stop: StopRequest | None = None,
+        initial: Weights | None = None,
     ) -> None:
         self.run = run
         self.device = device
         self.stop = stop or StopRequest()
         self.history = History(run, seeds)
         self.step = 0
-        self.model = build_model_of_run(run, seeds.weights, vocabulary_size).to(device)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=run.learning_rate,
-            betas=run.betas,
-            weight_decay=run.weight_decay,
-            fused=True,
-        )
+        self.model = build_model_of_run(run, seeds.weights, vocabulary_size)
+        if initial is not None:
+            self.model.load_state_dict(initial)
+        self.model.to(device)
+        self.optimizer = build_optimizer(run, self.model.parameters())
         self.sampler = BatchSampler(train_tokens, run.context, run.batch_size, seeds.batches)
         self.splits = {
             "train": (train_tokens, window_starts(len(train_tokens), run.context, run.train_windows)),
             "val": (val_tokens, window_starts(len(val_tokens), run.context, run.val_windows)),
         }
         torch.manual_seed(seeds.dropout)
+
+    @property
+    def histories(self) -> list[History]:
+        """The one history."""
+        return [self.history]
+
+    def models(self) -> list[GPT]:
+        """The one model."""
+        return [self.model]
+
+    def advance(self, until: int) -> None:
+        """Make one update; a run can be stopped after each."""
+        self.update()
+
+    def measure_all(self) -> list[dict[str, Any]]:
+        """As `measure`, in a list."""
+        return [self.measure()]
 
     def update(self) -> float:
         """One batch, one update; returns the batch loss in nats per character, before the update."""
@@ -125,15 +108,14 @@ class Trainer:
             name: measure_split(self.model, *split, self.stop.raise_if_received)
             for name, split in self.splits.items()
         }
-        row = {
-            "size": self.run.size,
-            "seed": self.history.seeds.seed,
-            "step": self.step,
-            "order_parameter": float(order_parameter(self.model.head.weight)),
-            "train_loss": measured["train"].loss,
-            "val_loss": measured["val"].loss,
-            "hidden_magnetization": measured["val"].hidden_magnetization,
-        }
+        row = trajectory_row(
+            self.history,
+            self.step,
+            float(order_parameter(self.model.head.weight)),
+            measured["train"].loss,
+            measured["val"].loss,
+            measured["val"].hidden_magnetization,
+        )
         self.history.trajectory.append(row)
         return row
 
@@ -169,11 +151,3 @@ class Trainer:
         self.history.steps = [(b, loss) for b, loss in tensors["history.steps"].tolist()]
         self.history.trajectory = list(values["trajectory"])
         self.step = step
-
-
-def first_non_finite(row: dict[str, Any]) -> str | None:
-    """The name of the first measured quantity that is not a finite number, if any."""
-    for name in METRICS_COLUMNS[3:]:
-        if not math.isfinite(row[name]):
-            return name
-    return None

@@ -45,11 +45,13 @@ class ProgressBar:
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {rate_fmt} {remaining} left{postfix}",
         )
         self.tokens_per_step = tokens_per_step
+        self.step = done
 
     def advance(self, step: int, loss: float) -> None:
-        """One more step done, with its batch loss in nats per character."""
+        """Steps done by now, with the last one's batch loss in nats per character."""
         self.bar.set_postfix_str(f"step {step}, loss {loss:.3f}", refresh=False)
-        self.bar.update(self.tokens_per_step)
+        self.bar.update((step - self.step) * self.tokens_per_step)
+        self.step = step
 
     def close(self) -> None:
         """Show the final state."""
