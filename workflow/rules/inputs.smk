@@ -133,6 +133,14 @@ def checkpoints_of_seed(wildcards):
     return f"results/{wildcards.experiment}/runs/{wildcards.size}/{job}/checkpoints"
 
 
+def checkpoints_to_start_from(wildcards):
+    """The checkpoints of the same seeds' runs whose final weights are the initial ones, if any are."""
+    source = run_of(wildcards).start_from
+    if source is None:
+        return []
+    return f"results/{wildcards.experiment}/runs/{source}/{wildcards.job}/checkpoints"
+
+
 def samples_of(experiment):
     """A sample of each size's first seed, in evaluation mode and, where configured, with dropout."""
     folder = f"results/{experiment.name}/samples"

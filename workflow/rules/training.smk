@@ -5,6 +5,7 @@ rule train_model:
     input:
         tokens=ancient(corpus_file("tokens.npy")),
         vocabulary=corpus_file("vocabulary.json"),
+        start_from=checkpoints_to_start_from,
     output:
         trajectory="results/{experiment}/runs/{size}/{job}/trajectory.parquet",
         steps="results/{experiment}/runs/{size}/{job}/steps.parquet",

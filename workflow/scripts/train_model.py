@@ -21,6 +21,7 @@ if __name__ == "__main__":
                 diverged=Path(snakemake.params.diverged),
             ),
             code=snakemake.params.code,
+            start_from=Path(snakemake.input.start_from) if snakemake.input.start_from else None,
         )
         job.log_table(trajectory, step="step", by="seed")
         job.log_artifact(snakemake.output.trajectory)
