@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from orderparam.config import load_settings, main
 from orderparam.config_checks import check_experiment, check_sources
+from orderparam.environment import git_state
 from orderparam.errors import ConfigError
 from orderparam.experiment import Experiment, Run, Sampling, Seeds
 from orderparam.schema import check, describe, fill_defaults, load_schema
@@ -519,6 +520,7 @@ def test_run_prints_what_training_needs(root: Path) -> None:
     trial = load_settings(CONFIG, root).experiments["trial"]
     assert Run.from_dict(printed["run"]) == trial.runs["0.1M"]
     assert tuple(Seeds(**seeds) for seeds in printed["seeds"]) == trial.seeds
+    assert printed["commit"] == git_state()[0]
 
 
 @pytest.mark.parametrize(("names", "hint"), [(("trail", "10K"), "trial"), (("trial", "11K"), "10K")])

@@ -191,9 +191,9 @@ def test_a_device_that_is_not_there_is_an_error_with_the_choices():
 
 def test_command_line_trains_without_workflow_or_mlflow(make_run, seeds, corpus, tmp_path):
     (tmp_path / "run.json").write_text(
-        json.dumps({"run": make_run(steps=5).to_dict(), "seeds": [asdict(seeds)]})
+        json.dumps({"run": make_run(steps=5).to_dict(), "seeds": [asdict(seeds)], "commit": "abc"})
     )
-    blocked = "import sys\nfor m in ('mlflow', 'snakemake', 'jsonschema'): sys.modules[m] = None\n"
+    blocked = "import sys\nfor m in ('mlflow', 'snakemake', 'jsonschema', 'psutil'): sys.modules[m] = None\n"
     call = "import runpy\nrunpy.run_module('orderparam.training', run_name='__main__')"
     command = [sys.executable, "-c", blocked + call, "run.json", "--corpus", ".", "--out", "out"]
     library = Path(__file__).parents[1] / "workflow"
@@ -202,3 +202,12 @@ def test_command_line_trains_without_workflow_or_mlflow(make_run, seeds, corpus,
     assert result.returncode == 0, result.stderr
     assert "tokens/s" in result.stderr
     assert len(pd.read_parquet(tmp_path / "out/steps.parquet")) == 5
+    environment = json.loads((tmp_path / "out/environment.json").read_text())
+    known = {"device_name", "cpu", "platform", "python", "torch", "numpy", "pandas", "command", "started"}
+    assert all(environment[key] for key in known)
+    assert environment["git_commit"] == "abc" and environment["dirty"] is None  # PATH has no git
+    assert (environment["precision"], environment["steps"], environment["cuda"]) == ("float32", 5, None)
+    assert (
+        environment["seconds"] > environment["training_seconds"] > 5 * 0.9 * environment["seconds_per_step"]
+    )
+    assert environment["command"].startswith("python3 -m orderparam.training run.json")

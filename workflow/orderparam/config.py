@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from orderparam.config_checks import CONFIG_FILE, check_experiment, check_file_name, check_sources
+from orderparam.environment import git_state
 from orderparam.errors import ConfigError, RecordError
 from orderparam.experiment import Experiment, Run, Sampling, Seeds
 from orderparam.recorded.record import Record
@@ -221,6 +222,8 @@ def _describe_job(experiment: Experiment, run: Run) -> dict[str, Any]:
         "seeds": [asdict(item) for item in experiment.seeds],
         "verified_checkpoints": experiment.verified_checkpoints[run.size],
         "sampling": asdict(experiment.sampling),
+        # For machines to which the repository's files are carried without its history.
+        "commit": git_state()[0],
     }
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from orderparam.environment import processor_name
 from orderparam.experiment import Run
 from orderparam.records import read_json, write_json, write_table
 from orderparam.throughput import describe_machine, measure_peak, measure_throughput
 from orderparam.tracking import tracked_job
-from orderparam.tracking.provenance import machine_tags
 from orderparam.vocabulary import load_tokens
 
 
@@ -49,7 +49,7 @@ if __name__ == "__main__":
         ]
         throughput = pd.concat(tables, ignore_index=True)
         write_table(throughput, snakemake.output.throughput)
-        processor = {"processor": machine_tags()["machine.cpu"]}
+        processor = {"processor": processor_name()}
         write_json(snakemake.output.machine, processor | describe_machine(peak))
         for row in throughput[throughput["implementation"] == "engine"].itertuples():
             job.log_metrics([(f"ratio_to_plain/{row.quantity}-{row.size}", row.ratio_to_plain, 0)])

@@ -7,16 +7,15 @@ import hashlib
 import os
 import platform
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from orderparam.environment import git_state, package_versions, processor_name
 from orderparam.records import sha256_of_file
 
 PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "safetensors", "snakemake", "mlflow")
@@ -106,23 +105,11 @@ def relative_to_root(path: str | Path, root: Path) -> str:
 
 def code_tags() -> dict[str, str]:
     """Commit of this code, and whether the working tree differs from it; "unknown" outside of Git."""
-    commit = _git("rev-parse", "HEAD")
-    status = _git("status", "--porcelain")
+    commit, dirty = git_state()
     return {
         "git.commit": commit or "unknown",
-        "git.dirty": "unknown" if status is None else str(bool(status)).lower(),
+        "git.dirty": "unknown" if dirty is None else str(dirty).lower(),
     }
-
-
-def _git(*arguments: str) -> str | None:
-    command = ["git", "--no-optional-locks", *arguments]
-    try:
-        done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 def user_name() -> str:
@@ -138,28 +125,15 @@ def machine_tags() -> dict[str, str]:
     tags = {
         "machine.host": platform.node(),
         "machine.platform": platform.platform(),
-        "machine.cpu": _cpu_model(),
+        "machine.cpu": processor_name(),
         "machine.cores": str(os.cpu_count()),
         "version.python": platform.python_version(),
+        **{f"version.{package}": version for package, version in package_versions(PACKAGES).items()},
     }
-    for package in PACKAGES:
-        try:
-            tags[f"version.{package}"] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         tags["machine.gpu"] = torch.cuda.get_device_name()
     return tags
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.machine())
 
 
 def this_process() -> dict[str, Any]:

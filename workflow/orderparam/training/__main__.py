@@ -2,28 +2,40 @@
 
 PYTHONPATH=workflow python3 -m orderparam.config run paper 10K > run.json
 PYTHONPATH=workflow python3 -m orderparam.training run.json --corpus CORPUS_FOLDER --out FOLDER
+
+All seeds of run.json are trained: at once on CUDA, one after the other elsewhere. FOLDER gets the tables,
+the checkpoints, and environment.json, which says with what they were made and how long that took.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 import sys
+import time
 from pathlib import Path
 
+from orderparam.environment import describe_environment
 from orderparam.errors import OrderParameterError
 from orderparam.experiment import Run, Seeds
-from orderparam.records import read_json
+from orderparam.records import read_json, write_json
+from orderparam.training.device import resolve_device, resolve_precision
 from orderparam.training.job import JobPaths, drop_unfinished, train_job
-from orderparam.training.run import SNAPSHOT_SECONDS
+from orderparam.training.run import SNAPSHOT_SECONDS, Durations
 
 
 def main() -> int:
     """Parse the command line, train, report; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m orderparam.training", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m orderparam.training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("run", type=Path, help="as printed by `python -m orderparam.config run`")
     parser.add_argument("--corpus", type=Path, required=True, help="has tokens.npy and vocabulary.json")
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and checkpoints")
+    parser.add_argument("--start-from", type=Path, help="checkpoints folder of the run that start_from names")
     parser.add_argument("--snapshot-seconds", type=float, default=SNAPSHOT_SECONDS)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -36,6 +48,7 @@ def main() -> int:
         diverged=out / "diverged",
     )
     corpus: Path = arguments.corpus
+    started, began, durations = time.time(), time.perf_counter(), Durations()
     try:
         resolved = read_json(arguments.run)
         run = Run.from_dict(resolved["run"])
@@ -47,10 +60,22 @@ def main() -> int:
             corpus / "vocabulary.json",
             paths,
             snapshot_seconds=arguments.snapshot_seconds,
+            start_from=arguments.start_from,
+            durations=durations,
+        )
+        device = resolve_device(run.device)
+        environment = describe_environment(
+            device,
+            resolve_precision(run, device),
+            shlex.join(["python3", "-m", "orderparam.training", *sys.argv[1:]]),
+            started,
+            time.perf_counter() - began,
+            commit=resolved.get("commit"),
         )
     except OrderParameterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    write_json(out / "environment.json", environment | durations.to_dict() | {"seeds": len(seeds)})
     drop_unfinished(paths.unfinished)
     return 0
 

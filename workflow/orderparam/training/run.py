@@ -39,6 +39,15 @@ class Durations:
     training: float = 0.0
     measuring: float = 0.0
 
+    def to_dict(self) -> dict[str, float | None]:
+        """As JSON values; a stacked step counts once."""
+        return {
+            "steps": self.steps,
+            "training_seconds": self.training,
+            "measuring_seconds": self.measuring,
+            "seconds_per_step": self.training / self.steps if self.steps else None,
+        }
+
 
 def train_run(
     engine: Engine,

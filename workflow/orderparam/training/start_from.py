@@ -65,7 +65,7 @@ def _load_start(run: Run, seed: int, vocabulary_size: int, checkpoints: Path) ->
         needed, given = (each.get(name, "missing") for each in shapes)
         if needed != given:
             raise TrainingError(
-                f"{run.size} cannot start from {run.start_from}: {name} must be {needed}, but in {path} it is "
-                f"{given}; context, width, layers and the corpus's number of characters must be the same"
+                f"{run.size} cannot start from {run.start_from}: {name} must be {needed}, but in {path} it "
+                f"is {given}; context, width, layers and the corpus's number of characters must be the same"
             )
     return Start(weights, description["sha256"])

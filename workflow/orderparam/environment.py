@@ -1,0 +1,96 @@
+"""What a result was computed with: code, machine, versions. Imports PyTorch where asked about it, no more."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def git_state() -> tuple[str | None, bool | None]:
+    """Commit of this code, and whether the working tree differs from it; None outside of Git."""
+    commit = _git("rev-parse", "HEAD")
+    status = _git("status", "--porcelain")
+    return commit or None, None if status is None else bool(status)
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "--no-optional-locks", *arguments]
+    return _output_of(command, Path(__file__).parent)
+
+
+def _output_of(command: list[str], folder: Path | None = None) -> str | None:
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def processor_name() -> str:
+    """The processor's name as its maker gives it, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.machine())
+
+
+def package_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those of the packages that are installed."""
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def describe_environment(
+    device: torch.device,
+    precision: str,
+    command: str,
+    started: float,
+    seconds: float,
+    commit: str | None = None,
+) -> dict[str, Any]:
+    """What a record of a computation on `device` must be read with, as JSON values; None if unknown.
+
+    `started` is in seconds since 1970, `seconds` is how long it took; `commit` serves where Git knows none.
+    """
+    import torch
+
+    on_cuda = device.type == "cuda"
+    found, dirty = git_state()
+    return {
+        "device_name": torch.cuda.get_device_name(device) if on_cuda else processor_name(),
+        "cpu": processor_name(),
+        "cores": os.cpu_count(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        **{name: None for name in ("torch", "numpy", "pandas")},
+        **package_versions(("torch", "numpy", "pandas")),
+        "cuda": torch.version.cuda,
+        "driver": _driver_version() if on_cuda else None,
+        "git_commit": found or commit,
+        "dirty": dirty,
+        "command": command,
+        "precision": precision,
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": seconds,
+    }
+
+
+def _driver_version() -> str | None:
+    found = _output_of(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"])
+    return found.splitlines()[0].strip() if found else None
