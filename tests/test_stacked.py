@@ -48,7 +48,7 @@ def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds):
     run = make_run(n_layer=2, dropout=0.0)
     models = models_of(run, seeds)
     windows = torch.from_numpy(tokens[: len(seeds) * 3 * 9].astype(np.int64)).view(len(seeds), 3, 9)
-    stack = StackedGPT(run, models, CPU)
+    stack = StackedGPT(run, models)
     losses, residual = stack.losses(windows)
     losses.mean(1).sum().backward()
     for seed, model in enumerate(models):
@@ -65,7 +65,7 @@ def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds):
 def test_weights_go_to_the_stack_and_back(make_run):
     run = make_run(n_layer=2)
     models = models_of(run)
-    stack = StackedGPT(run, models, CPU)
+    stack = StackedGPT(run, models)
     others = models_of(run, [replace(each, weights=50 + i) for i, each in enumerate(SEEDS)])
     stack.copy_to(others)
     for model, other in zip(models, others, strict=True):
@@ -78,12 +78,12 @@ def test_a_model_that_the_stack_does_not_know_is_refused(make_run):
     models = models_of(run)
     models[1].blocks[0].attention.scale *= 2
     with pytest.raises(TrainingError, match="does not compute this model"):
-        StackedGPT(run, models, CPU)
+        StackedGPT(run, models)
 
 
 def test_dropout_acts_in_training_and_keeps_the_right_share(make_run, tokens):
     run = make_run(dropout=0.2)
-    stack = StackedGPT(run, models_of(run), CPU)
+    stack = StackedGPT(run, models_of(run))
     x = torch.ones(3, 4000, 16)
     torch.manual_seed(0)
     dropped = stack._dropout(x)
@@ -122,7 +122,7 @@ def test_starts_go_on_from_the_middle_of_what_was_drawn_ahead():
 def test_measurements_are_those_of_the_models_one_by_one(make_run, tokens):
     run = make_run(n_layer=2, train_windows="all")
     models = models_of(run)
-    stack = StackedGPT(run, models, CPU)
+    stack = StackedGPT(run, models)
     starts = window_starts(len(tokens), run.context, "all")
     found = measure_stack(stack, torch.from_numpy(tokens), torch.from_numpy(starts))
     assert stack.training
@@ -134,7 +134,7 @@ def test_measurements_are_those_of_the_models_one_by_one(make_run, tokens):
 
 def test_batches_of_a_measurement_do_not_matter(make_run, tokens, monkeypatch):
     run = make_run()
-    stack, starts = StackedGPT(run, models_of(run), CPU), torch.arange(0, 200, 8)
+    stack, starts = StackedGPT(run, models_of(run)), torch.arange(0, 200, 8)
     whole = measure_stack(stack, torch.from_numpy(tokens), starts)
     monkeypatch.setitem(TOKENS_PER_BATCH, "cpu", 7 * 8 * 3)
     for a, b in zip(measure_stack(stack, torch.from_numpy(tokens), starts), whole, strict=True):

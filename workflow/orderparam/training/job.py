@@ -88,7 +88,8 @@ def train_job(
         for group in groups:
             first, last = group[0].seed, group[-1].seed
             name = f"seeds-{first}-{last}" if stacked else f"seed-{first}"
-            log.info("training %s with %s for %d steps on %s", run.size, name, run.steps, device)
+            named = name.replace("-", " ", 1)
+            log.info("training %s with %s for %d steps on %s", run.size, named, run.steps, device)
             starts = load_starts(run, group, vocabulary_size, start_from)
             settings = (vocabulary_size, train_tokens, val_tokens, device, stop)
             fixed = {

@@ -22,14 +22,13 @@ from orderparam.model import GPT
 class StackedGPT:
     """The models of S seeds; `weights` has a GPT's parameters by name, each of shape (S, ...)."""
 
-    def __init__(self, run: Run, models: Sequence[GPT], device: torch.device) -> None:
-        """Raises TrainingError unless the stack computes what each of the models does."""
+    def __init__(self, run: Run, models: Sequence[GPT]) -> None:
+        """Raises TrainingError unless the stack computes what each of the models, on one device, does."""
         self.run = run
         self.training = True
         parameters = [dict(model.named_parameters()) for model in models]
         self.weights = {
-            name: Parameter(torch.stack([own[name].detach() for own in parameters]).to(device))
-            for name in parameters[0]
+            name: Parameter(torch.stack([own[name].detach() for own in parameters])) for name in parameters[0]
         }
         self._check(models)
 
@@ -113,12 +112,12 @@ class StackedGPT:
         """The stack knows one architecture: notice where the model has become another."""
         vocabulary_size = self.weights["token_embedding.weight"].shape[1]
         device = self.weights["head.weight"].device
-        tokens = torch.arange(self.run.context).remainder(vocabulary_size)[None]
+        tokens = torch.arange(self.run.context, device=device).remainder(vocabulary_size)[None]
         expected = torch.stack([model.eval()(tokens)[0] for model in models])
         self.training = False
-        found = self.logits(self.residual_stream(tokens.to(device).expand(self.seeds, 1, -1)))
+        found = self.logits(self.residual_stream(tokens.expand(self.seeds, 1, -1)))
         self.training = True
-        if not torch.allclose(found.cpu(), expected.cpu(), rtol=1e-3, atol=1e-3):
+        if not torch.allclose(found, expected, rtol=1e-3, atol=1e-3):
             raise TrainingError(
                 f"{self.run.experiment} {self.run.size}: the engine for CUDA does not compute this model, "
                 "which has an option that only the engine for other devices knows; set training.device to cpu"

@@ -63,10 +63,9 @@ class StackedTrainer:
         self.precision = precision
         self.histories = [History(run, each) for each in seeds]
         self.step = 0
-        models = _build_models(run, seeds, vocabulary_size, initial)
+        self._models = [model.to(device) for model in _build_models(run, seeds, vocabulary_size, initial)]
         with _matmul_precision("highest"):
-            self.model = StackedGPT(run, models, device)
-        self._models = [model.to(device) for model in models]
+            self.model = StackedGPT(run, self._models)
         self.optimizer = build_optimizer(run, self.model.weights.values(), capturable=device.type == "cuda")
         for parameter in self.model.weights.values():
             # What the first update would set up, here since a graph needs it in its final place.
