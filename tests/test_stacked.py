@@ -43,9 +43,10 @@ def models_of(run, seeds=SEEDS):
     return [build_model_of_run(run, each.weights, 11).eval() for each in seeds]
 
 
+@pytest.mark.parametrize("attention", ["causal", "ablated"])
 @pytest.mark.parametrize("seeds", [SEEDS[:1], SEEDS])
-def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds):
-    run = make_run(n_layer=2, dropout=0.0)
+def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds, attention):
+    run = make_run(n_layer=2, dropout=0.0, attention=attention)
     models = models_of(run, seeds)
     windows = torch.from_numpy(tokens[: len(seeds) * 3 * 9].astype(np.int64)).view(len(seeds), 3, 9)
     stack = StackedGPT(run, models)

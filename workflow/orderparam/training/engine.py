@@ -16,7 +16,6 @@ from orderparam.metrics import METRICS_COLUMNS, STEP_COLUMNS
 from orderparam.model import GPT
 from orderparam.training.stop import StopRequest
 
-
 Weights = dict[str, Tensor]
 
 

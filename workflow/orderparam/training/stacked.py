@@ -65,8 +65,9 @@ class StackedGPT:
         x = (F.embedding(tokens + first, table.flatten(0, 1)) + positions).flatten(1, 2)
         for layer in range(self.run.n_layer):
             block = f"blocks.{layer}"
-            normed = self._layer_norm(x, f"{block}.attention_norm")
-            x = x + self._attention(normed, f"{block}.attention", length)
+            if self.run.attention == "causal":
+                normed = self._layer_norm(x, f"{block}.attention_norm")
+                x = x + self._attention(normed, f"{block}.attention", length)
             hidden = F.relu(self._linear(self._layer_norm(x, f"{block}.mlp_norm"), f"{block}.mlp.expand"))
             x = x + self._dropout(self._linear(hidden, f"{block}.mlp.contract"))
         return x
