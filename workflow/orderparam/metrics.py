@@ -31,6 +31,22 @@ VERIFICATION_COLUMNS = (
     "verified_checkpoints",
 )
 ENTROPY_COLUMNS = ("size", "corpus", "order", "train_entropy", "val_cross_entropy")
+RUNS_COLUMNS = (
+    "size",
+    "corpus",
+    "d_model",
+    "n_head",
+    "n_layer",
+    "attention",
+    "context",
+    "batch_size",
+    "learning_rate",
+    "regularizer",
+    "weight_decay",
+    "dropout",
+    "steps",
+    "start_from",
+)
 COMPARISON_COLUMNS = (
     "size",
     "step",

@@ -12,6 +12,7 @@ from orderparam.metrics import (
     ENTROPY_COLUMNS,
     METRICS_COLUMNS,
     PROBE_COLUMNS,
+    RUNS_COLUMNS,
     THROUGHPUT_COLUMNS,
 )
 from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
@@ -21,6 +22,7 @@ TABLE_COLUMNS = {
     "metrics.csv": METRICS_COLUMNS,
     "probes.csv": PROBE_COLUMNS,
     "entropies.csv": ENTROPY_COLUMNS,
+    "runs.csv": RUNS_COLUMNS,
     "comparison.csv": COMPARISON_COLUMNS,
     "derivative.csv": DERIVATIVE_COLUMNS,
     "ngram_entropies.csv": NGRAM_COLUMNS,

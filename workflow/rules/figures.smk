@@ -21,6 +21,7 @@ FIGURES = {
         "published": f"{PUBLISHED}/slope_changes.csv",
     },
     "loss_and_floors": {"metrics": METRICS, "entropies": OWN_ENTROPIES},
+    "decay_sweep": {"metrics": METRICS, "runs": "results/{experiment}/runs.csv", "entropies": OWN_ENTROPIES},
     "attention_and_ngrams": {
         "probes": "results/{experiment}/probes.csv",
         "metrics": METRICS,

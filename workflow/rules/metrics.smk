@@ -158,3 +158,19 @@ rule collect_entropies:
         "Collecting the n-gram entropies of the texts of {wildcards.experiment}"
     script:
         "../scripts/collect_entropies.py"
+
+
+rule list_runs:
+    output:
+        runs="results/{experiment}/runs.csv",
+    log:
+        "results/{experiment}/logs/list_runs.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        runs=lambda wildcards: [run.to_dict() for run in experiment_of(wildcards).runs.values()],
+        code=code_digest("list_runs"),
+    message:
+        "Listing the runs of {wildcards.experiment}"
+    script:
+        "../scripts/list_runs.py"

@@ -1,0 +1,133 @@
+"""Figures of the language-model experiments: all of their tables is drawn, and labels name what is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from figure_tables import make_metrics
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from orderparam.errors import RecordError
+from orderparam.figures import attention_and_ngrams, decay_sweep, loss_and_floors
+from orderparam.figures.style import FigureContext
+
+CONTEXT = FigureContext("controls", "tiny_shakespeare, moby_dick")
+SIZES = ("10K", "0.1M")
+
+
+def make_entropies(sizes=SIZES):
+    """H_n = 4 - n / 2 for the first size, a tenth more for each further one."""
+    rows = [
+        (size, f"text-{place}", order, 4 - order / 2 + place / 10, 4.0)
+        for place, size in enumerate(sizes)
+        for order in range(1, 7)
+    ]
+    return pd.DataFrame(rows, columns=["size", "corpus", "order", "train_entropy", "val_cross_entropy"])
+
+
+def make_probes(attends=True):
+    rows = []
+    for size in SIZES:
+        for seed in (1, 2):
+            for step in (0, 10, 20):
+                heads = [(0, 0), (0, 1), (1, 0)] if attends else []
+                rows += [
+                    (size, seed, step, "attention_mass", layer, head, order, 0.1 * order + step / 100 + seed)
+                    for layer, head in heads
+                    for order in range(4)
+                ]
+                rows += [
+                    (size, seed, step, "ngram_divergence", None, None, order, order + step / 10 + seed)
+                    for order in (1, 2, 3, 4)
+                ]
+                rows.append((size, seed, step, "head_stable_rank", None, None, None, 2.0))
+    return pd.DataFrame(rows, columns=["size", "seed", "step", "quantity", "layer", "head", "order", "value"])
+
+
+def lines_by_gid(axes):
+    return {line.get_gid(): line for line in axes.lines if line.get_gid()}
+
+
+def texts_of(figure):
+    FigureCanvasAgg(figure).draw()
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_each_panel_has_the_floors_of_its_own_text_that_lie_in_its_range():
+    metrics = make_metrics(SIZES)
+    figure = loss_and_floors.draw(metrics, make_entropies(), CONTEXT)
+    low, high = metrics["train_loss"].min(), metrics["train_loss"].max()
+    for place, axes in enumerate(figure.axes[:2]):
+        floors = {
+            gid: line.get_ydata()[0] for gid, line in lines_by_gid(axes).items() if gid.startswith("floor")
+        }
+        inside = [n for n in (1, 2, 3, 4) if low <= 4 - n / 2 + place / 10 <= high]
+        assert inside
+        assert floors == {f"floor-{n}": pytest.approx(4 - n / 2 + place / 10) for n in inside}
+        lines = lines_by_gid(axes)
+        table = metrics[metrics["size"] == SIZES[place]].pivot_table(
+            index="step", columns="seed", values="train_loss"
+        )
+        for seed in (1, 2):
+            np.testing.assert_allclose(lines[f"loss-{place}-{seed}"].get_ydata(), table[seed])
+        np.testing.assert_allclose(lines[f"loss-{place}-mean"].get_ydata(), table.mean(axis=1))
+    assert "$H_2$" in texts_of(figure)
+
+
+def test_a_size_whose_text_has_no_entropies_is_an_error():
+    with pytest.raises(RecordError, match=r"lack the text of size 0\.1M"):
+        loss_and_floors.draw(make_metrics(SIZES), make_entropies(SIZES[:1]), CONTEXT)
+
+
+def test_attention_is_averaged_over_seeds_and_divergences_are_drawn_by_order():
+    figure = attention_and_ngrams.draw(make_probes(), make_metrics(SIZES), make_entropies(), CONTEXT)
+    for row in range(2):
+        attention, divergence = (lines_by_gid(axes) for axes in figure.axes[2 * row : 2 * row + 2])
+        for offset in range(4):
+            expected = 0.1 * offset + np.array([0, 0.1, 0.2]) + 1.5
+            np.testing.assert_allclose(attention[f"attention-{row}-{offset}-mean"].get_ydata(), expected)
+            for head in range(3):
+                np.testing.assert_allclose(
+                    attention[f"attention-{row}-{offset}-{head}"].get_ydata(), expected
+                )
+        for order in (1, 2, 3, 4):
+            line = divergence[f"divergence-{row}-{order}"]
+            np.testing.assert_allclose(line.get_ydata(), order + np.array([0, 1, 2]) + 1.5)
+        # 4 - 3 g falls below 3 + row / 10 at g = (1 - row / 10) / 3, which is step 60 g / (1 + seed / 100).
+        steps = [20 * (1 - row / 10) / (1 + seed / 100) for seed in (1, 2)]
+        crossing = attention[f"crossing-{row}"].get_xdata()[0]
+        assert crossing == pytest.approx(np.mean(steps), rel=2e-3)
+
+
+def test_a_model_without_attention_says_so():
+    figure = attention_and_ngrams.draw(make_probes(False), make_metrics(SIZES), make_entropies(), CONTEXT)
+    assert texts_of(figure).count("no attention") == 2
+
+
+def test_a_sweep_is_split_into_its_ways_up_and_down():
+    stages = [("a", 0.1, None), ("b", 1.0, "a"), ("c", 10.0, "b"), ("d", 1.0, "c"), ("e", 0.1, "d")]
+    runs = pd.DataFrame(
+        [(size, "l2", decay, start) for size, decay, start in stages],
+        columns=["size", "regularizer", "weight_decay", "start_from"],
+    )
+    assert decay_sweep.name_directions(runs)["direction"].tolist() == ["up", "up", "up", "down", "down"]
+    metrics = pd.DataFrame(
+        [
+            (size, seed, step, place + seed + step / 10, 2.0)
+            for place, (size, _, _) in enumerate(stages)
+            for seed in (1, 2)
+            for step in (0, 10)
+        ],
+        columns=["size", "seed", "step", "order_parameter", "train_loss"],
+    )
+    figure = decay_sweep.draw(metrics, runs, make_entropies(["a"]), CONTEXT)
+    drawn = {
+        container.lines[0].get_gid() or container.get_gid(): container.lines[0].get_xydata().tolist()
+        for container in figure.axes[0].containers
+    }
+    up, down = drawn.values()
+    # Means over the seeds at the last step: place + 1.5 + 1.
+    assert up == [[0.1, 2.5], [1.0, 3.5], [10.0, 4.5]]
+    assert down == [[0.1, 6.5], [1.0, 5.5]]
+    assert "$H_1$" in texts_of(figure)
