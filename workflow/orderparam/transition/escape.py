@@ -1,0 +1,109 @@
+"""Of one training run: its progress from bigram to trigram level, the plateau before, and the escape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from orderparam.errors import RecordError
+from orderparam.transition.local_slope import LocalSlope, estimate_slope, local_extrema
+
+Vector = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# A dip counts if the slope rises again by as many standard errors, on both sides.
+_SIGNIFICANCE = 3.0
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The n-gram entropies (nats per character) between which a run passes: bigram and trigram."""
+
+    bigram: float
+    trigram: float
+
+    def progress(self, loss: ArrayLike) -> Vector:
+        """phi = (H_2 - L) / (H_2 - H_3): 0 at bigram level, 1 at trigram level, negative before."""
+        return np.asarray((self.bigram - np.asarray(loss, dtype=float)) / (self.bigram - self.trigram))
+
+
+def levels_of(ngram_entropies: pd.DataFrame) -> Levels:
+    """The levels from a corpus's table (order, train_entropy, ...).
+
+    Raises RecordError where orders 2 or 3 are missing or do not fall.
+    """
+    entropies = dict(zip(ngram_entropies["order"], ngram_entropies["train_entropy"], strict=True))
+    if 2 not in entropies or 3 not in entropies:
+        raise RecordError("the n-gram entropies lack order 2 or 3; count the n-grams again")
+    if not entropies[2] > entropies[3]:
+        raise RecordError("the n-gram entropies of orders 2 and 3 do not fall; count the n-grams again")
+    return Levels(float(entropies[2]), float(entropies[3]))
+
+
+def rising_rows(x: ArrayLike) -> Integers:
+    """Rows at which `x` (n,) exceeds all that come after its minimum: where it can serve as a clock.
+
+    The order parameter of a fresh model falls for a few steps before it rises; from the minimum on, a
+    row is kept if it is above all kept before it.
+    """
+    x = np.asarray(x, dtype=float)
+    kept = [int(np.argmin(x))]
+    for i in range(kept[0] + 1, x.size):
+        if x[i] > x[kept[-1]]:
+            kept.append(i)
+    return np.array(kept, dtype=np.int64)
+
+
+def first_passage(values: ArrayLike, level: float) -> float | None:
+    """Fractional row at which `values` (n,) first fall below `level`, linear between rows; None if never."""
+    values = np.asarray(values, dtype=float)
+    below = np.flatnonzero((values[:-1] >= level) & (values[1:] < level))
+    if below.size == 0:
+        return None
+    i = int(below[0])
+    return float(i + (values[i] - level) / (values[i] - values[i + 1]))
+
+
+@dataclass(frozen=True)
+class Escape:
+    """Rows of a `LocalSlope` at which |dL/dx| dips as the loss passes H_2, and is steepest after it."""
+
+    plateau: int
+    escape: int
+
+
+def find_escape(slope: LocalSlope, levels: Levels) -> Escape | None:
+    """The dip of |slope| nearest to H_2 in loss, and the following maximum; None where there is no dip.
+
+    A dip lies within half of H_2 - H_3 of H_2, and |slope| rises from it by 3 standard errors of the
+    difference on both sides.
+    """
+    steepness = -slope.slope
+    minima, _ = local_extrema(steepness)
+    progress = levels.progress(slope.value)
+    found = []
+    for dip in minima:
+        after = int(dip + np.argmax(steepness[dip:]))
+        before = int(np.argmax(steepness[: dip + 1]))
+        if abs(progress[dip]) <= 0.5 and all(_differ(slope, int(dip), peak) for peak in (before, after)):
+            found.append(Escape(int(dip), after))
+    return min(found, key=lambda escape: abs(progress[escape.plateau])) if found else None
+
+
+def _differ(slope: LocalSlope, one: int, other: int) -> bool:
+    error = np.hypot(slope.standard_error[one], slope.standard_error[other])
+    return bool(abs(slope.slope[one] - slope.slope[other]) > _SIGNIFICANCE * error)
+
+
+def slope_along(clock: ArrayLike, loss: ArrayLike) -> tuple[Integers, LocalSlope] | None:
+    """Slope of the loss along a clock (order parameter, step or log step), and the rows it stands for.
+
+    None where fewer than 7 rows can be used.
+    """
+    rows = rising_rows(clock)
+    if rows.size < 7:
+        return None
+    return rows, estimate_slope(np.asarray(clock, dtype=float)[rows], np.asarray(loss, dtype=float)[rows])
