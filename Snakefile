@@ -22,6 +22,7 @@ include: "workflow/rules/replay.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/writeup.smk"
 include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/deep_linear.smk"
 
 
 rule all:

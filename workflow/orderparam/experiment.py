@@ -10,7 +10,14 @@ from typing import Any, Literal
 Attention = Literal["causal", "ablated"]
 
 # Folders of results/ that no experiment may claim: its name is that of its folder.
-RESERVED_EXPERIMENTS = ("recorded", "corpora", "benchmark", "mlflow-artifacts")
+RESERVED_EXPERIMENTS = (
+    "recorded",
+    "corpora",
+    "benchmark",
+    "deep_linear",
+    "calibration",
+    "mlflow-artifacts",
+)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from orderparam.deep_linear.columns import SWEEP_COLUMNS
 from orderparam.derivative import DERIVATIVE_COLUMNS
 from orderparam.metrics import (
     COMPARISON_COLUMNS,
@@ -28,6 +29,7 @@ TABLE_COLUMNS = {
     "ngram_entropies.csv": NGRAM_COLUMNS,
     "hmmt.csv": ("model", "setting", "score", "source", "secondary"),
     "throughput.csv": THROUGHPUT_COLUMNS,
+    "sweep.csv": SWEEP_COLUMNS,
     "order_parameter.csv": ("size", "step", "order_parameter", "train_loss", "source"),
     "slope_changes.csv": ("size", "step", "order_parameter", "dloss_dorder", "source"),
 }

@@ -72,7 +72,8 @@ def _fit_two_peaks(values: Vector, split: float) -> float:
         means = [np.average(values, weights=w + 1e-12) for w in (1 - upper, upper)]
         spread = (1 - upper) * (values - means[0]) ** 2 + upper * (values - means[1]) ** 2
         width = max(float(np.sqrt(spread.mean())), narrowest)
-        densities = np.stack([stats.norm.pdf(values, mean, width) for mean in means])
+        scaled = (values - np.array(means)[:, None]) / width
+        densities = np.exp(-(scaled**2) / 2) / (width * np.sqrt(2 * np.pi))
         joint = np.array([1 - share, share])[:, None] * densities
         total = joint.sum(axis=0) + np.finfo(float).tiny
         upper = joint[1] / total

@@ -53,10 +53,11 @@ class Evidence:
 class SlopeChangeDetector:
     """Compares smooth with sharply broken curves on one grid `x` (n,), for any number of curves.
 
-    Every model is a smooth function out of `smooth_spaces` plus at most two features: a change of slope
-    at c spread over a width w, Delta w log(1 + exp((x - c) / w)), or one change of value, a logistic
-    step. *Sharp* models have features of zero width; *smooth* ones none, or features no narrower than
-    the resolution: `resolution` of the range, and the spacing of the points at c. Both are fitted with
+    Every model is a smooth function out of `smooth_spaces` plus at most two features: changes of slope
+    at c spread over a width w, Delta w log(1 + exp((x - c) / w)), of which the first may instead be a
+    change of value, a logistic step. *Sharp* models have features of zero width; *smooth* ones none, or
+    features no narrower than the resolution: `resolution` of the range, and the spacing of the points
+    at c. Both are fitted with
     Gaussian noise of unknown size (at least `floor` of each curve's range) and AR(1) correlation along
     the points, one of `autocorrelations`. Models are compared by BIC with a small-sample factor,
     -2 log L + k log(n) n / (n - k - 2), minimal over all of a kind.
@@ -121,13 +122,14 @@ class SlopeChangeDetector:
                     return fit + penalty, variance
 
                 smooth = np.minimum(smooth, score(rss, size)[0])
-                for kind, width, columns in _projected(features, lengths, basis):
+                projected = _projected(features, lengths, basis)
+                for place_of, (kind, width, columns) in enumerate(projected):
                     overlap = columns.T @ residual
                     first = np.argmax(overlap**2, axis=0)
                     main = overlap[first, rows]
-                    options = [(np.maximum(rss - main**2, 0.0), size + 2)]
-                    if kind == HINGE:
-                        options.append((_with_second(columns, overlap, first, rss), size + 4))
+                    hinges = projected[place_of % len(_WIDTHS)][2]
+                    both = _with_second(columns, hinges, residual, first, main, rss)
+                    options = [(np.maximum(rss - main**2, 0.0), size + 2), (both, size + 4)]
                     for rest, parameters in options:
                         bic, variance = score(rest, parameters)
                         if width != _SHARP:
@@ -192,12 +194,12 @@ def _projected(features: Vector, lengths: Vector, basis: Vector) -> list[tuple[s
     return [(kind, width, columns) for (kind, width), columns in zip(kinds, unit, strict=True)]
 
 
-def _with_second(columns: Vector, overlap: Vector, first: Integers, rss: Vector) -> Vector:
-    """Sum of squares left by the first feature and the best second one beside it."""
-    rows = np.arange(first.size)
-    main = overlap[first, rows]
-    shared = (columns.T @ columns)[first].T
-    gain = (overlap - shared * main) ** 2 / np.maximum(1 - shared**2, 1e-2)
+def _with_second(
+    columns: Vector, hinges: Vector, residual: Vector, first: Integers, main: Vector, rss: Vector
+) -> Vector:
+    """Sum of squares left by the first feature, of `columns`, and the best change of slope beside it."""
+    shared = (columns.T @ hinges)[first].T
+    gain = (hinges.T @ residual - shared * main) ** 2 / np.maximum(1 - shared**2, 1e-2)
     return np.asarray(np.maximum(rss - main**2 - gain.max(axis=0), 0.0))
 
 

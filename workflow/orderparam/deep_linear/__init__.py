@@ -1,0 +1,1 @@
+"""Deep linear nets under weight decay, whose transitions are known in closed form (Ziyin and Ueda 2022)."""
