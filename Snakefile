@@ -23,6 +23,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/writeup.smk"
 include: "workflow/rules/benchmark.smk"
 include: "workflow/rules/deep_linear.smk"
+include: "workflow/rules/transition.smk"
 
 
 rule all:

@@ -18,6 +18,13 @@ from orderparam.metrics import (
 )
 from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
 from orderparam.records import read_table
+from orderparam.transition.columns import (
+    FALSE_POSITIVES_COLUMNS,
+    LOSS_SLOPE_COLUMNS,
+    POWER_COLUMNS,
+    SUSCEPTIBILITY_COLUMNS,
+    TRANSITION_COLUMNS,
+)
 
 TABLE_COLUMNS = {
     "metrics.csv": METRICS_COLUMNS,
@@ -30,6 +37,11 @@ TABLE_COLUMNS = {
     "hmmt.csv": ("model", "setting", "score", "source", "secondary"),
     "throughput.csv": THROUGHPUT_COLUMNS,
     "sweep.csv": SWEEP_COLUMNS,
+    "false_positives.csv": FALSE_POSITIVES_COLUMNS,
+    "power.csv": POWER_COLUMNS,
+    "transition.csv": TRANSITION_COLUMNS,
+    "loss_slope.csv": LOSS_SLOPE_COLUMNS,
+    "susceptibility.csv": SUSCEPTIBILITY_COLUMNS,
     "order_parameter.csv": ("size", "step", "order_parameter", "train_loss", "source"),
     "slope_changes.csv": ("size", "step", "order_parameter", "dloss_dorder", "source"),
 }

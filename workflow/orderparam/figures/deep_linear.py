@@ -44,7 +44,7 @@ def draw(sweep: pd.DataFrame) -> Figure:
     entries.append((Line2D([], [], **_CRITICAL), r"transition $\gamma_c$"))
     entries.append((Line2D([], [], **_SPINODAL), "spinodal"))
     subtitle = (
-        r"Loss $\langle(f-y)^2\rangle+\gamma\,\sum_l\|W_l\|_F^2$ with $\langle{}x^2\rangle=1$ "
+        r"Loss $\langle(f-y)^2\rangle+\gamma\,\Sigma_l\|W_l\|_F^2$ with $\langle{}x^2\rangle=1$ "
         r"and $\|\langle{}xy\rangle\|=1$"
     )
     figure = start_figure(PAGE_WIDTH, 2.5, subtitle, FigureContext("deep_linear", ""), [LegendGroup(entries)])

@@ -11,7 +11,7 @@ from scipy import stats
 Vector = NDArray[np.float64]
 
 RESAMPLES = 999
-_MIXTURE_ITERATIONS = 300
+_MIXTURE_ITERATIONS = 100
 
 
 def susceptibility(values: ArrayLike, size: float, axis: int = -1) -> Vector:
@@ -78,7 +78,7 @@ def _fit_two_peaks(values: Vector, split: float) -> float:
         total = joint.sum(axis=0) + np.finfo(float).tiny
         upper = joint[1] / total
         previous, likelihood = likelihood, float(np.log(total).sum())
-        if likelihood - previous < 1e-9:
+        if likelihood - previous < 1e-6:
             break
     return likelihood
 

@@ -14,6 +14,8 @@ from orderparam.transition.local_slope import LocalSlope, estimate_slope, local_
 Vector = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# Nats per character between bigram and trigram level below which there is nothing to pass between.
+MIN_GAP = 0.1
 # A dip counts if the slope rises again by as many standard errors, on both sides.
 _SIGNIFICANCE = 3.0
 
@@ -30,17 +32,17 @@ class Levels:
         return np.asarray((self.bigram - np.asarray(loss, dtype=float)) / (self.bigram - self.trigram))
 
 
-def levels_of(ngram_entropies: pd.DataFrame) -> Levels:
-    """The levels from a corpus's table (order, train_entropy, ...).
+def levels_of(ngram_entropies: pd.DataFrame) -> Levels | None:
+    """The levels from a corpus's table (order, train_entropy, ...); None where phi would mean nothing.
 
-    Raises RecordError where orders 2 or 3 are missing or do not fall.
+    That is where the entropies of orders 2 and 3 are less than MIN_GAP apart, as in a text sampled from a
+    first-order Markov chain. Raises RecordError where an order is missing.
     """
     entropies = dict(zip(ngram_entropies["order"], ngram_entropies["train_entropy"], strict=True))
     if 2 not in entropies or 3 not in entropies:
         raise RecordError("the n-gram entropies lack order 2 or 3; count the n-grams again")
-    if not entropies[2] > entropies[3]:
-        raise RecordError("the n-gram entropies of orders 2 and 3 do not fall; count the n-grams again")
-    return Levels(float(entropies[2]), float(entropies[3]))
+    levels = Levels(float(entropies[2]), float(entropies[3]))
+    return levels if levels.bigram - levels.trigram >= MIN_GAP else None
 
 
 def rising_rows(x: ArrayLike) -> Integers:

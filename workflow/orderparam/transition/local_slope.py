@@ -33,9 +33,10 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None) -> Loc
 
     Each fit weighs its `points` nearest neighbours by the tricube kernel (Cleveland, JASA 74, 829
     (1979)), so the spacing may vary. Both value and slope are linear in `y`; the noise's variance is the
-    residuals' over n - tr(2 S - S S^T), S the smoother, and errors follow by propagation for noise that
-    is independent from point to point. `points` is, if not given, that of lowest generalised
-    cross-validation among 7 to 41. Raises ValueError for fewer than 7 points or `x` that does not increase.
+    residuals', times n over n - tr(2 S - S S^T), S the smoother: for `noise` of all, for the errors of the
+    neighbourhood's. Errors are propagated for noise that is independent from point to point. `points`
+    is, if not given, that of the lowest median left-out residual among 7 to 41. Raises ValueError for
+    fewer than 7 points or `x` that does not increase.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or np.any(np.diff(x) <= 0):
@@ -49,15 +50,20 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None) -> Loc
     for span in spans:
         smoother, slopes = _operators(x, span)
         residual = y - smoother @ y
-        rss, trace = float(residual @ residual), float(np.trace(smoother))
-        score = rss / max(x.size - trace, 1e-9) ** 2
+        # Left-out residuals. Their median, since a steep beginning must not set the span for all.
+        score = float(np.median(np.abs(residual / np.maximum(1 - np.diag(smoother), 1e-9))))
         if best is None or score < best[0]:
-            best = (score, span, smoother, slopes, rss)
+            best = (score, span, smoother, slopes, residual)
     assert best is not None
-    _, span, smoother, slopes, rss = best
+    _, span, smoother, slopes, residual = best
     freedom = x.size - 2 * np.trace(smoother) + np.sum(smoother**2)
-    noise = float(np.sqrt(rss / freedom)) if freedom > 0.5 else float("nan")
-    error = noise * np.sqrt(np.sum(slopes**2, axis=1))
+    inflation = x.size / freedom if freedom > 0.5 else float("nan")
+    noise = float(np.sqrt(inflation * np.mean(residual**2)))
+    # Of the neighbourhood's residuals, since a misfit elsewhere says nothing of the noise here.
+    places = np.arange(x.size)
+    mask = np.abs(places[:, None] - places) <= span
+    near = mask @ residual**2 / mask.sum(axis=1)
+    error = np.sqrt(inflation * near * np.sum(slopes**2, axis=1))
     return LocalSlope(x, smoother @ y, slopes @ y, error, noise, span)
 
 

@@ -216,9 +216,7 @@ class SlopeChange:
     points: int
 
 
-def detect_slope_change(
-    x: ArrayLike, y: ArrayLike, noise_scale: ArrayLike | None = None, threshold: float = THRESHOLD
-) -> SlopeChange:
+def detect_slope_change(x: ArrayLike, y: ArrayLike, threshold: float = THRESHOLD) -> SlopeChange:
     """Whether `y` (n,) over the increasing `x` (n,) has a sharp change of slope or of value.
 
     It has one if the best model with a sharp feature beats every smooth one, and every one whose
@@ -226,12 +224,8 @@ def detect_slope_change(
     blocks down to MAX_POINTS. The place says where the main feature lies, whether detected or not.
     Raises ValueError for fewer than MIN_POINTS points.
     """
-    columns = [np.asarray(x, dtype=float), np.asarray(y, dtype=float)]
-    if noise_scale is not None:
-        columns.append(np.asarray(noise_scale, dtype=float))
-    thin_x, thin_y, *scale = thin_out(*columns, points=MAX_POINTS)
-    autocorrelations = (-0.4, *AUTOCORRELATIONS) if noise_scale is not None else AUTOCORRELATIONS
-    detector = SlopeChangeDetector(thin_x, RESOLUTION, autocorrelations, scale[0] if scale else None)
+    thin_x, thin_y = thin_out(np.asarray(x, dtype=float), np.asarray(y, dtype=float), points=MAX_POINTS)
+    detector = SlopeChangeDetector(thin_x)
     found = detector.evaluate(thin_y)
     return SlopeChange(
         bool(found.evidence[0] > threshold),

@@ -1,0 +1,121 @@
+"""Fluctuations of phi over the seeds of a size, at equal steps and at equal times since the transition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from orderparam.transition.columns import SUSCEPTIBILITY_COLUMNS
+from orderparam.transition.ensemble import (
+    bimodality_coefficient,
+    binder_cumulant,
+    bootstrap_interval,
+    susceptibility,
+    two_peak_evidence,
+)
+from orderparam.transition.escape import Levels, first_passage
+
+Vector = NDArray[np.float64]
+
+MIN_SEEDS = 3
+
+
+def transition_step(steps: Vector, progress: Vector) -> float | None:
+    """Step at which `progress` (n,) first exceeds 1/2, linear between measured steps; None if it never does.
+
+    A seed's own transition time: it needs no derivative, and every run that goes from bigram to trigram
+    level has one.
+    """
+    row = first_passage(-progress, -0.5)
+    return None if row is None else float(np.interp(row, np.arange(steps.size), steps))
+
+
+def measure_fluctuations(
+    metrics: pd.DataFrame,
+    levels: Mapping[str, Levels],
+    widths: Mapping[str, int],
+    parameters: Mapping[str, int],
+) -> pd.DataFrame:
+    """Moments of phi over seeds at each step, before (`aligned` 0) and after (1) aligning the seeds.
+
+    `metrics` has size, seed, step, train_loss; `levels`, `widths` (d_model) and `parameters` (counts) are
+    by size. Aligned, phi is taken at equal ratios of the step to the seed's own `transition_step`, linear
+    in log step, and `step` is that ratio times the seeds' median. The susceptibilities are d_model and
+    the parameter count times the variance. Intervals are 95% by bootstrap over seeds. Sizes with fewer
+    than 3 seeds, or without levels, have no rows. Columns: SUSCEPTIBILITY_COLUMNS.
+    """
+    tables = [_empty_table()]
+    for size, of_size in metrics.groupby("size", sort=False):
+        name = str(size)
+        if name not in levels:
+            continue
+        loss = of_size.pivot_table(index="step", columns="seed", values="train_loss").dropna()
+        if loss.shape[1] < MIN_SEEDS or loss.empty:
+            continue
+        steps = loss.index.to_numpy(dtype=float)
+        progress = levels[name].progress(loss.to_numpy()).T
+        tables.append(_moments(name, steps, progress, 0, widths[name], parameters[name]))
+        aligned = align(steps, progress)
+        if aligned is not None:
+            tables.append(_moments(name, *aligned, 1, widths[name], parameters[name]))
+    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
+
+
+def align(steps: Vector, progress: Vector) -> tuple[Vector, Vector] | None:
+    """phi (seeds, times) at equal ratios to each seed's transition step, and the times; None without 3 seeds.
+
+    Seeds that never pass 1/2 are left out. Times are the measured `steps` from 1 on, divided by the median
+    transition step, where every seed was measured around its own.
+    """
+    times = [transition_step(steps, run) for run in progress]
+    usable = [i for i, time in enumerate(times) if time is not None and time > 0]
+    if len(usable) < MIN_SEEDS:
+        return None
+    own = np.array([times[i] for i in usable], dtype=float)
+    positive = steps > 0
+    measured, median = steps[positive], float(np.median(own))
+    ratios = measured / median
+    reached = (ratios * own.max() <= measured[-1]) & (ratios * own.min() >= measured[0])
+    ratios = ratios[reached]
+    values = [
+        np.interp(np.log(ratios * time), np.log(measured), progress[i][positive])
+        for i, time in zip(usable, own, strict=True)
+    ]
+    return ratios * median, np.array(values)
+
+
+def _moments(
+    size: str, steps: Vector, progress: Vector, aligned: int, width: int, parameters: int
+) -> pd.DataFrame:
+    variance = susceptibility(progress, 1.0, axis=0)
+    lower, upper = bootstrap_interval(progress, lambda values, axis: susceptibility(values, 1.0, axis=axis))
+    binder_lower, binder_upper = bootstrap_interval(progress, binder_cumulant)
+    columns = {
+        "size": size,
+        "step": steps,
+        "aligned": aligned,
+        "seeds": progress.shape[0],
+        "mean": progress.mean(axis=0),
+        "variance": variance,
+        "variance_lower": lower,
+        "variance_upper": upper,
+        "susceptibility_width": width * variance,
+        "susceptibility_parameters": parameters * variance,
+        "binder": binder_cumulant(progress, axis=0),
+        "binder_lower": binder_lower,
+        "binder_upper": binder_upper,
+        "bimodality": bimodality_coefficient(progress, axis=0),
+        "two_peak_evidence": [two_peak_evidence(values) for values in progress.T],
+    }
+    return pd.DataFrame(columns)[list(SUSCEPTIBILITY_COLUMNS)]
+
+
+def _empty_table() -> pd.DataFrame:
+    integers = ("aligned", "seeds")
+    kinds = {"size": "str"} | dict.fromkeys(integers, "int64")
+    return pd.DataFrame(
+        {name: pd.Series(dtype=kinds.get(name, "float64")) for name in SUSCEPTIBILITY_COLUMNS}
+    )
