@@ -1,4 +1,4 @@
-"""The analysis of whole experiments: planted plateaus and transition times are found, missing ones are told."""
+"""The analysis of whole experiments: what is planted is found, what is missing is told."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make_metrics(size="small", seeds=9, middle=1000.0, last=4000):
     tables = []
     for seed in range(seeds):
         own = middle * np.exp(rng.normal(0, 0.1))
-        steps = STEPS[STEPS <= last]
+        steps = np.array([step for step in STEPS if step <= last])
         log_step = np.log(np.maximum(steps, 0.5))
         loss = LEVELS.bigram + 1.9 * np.exp(-steps / (middle / 12))
         loss -= (LEVELS.bigram - LEVELS.trigram) / (1 + np.exp(-(log_step - np.log(own)) / 0.15))

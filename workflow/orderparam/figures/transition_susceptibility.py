@@ -71,7 +71,7 @@ def _draw_panel(
             (scale * run[f"{bounds}_lower"]).to_numpy(),
             (scale * run[f"{bounds}_upper"]).to_numpy(),
             color=look.colour,
-            alpha=0.2,
+            alpha=0.06 if quantity == "binder" else 0.2,
             linewidth=0,
         )
     axes.set_xscale("log")

@@ -62,8 +62,7 @@ class SlopeChangeDetector:
     the points, one of `autocorrelations`. Models are compared by BIC with a small-sample factor,
     -2 log L + k log(n) n / (n - k - 2), minimal over all of a kind.
 
-    `noise_scale` (n,) are relative standard deviations of the points (default: equal). Raises
-    ValueError if there are fewer than MIN_POINTS, or `x` does not increase.
+    Raises ValueError if there are fewer than MIN_POINTS, or `x` does not increase.
     """
 
     def __init__(
@@ -71,14 +70,11 @@ class SlopeChangeDetector:
         x: ArrayLike,
         resolution: float = RESOLUTION,
         autocorrelations: Sequence[float] = AUTOCORRELATIONS,
-        noise_scale: ArrayLike | None = None,
         floor: float = NOISE_FLOOR,
     ) -> None:
         self.x = np.asarray(x, dtype=float)
         if self.x.ndim != 1 or self.x.size < MIN_POINTS or np.any(np.diff(self.x) <= 0):
             raise ValueError(f"x must increase and have at least {MIN_POINTS} points")
-        scale = np.ones_like(self.x) if noise_scale is None else np.asarray(noise_scale, dtype=float)
-        self.scale = scale / np.exp(np.mean(np.log(scale)))
         self.autocorrelations = tuple(autocorrelations)
         self.floor = floor
         self.unit = (self.x - self.x[0]) / np.ptp(self.x)
@@ -104,11 +100,11 @@ class SlopeChangeDetector:
         )
         rows = np.arange(curves)
         for rho in self.autocorrelations:
-            white = whiten(values, self.scale, rho)
-            features = whiten(self._features, self.scale, rho)
+            white = whiten(values, rho)
+            features = whiten(self._features, rho)
             lengths = np.linalg.norm(features, axis=1)
             for number, space in enumerate(self.spaces):
-                basis = np.linalg.qr(whiten(space, self.scale, rho))[0]
+                basis = np.linalg.qr(whiten(space, rho))[0]
                 residual = white - basis @ (basis.T @ white)
                 rss = np.sum(residual**2, axis=0)
                 size = space.shape[1] + 1 + (rho != 0)
@@ -156,11 +152,10 @@ class SlopeChangeDetector:
         )
 
 
-def whiten(columns: Vector, scale: Vector, rho: float) -> Vector:
-    """Divide the rows of (..., n, k) by `scale` (n,) and take out an AR(1) correlation `rho`."""
-    scaled = columns / scale[:, None]
-    head = scaled[..., :1, :] * np.sqrt(1 - rho**2)
-    return np.concatenate([head, scaled[..., 1:, :] - rho * scaled[..., :-1, :]], axis=-2)
+def whiten(columns: Vector, rho: float) -> Vector:
+    """Take an AR(1) correlation `rho` out of the rows of (..., n, k)."""
+    head = columns[..., :1, :] * np.sqrt(1 - rho**2)
+    return np.concatenate([head, columns[..., 1:, :] - rho * columns[..., :-1, :]], axis=-2)
 
 
 def candidate_places(unit: Vector) -> Vector:

@@ -51,7 +51,6 @@ def fit_width(x: ArrayLike, y: ArrayLike, floor: float = NOISE_FLOOR) -> SlopeWi
     places = candidate_places(unit)
     widths = np.geomspace(0.25 / n, _WIDEST, _WIDTHS)
     hinges = np.stack([_rounded_hinge(unit, places, width) for width in widths])
-    ones = np.ones(n)
     bound = (floor * np.ptp(y)) ** 2 + np.finfo(float).tiny
 
     def deviance(rss: Vector, rho: float) -> Vector:
@@ -65,9 +64,9 @@ def fit_width(x: ArrayLike, y: ArrayLike, floor: float = NOISE_FLOOR) -> SlopeWi
     scores = np.full(widths.size, np.inf)
     chosen: list[tuple[float, Vector, float]] = [(0.0, np.empty(0), 0.0)] * widths.size
     for rho in AUTOCORRELATIONS:
-        white, features = whiten(y[:, None], ones, rho)[:, 0], whiten(hinges, ones, rho)
+        white, features = whiten(y[:, None], rho)[:, 0], whiten(hinges, rho)
         for space in smooth_spaces(unit):
-            basis = np.linalg.qr(whiten(space, ones, rho))[0]
+            basis = np.linalg.qr(whiten(space, rho))[0]
             rss, left = _left_by_feature(white, features, basis)
             parameters = space.shape[1] + 1 + (rho != 0)
             without = min(without, float(deviance(np.array(rss), rho)) + penalty(parameters))
@@ -80,13 +79,13 @@ def fit_width(x: ArrayLike, y: ArrayLike, floor: float = NOISE_FLOOR) -> SlopeWi
     step = np.diff(places).max()
     for i in range(widths.size):
         rho, space, centre = chosen[i]
-        basis = np.linalg.qr(whiten(space, ones, rho))[0]
-        white = whiten(y[:, None], ones, rho)[:, 0]
+        basis = np.linalg.qr(whiten(space, rho))[0]
+        white = whiten(y[:, None], rho)[:, 0]
 
         def left_at(
             place: float, i: int = i, rho: float = rho, white: Vector = white, basis: Vector = basis
         ) -> float:
-            column = whiten(_rounded_hinge(unit, np.array([place]), widths[i]), ones, rho)
+            column = whiten(_rounded_hinge(unit, np.array([place]), widths[i]), rho)
             return float(_left_by_feature(white, column, basis)[1][0])
 
         bounds = (max(places[0], centre - step), min(places[-1], centre + step))
@@ -98,8 +97,8 @@ def fit_width(x: ArrayLike, y: ArrayLike, floor: float = NOISE_FLOOR) -> SlopeWi
     rho, space, _ = chosen[lowest]
     lower, upper = _interval(widths, profile)
     design = np.column_stack([space, _rounded_hinge(unit, at[lowest : lowest + 1], widths[lowest])])
-    white = whiten(y[:, None], ones, rho)[:, 0]
-    change = np.linalg.lstsq(whiten(design, ones, rho), white, rcond=None)[0][-1]
+    white = whiten(y[:, None], rho)[:, 0]
+    change = np.linalg.lstsq(whiten(design, rho), white, rcond=None)[0][-1]
     return SlopeWidth(
         float(x[0] + span * at[lowest]),
         float(span * widths[lowest]),
