@@ -57,10 +57,9 @@ class SlopeChangeDetector:
     at c spread over a width w, Delta w log(1 + exp((x - c) / w)), of which the first may instead be a
     change of value, a logistic step. *Sharp* models have features of zero width; *smooth* ones none, or
     features no narrower than the resolution: `resolution` of the range, and the spacing of the points
-    at c. Both are fitted with
-    Gaussian noise of unknown size (at least `floor` of each curve's range) and AR(1) correlation along
-    the points, one of `autocorrelations`. Models are compared by BIC with a small-sample factor,
-    -2 log L + k log(n) n / (n - k - 2), minimal over all of a kind.
+    at c. Both are fitted with Gaussian noise of unknown size (at least `floor` of each curve's range)
+    and AR(1) correlation along the points, one of `autocorrelations`. Models are compared by BIC with a
+    small-sample factor, -2 log L + k log(n) n / (n - k - 2), minimal over all of a kind.
 
     Raises ValueError if there are fewer than MIN_POINTS, or `x` does not increase.
     """
