@@ -21,6 +21,11 @@ FIGURES = {
         "published": f"{PUBLISHED}/slope_changes.csv",
     },
     "loss_and_floors": {"metrics": METRICS, "entropies": OWN_ENTROPIES},
+    "transition_loss_slope": {
+        "loss_slope": "results/{experiment}/loss_slope.csv",
+        "transition": "results/{experiment}/transition.csv",
+    },
+    "transition_susceptibility": {"susceptibility": "results/{experiment}/susceptibility.csv"},
     "decay_sweep": {"metrics": METRICS, "runs": "results/{experiment}/runs.csv", "entropies": OWN_ENTROPIES},
     "attention_and_ngrams": {
         "probes": "results/{experiment}/probes.csv",

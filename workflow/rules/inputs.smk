@@ -151,13 +151,6 @@ def samples_of(experiment):
     return [f"{folder}/{size}/seed-{seed}-{mode}.txt" for size in experiment.runs for mode in modes]
 
 
-def verification_of_sizes(wildcards):
-    """Of each size, the verification of its first training job, which holds its parameter count."""
-    experiment = experiment_of(wildcards)
-    job = experiment.jobs()[0]
-    return [f"results/{experiment.name}/runs/{size}/{job}/verification.csv" for size in experiment.runs]
-
-
 def tables_of(figure):
     """Input function: the figure's tables, published values only where the experiment is compared with them."""
 

@@ -46,7 +46,7 @@ rule analyse_transition:
     input:
         metrics=METRICS,
         entropies=file_of_all_corpora("ngram_entropies.csv"),
-        verification=verification_of_sizes,
+        verification="results/{experiment}/verification.csv",
     output:
         transition="results/{experiment}/transition.csv",
         loss_slope="results/{experiment}/loss_slope.csv",
@@ -65,43 +65,3 @@ rule analyse_transition:
         "Looking for transitions in {wildcards.experiment}"
     script:
         "../scripts/analyse_transition.py"
-
-
-# Figures of the transition analysis, with the tables that they take.
-TRANSITION_FIGURES = {
-    "transition_loss_slope": {
-        "loss_slope": "results/{experiment}/loss_slope.csv",
-        "transition": "results/{experiment}/transition.csv",
-    },
-    "transition_susceptibility": {"susceptibility": "results/{experiment}/susceptibility.csv"},
-}
-
-for figure, tables in TRANSITION_FIGURES.items():
-
-    rule:
-        name:
-            f"draw_{figure}"
-        input:
-            **tables,
-            vocabularies=file_of_all_corpora("vocabulary.json"),
-        output:
-            svg=report(
-                f"results/{{experiment}}/figures/{figure}.svg",
-                caption=f"../report/{figure}.rst",
-                category="Figures",
-                labels={"experiment": "{experiment}", "figure": figure},
-            ),
-            png=f"results/{{experiment}}/figures/{figure}.png",
-        log:
-            f"results/{{experiment}}/logs/draw_{figure}.log",
-        conda:
-            "../../envs/orderparam.yaml"
-        params:
-            figure=figure,
-            sizes=sizes_on_own_corpus,
-            architecture=None,
-            code=figure_digest(figure),
-        message:
-            f"Drawing {figure} of {{wildcards.experiment}}"
-        script:
-            "../scripts/draw_figure.py"

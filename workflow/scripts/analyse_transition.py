@@ -10,13 +10,6 @@ from orderparam.transition.analysis import analyse_transition
 from orderparam.transition.escape import levels_of
 from orderparam.transition.fluctuations import measure_fluctuations
 
-
-def read_parameters(paths):
-    """Parameter counts by size, from the runs' verification tables."""
-    tables = [read_table(path, VERIFICATION_COLUMNS) for path in paths]
-    return {row.size: int(row.parameters) for table in tables for row in table.itertuples()}
-
-
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
         metrics = read_table(snakemake.input.metrics, METRICS_COLUMNS)
@@ -24,7 +17,8 @@ if __name__ == "__main__":
         of_corpus = {corpus: levels_of(table) for corpus, table in entropies.items()}
         corpora, widths = dict(snakemake.params.corpora), dict(snakemake.params.widths)
         levels = {size: of_corpus[corpus] for size, corpus in corpora.items() if of_corpus[corpus]}
-        parameters = read_parameters(snakemake.input.verification)
+        verification = read_table(snakemake.input.verification, VERIFICATION_COLUMNS)
+        parameters = dict(zip(verification["size"], verification["parameters"].astype(int), strict=True))
         fluctuations = measure_fluctuations(metrics, levels, widths, parameters)
         quantities, slopes = analyse_transition(metrics, levels, fluctuations, widths)
         write_table(quantities, snakemake.output.transition)
