@@ -135,6 +135,12 @@ def test_a_shorter_run_measured_elsewhere_is_taken_and_told(add, make_job):
     assert "**Not recorded:** large: 3 of 3 runs" in (record.folder / "README.md").read_text()
 
 
+def test_readme_shows_what_one_run_measured_without_a_verdict(add, make_job):
+    readme = (add(make_job(b=0.199)).folder / "README.md").read_text()
+    assert "| small | 10 | *b* | 0.2 | 0.199 | - | 1 | one run only |" in readme
+    assert "can be judged" not in readme
+
+
 def test_readme_judges_by_the_runs_that_share_the_published_weights(add, make_job):
     record = add(make_job(b=0.199), make_job(SEEDS[1], b=0.201), make_job(SEEDS[2], b=9.0))
     readme = (record.folder / "README.md").read_text()
