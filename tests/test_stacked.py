@@ -191,6 +191,23 @@ def test_how_far_batches_are_drawn_ahead_does_not_matter(make_run, tokens, monke
     assert [h.steps for h in parts.histories] == [h.steps for h in whole.histories]
 
 
+def test_the_steps_that_warm_a_graph_up_leave_no_trace(make_run, tokens):
+    run = make_run()
+    plain, warmed = stack_of(run, tokens), stack_of(run, tokens)
+    warmed.advance(until=2)
+    before = {name: tensor.clone() for name, tensor in warmed.state()[0].items()}
+    with warmed._undisturbed():
+        for _ in range(3):
+            warmed._update()
+        assert not torch.equal(warmed.model.weights["head.weight"], before["model.head.weight"])
+    for name, tensor in warmed.state()[0].items():
+        assert torch.equal(tensor, before[name]), name
+    warmed.advance(until=6)
+    torch.manual_seed(dropout_seed(SEEDS))
+    plain.advance(until=6)
+    assert [h.steps for h in warmed.histories] == [h.steps for h in plain.histories]
+
+
 def test_masks_come_from_all_dropout_seeds(make_run, tokens):
     run = make_run()
     other = [*SEEDS[:2], replace(SEEDS[2], dropout=9)]

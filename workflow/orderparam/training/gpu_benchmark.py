@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 
 from orderparam.environment import describe_environment
-from orderparam.errors import OrderParameterError
+from orderparam.errors import OrderParameterError, TrainingError
 from orderparam.experiment import Run, Seeds
 from orderparam.records import read_json, write_json, write_table
 from orderparam.training.device import resolve_device
@@ -115,7 +115,7 @@ def measure_case(bench: Bench, run: Run, stack: int, seconds: float) -> pd.DataF
     evaluation, interleaved = float("nan"), True
     try:
         evaluation = _time_together(bench, run, stack, variants, deadline)
-    except RuntimeError:
+    except (RuntimeError, TrainingError):
         interleaved = False
     if not interleaved:  # out of the handler, whose exception keeps the memory
         variants = bench.variants()
@@ -126,7 +126,7 @@ def measure_case(bench: Bench, run: Run, stack: int, seconds: float) -> pd.DataF
                 evaluation = _time_together(bench, run, stack, [variant], time.perf_counter() + share)
             except torch.OutOfMemoryError:
                 variant.note = "out of memory"
-            except RuntimeError as error:
+            except (RuntimeError, TrainingError) as error:
                 variant.note = str(error).splitlines()[0]
     _free()
     rows = [_row(run, stack, variant, interleaved, evaluation) for variant in variants]

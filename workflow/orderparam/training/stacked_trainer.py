@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from orderparam.errors import TrainingError
 from orderparam.experiment import Run, Seeds, digest
 from orderparam.measure import order_parameter, window_starts
 from orderparam.model import GPT, build_model_of_run
@@ -63,10 +65,13 @@ class StackedTrainer:
         self.precision = precision
         self.histories = [History(run, each) for each in seeds]
         self.step = 0
+        if graphs is None:
+            graphs = os.environ.get(GRAPHS_VARIABLE, "on") != "off"
+        self._wants_graph = graphs and device.type == "cuda"
         self._models = [model.to(device) for model in _build_models(run, seeds, vocabulary_size, initial)]
         with _matmul_precision("highest"):
             self.model = StackedGPT(run, self._models)
-        self.optimizer = build_optimizer(run, self.model.weights.values(), capturable=device.type == "cuda")
+        self.optimizer = build_optimizer(run, self.model.weights.values(), capturable=self._wants_graph)
         for parameter in self.model.weights.values():
             # What the first update would set up, here since a graph needs it in its final place.
             self.optimizer.state[parameter] = {
@@ -91,9 +96,6 @@ class StackedTrainer:
         )
         self._offsets = torch.arange(run.context + 1, device=device)
         self._record = torch.zeros(STEPS_DRAWN_AHEAD, 2, len(seeds), dtype=torch.float64, device=device)
-        if graphs is None:
-            graphs = os.environ.get(GRAPHS_VARIABLE, "on") != "off"
-        self._wants_graph = graphs and device.type == "cuda"
         self._graph: torch.cuda.CUDAGraph | None = None
         torch.manual_seed(dropout_seed(seeds))
 
@@ -124,7 +126,7 @@ class StackedTrainer:
                 val[seed].hidden_magnetization,
             )
             for seed, (history, head) in enumerate(
-                zip(self.histories, self.model.weights["head.weight"], strict=True)
+                zip(self.histories, self.model.weights["head.weight"].detach(), strict=True)
             )
         ]
         for history, row in zip(self.histories, rows, strict=True):
@@ -175,25 +177,51 @@ class StackedTrainer:
         self._place.add_(1)
 
     def _capture(self) -> torch.cuda.CUDAGraph:
-        """A graph of one step, with weights, optimizer and generator left as they were.
+        """A graph of one step.
 
         Steps made before on the same stream settle what a graph may not do: choice of kernels, workspaces.
+        Raises TrainingError where PyTorch refuses.
         """
-        saved = {name: tensor.clone() for name, tensor in self._tensors().items()}
-        generator = torch.cuda.get_rng_state(self.device)
-        stream = torch.cuda.Stream(self.device)
-        stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UP_STEPS):
-                self._update()
-        torch.cuda.current_stream(self.device).wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):
-            self._update()
-        self._overwrite(saved)
-        self._place.zero_()
-        torch.cuda.set_rng_state(generator, self.device)
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self.device)
+        with self._undisturbed():
+            stream.wait_stream(torch.cuda.current_stream(self.device))
+            with torch.cuda.stream(stream), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*capturable=True")
+                for _ in range(WARM_UP_STEPS):
+                    self._update()
+            torch.cuda.current_stream(self.device).wait_stream(stream)
+            try:
+                with torch.cuda.graph(graph, stream=stream):
+                    self._update()
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                raise TrainingError(
+                    f"{self.run.experiment} {self.run.size}: PyTorch {torch.__version__} cannot make a CUDA "
+                    f"graph of a step; {GRAPHS_VARIABLE}=off in the environment does without ({error})"
+                ) from error
         return graph
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Updates within the block leave weights, optimizer, generators and place as they were."""
+        saved = {name: tensor.clone() for name, tensor in self._tensors().items()}
+        place, generators = self._place.clone(), self._generators()
+        yield
+        self._overwrite(saved)
+        self._place.copy_(place)
+        self._set_generators(generators)
+
+    def _generators(self) -> dict[str, Tensor]:
+        states = {"generator.default": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["generator.cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
+
+    def _set_generators(self, states: dict[str, Tensor]) -> None:
+        torch.set_rng_state(states["generator.default"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(states["generator.cuda"], self.device)
 
     def _tensors(self) -> dict[str, Tensor]:
         """The live tensors that an update changes, by name."""
@@ -210,10 +238,7 @@ class StackedTrainer:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that `restore` needs to go on: tensors by name, and JSON values."""
-        tensors = self._tensors()
-        tensors["generator.default"] = torch.get_rng_state()
-        if self.device.type == "cuda":
-            tensors["generator.cuda"] = torch.cuda.get_rng_state(self.device)
+        tensors = self._tensors() | self._generators()
         fresh = self._used == STEPS_DRAWN_AHEAD
         states = self._sampler.states() if fresh else self._sampler.states_after(self._used)
         tensors |= {f"generator.batches.{seed}": state for seed, state in enumerate(states)}
@@ -224,9 +249,7 @@ class StackedTrainer:
     def restore(self, step: int, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         """Take up the state that another process left after `step` updates."""
         self._overwrite(tensors)
-        torch.set_rng_state(tensors["generator.default"])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["generator.cuda"], self.device)
+        self._set_generators(tensors)
         self._sampler.restore([tensors[f"generator.batches.{i}"] for i in range(len(self.histories))])
         self._used = STEPS_DRAWN_AHEAD
         for history, steps in zip(self.histories, tensors["history.steps"].tolist(), strict=True):
