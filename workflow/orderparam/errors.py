@@ -19,3 +19,11 @@ class RecordError(OrderParameterError):
 
 class TrainingError(OrderParameterError):
     """Training cannot start or cannot go on."""
+
+
+class StatisticsError(OrderParameterError):
+    """A time series is too short or not of numbers, so that no estimate with an error can be had."""
+
+
+class LatticeError(OrderParameterError):
+    """A lattice model cannot be simulated or solved as asked."""
