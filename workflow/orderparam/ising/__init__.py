@@ -1,0 +1,1 @@
+"""Ising and Potts models with known answers: simulated, solved exactly, and compared."""

@@ -1,0 +1,35 @@
+"""The square-lattice Potts model, H = -sum_<ij> delta(s_i, s_j), at its transition: exact values, k_B = 1.
+
+Of first order for more than 4 states. R. J. Baxter, J. Phys. C 6, L445 (1973), and F. Y. Wu, Rev. Mod. Phys.
+54, 235 (1982), section V.
+"""
+
+from __future__ import annotations
+
+import math
+
+from orderparam.errors import LatticeError
+
+
+def transition_temperature(states: int) -> float:
+    """T_t = 1 / ln(1 + sqrt q); R. B. Potts, Proc. Camb. Phil. Soc. 48, 106 (1952)."""
+    return 1 / math.log(1 + math.sqrt(states))
+
+
+def coexisting_energies(states: int) -> tuple[float, float]:
+    """Energies per site of the ordered and the disordered phase at T_t; LatticeError for q <= 4.
+
+    Their mean is -(1 + 1 / sqrt q) by duality, and they differ by Baxter's latent heat
+    2 (1 + 1 / sqrt q) tanh(theta / 2) prod_n tanh(n theta)^2, where 2 cosh theta = sqrt q.
+    """
+    if states <= 4:
+        raise LatticeError(
+            f"the Potts model of {states} states has a continuous transition: no phases coexist"
+        )
+    mean = -(1 + 1 / math.sqrt(states))
+    theta = math.acosh(math.sqrt(states) / 2)
+    product = 1.0
+    for n in range(1, math.ceil(20 / theta) + 1):
+        product *= math.tanh(n * theta) ** 2
+    half = -mean * math.tanh(theta / 2) * product
+    return mean - half, mean + half
