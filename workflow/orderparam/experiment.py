@@ -16,6 +16,8 @@ RESERVED_EXPERIMENTS = (
     "benchmark",
     "deep_linear",
     "calibration",
+    "ising",
+    "hopfield",
     "mlflow-artifacts",
 )
 

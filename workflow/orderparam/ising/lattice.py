@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from orderparam.errors import LatticeError
 
 SHORTEST = 3
+SYSTEMS = ("1d", "2d", "3d", "mean-field")
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,17 @@ class MeanFieldModel:
             raise LatticeError(f"a mean-field model of {self.sites} spins: at least 2 are needed")
         if not math.isfinite(self.strength) or not math.isfinite(self.field):
             raise LatticeError("coupling and field must be finite numbers")
+
+
+def build_model(system: str, length: int, field: float) -> IsingModel | MeanFieldModel:
+    """One of SYSTEMS: a hypercubic lattice of that side with J = 1, or the mean field of that many spins
+    with z J = 1. Raises LatticeError for another name.
+    """
+    if system not in SYSTEMS:
+        raise LatticeError(f"found the system {system!r}; known are {', '.join(SYSTEMS)}")
+    if system == "mean-field":
+        return MeanFieldModel(length, 1.0, field)
+    return IsingModel(Lattice((length,) * (SYSTEMS.index(system) + 1)), 1.0, field)
 
 
 def check_temperature(temperature: float) -> None:

@@ -49,25 +49,22 @@ class MeasuredObservables:
 
 
 def measure_observables(
-    energy: Floats, magnetization: Floats, sites: int, temperature: float
+    energy: Floats, magnetization: Floats, sites: int, temperature: float, signed: bool = True
 ) -> MeasuredObservables:
     """Observables with errors from time series (samples,) of energy and magnetization per site.
 
     Means have the Gamma method's errors, functions of several means those of a jackknife over blocks of at
-    least 20 times the longest autocorrelation time of e, |m|, and m^2. Raises StatisticsError where the
-    series is too short for that.
+    least 20 times the longest autocorrelation time of e, |m|, and m^2. `magnetization`, with its sign, is
+    left out unless `signed`: Metropolis updates may take any time to turn it where there is no field. Raises
+    StatisticsError where the series is too short for the errors.
     """
     absolute = np.abs(magnetization)
     square = magnetization**2
-    means = {"energy": energy, "magnetization": magnetization, "abs_magnetization": absolute}
-    estimates: dict[str, Estimate] = {}
-    times = [estimate_mean(square).time]
-    for name, series in means.items():
-        mean = estimate_mean(series)
-        estimates[name] = Estimate(mean.value, mean.error)
-        # The sign of m may turn far more slowly than any even function of it, and none of them needs it.
-        if name != "magnetization":
-            times.append(mean.time)
+    means = {"energy": estimate_mean(energy), "abs_magnetization": estimate_mean(absolute)}
+    times = [estimate_mean(square).time, *(mean.time for mean in means.values())]
+    if signed:
+        means["magnetization"] = estimate_mean(magnetization)
+    estimates = {name: Estimate(mean.value, mean.error) for name, mean in means.items()}
     block = choose_block_length(len(energy), max(times))
     functions: dict[str, tuple[list[Floats], Callable[[Floats], Floats]]] = {
         "specific_heat": (
@@ -82,7 +79,8 @@ def measure_observables(
     }
     for name, (columns, function) in functions.items():
         estimates[name] = estimate_by_jackknife(np.stack(columns, axis=1), function, block)
-    return MeasuredObservables({name: estimates[name] for name in OBSERVABLES}, max(times))
+    ordered = {name: estimates[name] for name in OBSERVABLES if name in estimates}
+    return MeasuredObservables(ordered, max(times))
 
 
 def exact_observables(

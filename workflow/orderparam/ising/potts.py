@@ -1,4 +1,4 @@
-"""The square-lattice Potts model, H = -sum_<ij> delta(s_i, s_j), at its transition: exact values, k_B = 1.
+"""The square-lattice Potts model, H = -sum_<ij> delta(s_i, s_j), at its transition; k_B = 1.
 
 Of first order for more than 4 states. R. J. Baxter, J. Phys. C 6, L445 (1973), and F. Y. Wu, Rev. Mod. Phys.
 54, 235 (1982), section V.
@@ -33,3 +33,15 @@ def coexisting_energies(states: int) -> tuple[float, float]:
         product *= math.tanh(n * theta) ** 2
     half = -mean * math.tanh(theta / 2) * product
     return mean - half, mean + half
+
+
+def equal_weight_temperature(states: int, sites: int) -> float:
+    """Where a finite lattice is as often disordered as in one of its q ordered phases, to leading order.
+
+    At T_t each phase has the same weight, the ordered ones together q times that of the disordered one, so
+    that 1 / T = 1 / T_t - ln q / (N latent heat); C. Borgs and W. Janke, Phys. Rev. Lett. 68, 1738 (1992).
+    Raises LatticeError for q <= 4.
+    """
+    ordered, disordered = coexisting_energies(states)
+    shift = math.log(states) / (sites * (disordered - ordered))
+    return 1 / (1 / transition_temperature(states) - shift)

@@ -190,13 +190,18 @@ def _simulate_mean_field(
 
 
 def simulate_potts(
-    lattice: Lattice, states: int, temperature: float, samples: int, seed: int | np.random.SeedSequence
+    lattice: Lattice,
+    states: int,
+    temperature: float,
+    samples: int,
+    seed: int | np.random.SeedSequence,
+    ordered_start: bool = False,
 ) -> PottsSeries:
     """Sample the Potts model H = -sum_<ij> delta(s_i, s_j) of `states` states in equilibrium.
 
-    Swendsen and Wang's algorithm, one sweep per sample, after a warm-up of a fifth as many. The same
-    arguments give the same series. Raises LatticeError for a temperature that is not positive, fewer than
-    2 or more than 127 states, or no samples.
+    Swendsen and Wang's algorithm, one sweep per sample, after a warm-up of a fifth as many, from one state
+    for all sites if `ordered_start`, else from random ones. The same arguments give the same series. Raises
+    LatticeError for a temperature that is not positive, fewer than 2 or more than 127 states, or no samples.
     """
     check_temperature(temperature)
     if not 2 <= states <= 127 or samples < 1:
@@ -205,6 +210,8 @@ def simulate_potts(
         )
     generator = np.random.default_rng(seed)
     values = generator.integers(0, states, lattice.sites, dtype=np.int8)
+    if ordered_start:
+        values[:] = 0
     probability = -math.expm1(-1 / temperature)
     for length in (max(math.ceil(WARM_UP * samples), FEWEST_WARM_UP), samples):
         energy, order = np.empty(length), np.empty(length)

@@ -9,7 +9,6 @@ of imaginary fields, whose Fourier transform is the distribution of the magnetiz
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,16 +84,13 @@ def _read_layers(model: IsingModel) -> tuple[list[Floats], NDArray[np.int64]]:
 
 def _differentiate(exponents: list[Floats], beta: float) -> tuple[float, float]:
     """First and second derivative of ln Z in beta."""
-    product: list[Floats] = []
     # With G = minus the energy, less a constant of each layer that keeps the numbers small, a factor and
     # its derivatives are exp(beta G), G exp(beta G) and G^2 exp(beta G).
     offset = 0.0
-    for exponent in exponents:
-        largest = float(exponent.max())
+    product: list[Floats] = []
+    for exponent in exponents[:-1]:
+        factors, largest = _factors(exponent, beta)
         offset += largest
-        centred = exponent - largest
-        factor = np.exp(beta * centred)
-        factors = [factor, centred * factor, centred**2 * factor]
         if product:
             p, f = product, factors
             product = [p[0] @ f[0], p[1] @ f[0] + p[0] @ f[1], p[2] @ f[0] + 2 * p[1] @ f[1] + p[0] @ f[2]]
@@ -102,29 +98,34 @@ def _differentiate(exponents: list[Floats], beta: float) -> tuple[float, float]:
             product = factors
         norm = product[0].max()
         product = [term / norm for term in product]
-    z, first, second = (float(np.trace(term)) for term in product)
-    return first / z + offset, second / z - (first / z) ** 2
+    last, largest = _factors(exponents[-1], beta)
+    p, f = product, [factor.T for factor in last]
+    z = np.sum(p[0] * f[0])
+    first = np.sum(p[1] * f[0] + p[0] * f[1]) / z
+    second = np.sum(p[2] * f[0] + 2 * p[1] * f[1] + p[0] * f[2]) / z
+    return float(first + offset + largest), float(second - first**2)
+
+
+def _factors(exponent: Floats, beta: float) -> tuple[list[Floats], float]:
+    """A layer's factor and its two derivatives in beta, and the constant taken off its exponent."""
+    largest = float(exponent.max())
+    centred = exponent - largest
+    factor = np.exp(beta * centred)
+    return [factor, centred * factor, centred**2 * factor], largest
 
 
 def _count_down_spins(exponents: list[Floats], down: NDArray[np.int64], beta: float, sites: int) -> Floats:
     """Weight of each number 0 ... sites of down spins, up to a common factor."""
     frequencies = np.arange((sites + 1) // 2 + 1)
-    transform = np.array([*_transform(exponents, down, beta, sites, frequencies)])
+    # Axes: frequency, state, state of the next layer.
+    phases = np.exp(2j * math.pi / (sites + 1) * frequencies[:, None, None] * down[:, None])
+    product = np.exp(beta * (exponents[0] - exponents[0].max())) * phases
+    for exponent in exponents[1:-1]:
+        product = product @ (np.exp(beta * (exponent - exponent.max())) * phases)
+        # One scale for all frequencies; that of frequency 0 is the largest.
+        product /= np.abs(product[0]).max()
+    last = np.exp(beta * (exponents[-1] - exponents[-1].max())) * phases
+    transform = np.sum(product * np.swapaxes(last, 1, 2), axis=(1, 2))
     weights = np.fft.irfft(transform.conj(), sites + 1)
     # Rounding leaves weights of either sign around zero.
     return np.asarray(np.clip(weights, 0, None))
-
-
-def _transform(
-    exponents: list[Floats], down: NDArray[np.int64], beta: float, sites: int, frequencies: NDArray[np.int64]
-) -> Iterator[complex]:
-    """Sum over the numbers n of down spins of weight(n) exp(2 pi i k n / (sites + 1)), for each k."""
-    for k in frequencies:
-        phases = np.exp(2j * math.pi * k * down / (sites + 1))[:, None]
-        product = None
-        for exponent in exponents:
-            # One scale for all k, so that their sums can be compared.
-            factor = np.exp(beta * (exponent - exponent.max())) * phases
-            product = factor if product is None else product @ factor
-        assert product is not None
-        yield complex(np.trace(product))
