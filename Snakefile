@@ -24,6 +24,8 @@ include: "workflow/rules/writeup.smk"
 include: "workflow/rules/benchmark.smk"
 include: "workflow/rules/deep_linear.smk"
 include: "workflow/rules/transition.smk"
+include: "workflow/rules/ising.smk"
+include: "workflow/rules/ising_figures.smk"
 
 
 rule all:

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from orderparam import code_digest as digests
 from orderparam.config import load_settings
 from orderparam.errors import OrderParameterError
+from orderparam.physics import load_physics
 from orderparam.recorded import Record, missing_runs
 from orderparam.search_path import add_to_search_path
 from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
@@ -18,6 +19,7 @@ add_to_search_path(LIBRARY)
 
 try:
     settings = load_settings(config, ROOT)
+    ising = load_physics("ising", ROOT)
 except OrderParameterError as error:
     raise WorkflowError(str(error)) from None
 

@@ -171,6 +171,11 @@ def sizes_on_own_corpus(wildcards):
     return [size for size, run in experiment.runs.items() if run.corpus == experiment.corpus]
 
 
+def grids_of_system(wildcards):
+    """The grids of config/physics/ising.yaml that one job samples, by name."""
+    return {name: grid for name, grid in ising["grids"].items() if grid["system"] == wildcards.system}
+
+
 def architecture_of(wildcards):
     """The experiment's last model entry, which Figure 2 draws."""
     *_, run = experiment_of(wildcards).runs.values()

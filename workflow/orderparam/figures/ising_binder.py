@@ -1,0 +1,103 @@
+"""Binder cumulants: their crossings, and their collapse onto one curve of the scaling variable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from orderparam.figures.axes import require_rows
+from orderparam.figures.ising_axes import (
+    CONTEXT,
+    NAMES,
+    TEMPERATURE_LABEL,
+    mark_transition,
+    plot_points,
+    select,
+    style_lengths,
+)
+from orderparam.figures.layout import LegendGroup, start_figure
+from orderparam.figures.style import GREY, PAGE_WIDTH, styled
+from orderparam.ising.transitions import TRANSITIONS
+
+# Relative distance from T_c up to which the crossings are shown.
+RANGE = 0.032
+FEWEST_POINTS = 5
+SYSTEMS = ("1d", "2d", "3d")
+
+
+@styled
+def draw(observables: pd.DataFrame, critical: pd.DataFrame) -> Figure:
+    """Left U against T with the crossings of L and 2 L, right U against the scaling variable, d = 1, 2, 3.
+
+    The chain's variable is L over its correlation length -1 / ln tanh(J / T), the others' is
+    (T - T_c) L^(1 / nu) / T_c. Raises RecordError when there is no cumulant.
+    """
+    require_rows(observables[observables["observable"] == "binder_cumulant"], "Binder cumulants")
+    legend = [
+        (
+            Line2D([], [], color="black", marker="o", markerfacecolor="none", markersize=4, linewidth=0.7),
+            "crossing of $L$ and $2L$ with its standard error",
+        ),
+        (Line2D([], [], color=GREY, linewidth=0.7, linestyle=(0, (4, 2))), "critical temperature"),
+    ]
+    subtitle = (
+        "Monte Carlo simulations without a field; cumulants with standard errors. The chain's curves do not "
+        "cross; their variable is the length over the correlation length."
+    )
+    figure = start_figure(PAGE_WIDTH, 5.7, subtitle, CONTEXT, [LegendGroup(legend)])
+    for (left, right), system in zip(figure.subplots(3, 2), SYSTEMS, strict=True):
+        points = select(observables, system, "binder_cumulant")
+        if system in TRANSITIONS:
+            relative = points["temperature"] / TRANSITIONS[system].temperature - 1
+            points = points[relative.abs() < RANGE]
+        counts = points.groupby("length")["length"].transform("size")
+        points = points[counts >= FEWEST_POINTS]
+        styles = style_lengths(points["length"])
+        plot_points(left, points, styles, "measured", linewidth=0.6)
+        plot_points(right, _rescale(points, system), styles, "collapsed")
+        left.set_title(NAMES[system])
+        left.set_xlabel(TEMPERATURE_LABEL)
+        left.set_ylabel(r"Binder cumulant $U$")
+        place = "lower left" if system in TRANSITIONS else "upper right"
+        left.legend(title="$L$", loc=place, ncols=2 if len(styles) > 4 else 1)
+        if system in TRANSITIONS:
+            mark_transition(left, TRANSITIONS[system].temperature)
+            _mark_crossings(left, critical[critical["system"] == system])
+            nu = 1 / TRANSITIONS[system].inverse_nu
+            right.set_xlabel(rf"$(T-T_\mathrm{{c}})\,L^{{1/\nu}}/T_\mathrm{{c}}$ with $\nu={nu:.6g}$")
+        else:
+            right.set_xlabel(r"length over correlation length $L/\xi$")
+            right.set_xscale("log")
+        right.set_ylabel(r"Binder cumulant $U$")
+    return figure
+
+
+def _rescale(points: pd.DataFrame, system: str) -> pd.DataFrame:
+    """The points with the scaling variable in place of the temperature."""
+    temperature, length = points["temperature"], points["length"]
+    if system in TRANSITIONS:
+        transition = TRANSITIONS[system]
+        variable = (temperature / transition.temperature - 1) * length**transition.inverse_nu
+    else:
+        variable = -length * np.log(np.tanh(1 / temperature))
+    return points.assign(temperature=variable)
+
+
+def _mark_crossings(axes: Axes, critical: pd.DataFrame) -> None:
+    found = critical[(critical["estimate"] == "crossing") & critical["temperature"].notna()]
+    axes.errorbar(
+        found["temperature"],
+        found["binder_cumulant"],
+        xerr=found["error"],
+        color="black",
+        marker="o",
+        markersize=4,
+        markerfacecolor="none",
+        markeredgewidth=0.7,
+        linewidth=0,
+        elinewidth=0.7,
+        zorder=4,
+    ).lines[0].set_gid("crossings")

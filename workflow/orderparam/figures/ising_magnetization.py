@@ -1,0 +1,62 @@
+"""Magnetization against temperature in one, two and three dimensions and in the mean field."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from orderparam.figures.axes import require_rows
+from orderparam.figures.ising_axes import (
+    CONTEXT,
+    NAMES,
+    TEMPERATURE_LABEL,
+    mark_transition,
+    plot_points,
+    select,
+    style_lengths,
+)
+from orderparam.figures.layout import LegendGroup, start_figure
+from orderparam.figures.style import GREY, PAGE_WIDTH, styled
+from orderparam.ising.transitions import TRANSITIONS
+
+SUBTITLE = (
+    "Mean $|m|$ of Monte Carlo simulations without a field, with standard errors, and exact lines of "
+    "infinite systems. Colours and markers: side length $L$, for the mean field the number of spins $N$."
+)
+
+
+@styled
+def draw(observables: pd.DataFrame, exact: pd.DataFrame) -> Figure:
+    """A panel per system, a marker per measured point; raises RecordError when there is none.
+
+    `observables` and `exact` are the tables of orderparam.ising with those columns.
+    """
+    require_rows(observables, "observables")
+    systems = [system for system in NAMES if (observables["system"] == system).any()]
+    legend = [
+        (Line2D([], [], color="black", linewidth=1), "exact, infinite system"),
+        (Line2D([], [], color=GREY, linewidth=0.7, linestyle=(0, (4, 2))), "critical temperature"),
+    ]
+    rows = (len(systems) + 1) // 2
+    figure = start_figure(PAGE_WIDTH, 1.9 * rows, SUBTITLE, CONTEXT, [LegendGroup(legend)])
+    panels = figure.subplots(rows, 2, squeeze=False, sharey=True).ravel()
+    for axes in panels[len(systems) :]:
+        axes.remove()
+    for place, (axes, system) in enumerate(zip(panels, systems, strict=False)):
+        points = select(observables, system, "abs_magnetization")
+        styles = style_lengths(points["length"])
+        if system in TRANSITIONS:
+            mark_transition(axes, TRANSITIONS[system].temperature)
+        line = exact[(exact["system"] == system) & (exact["observable"] == "abs_magnetization")]
+        axes.plot(line["temperature"], line["value"], color="black", linewidth=1, zorder=1.5, gid="exact")
+        plot_points(axes, points, styles, "measured")
+        axes.set_title(NAMES[system])
+        mean_field = system == "mean-field"
+        axes.set_xlabel(r"temperature $k_\mathrm{B}T/zJ$" if mean_field else TEMPERATURE_LABEL)
+        if place % 2 == 0:
+            axes.set_ylabel(r"magnetization $\langle|m|\rangle$")
+        axes.set_ylim(-0.04, 1.04)
+        columns = 2 if len(styles) > 4 else 1
+        axes.legend(title="$N$" if mean_field else "$L$", loc="upper right", ncols=columns)
+    return figure
