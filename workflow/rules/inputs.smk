@@ -49,11 +49,6 @@ def corpus_of(wildcards):
     return experiment_of(wildcards).corpus
 
 
-def corpora_folder(experiment):
-    origin = experiment.replay_of
-    return f"results/recorded/{origin}/corpora" if origin else "results/corpora"
-
-
 def corpus_file(name):
     """Input function: this file of a run's or an experiment's corpus; of the recorded one, in a replay."""
 
@@ -73,23 +68,6 @@ def file_of_all_corpora(name):
         return [f"{corpora_folder(experiment)}/{corpus}/{name}" for corpus in corpora]
 
     return files
-
-
-def seeds_of_the_same_weights(wildcards):
-    """The runs that begin with the initial weights of the experiment's first seed."""
-    seeds = experiment_of(wildcards).seeds
-    return [seed.seed for seed in seeds if seed.weights == seeds[0].weights]
-
-
-def comparison_of(wildcards):
-    compared = experiment_of(wildcards).compare_with_published
-    return [f"results/{wildcards.experiment}/comparison.csv"] if compared else []
-
-
-def missing_from_record(wildcards):
-    """What a replayed experiment asks for and its record lacks; nothing to tell of others."""
-    experiment = experiment_of(wildcards)
-    return missing_runs(record_of(experiment)) if experiment.replay_of else []
 
 
 def table_of_all_runs(name):
@@ -180,20 +158,3 @@ def architecture_of(wildcards):
     """The experiment's last model entry, which Figure 2 draws."""
     *_, run = experiment_of(wildcards).runs.values()
     return run.to_dict()
-
-
-def record_of(experiment):
-    return Record(ROOT / "results" / "recorded" / experiment.replay_of)
-
-
-def files_of_record(wildcards):
-    return [path.relative_to(ROOT).as_posix() for path in record_of(experiment_of(wildcards)).files]
-
-
-def recorded_sample(wildcards):
-    origin = experiment_of(wildcards).replay_of
-    return f"results/recorded/{origin}/samples/{wildcards.size}/seed-{wildcards.seed}-{wildcards.mode}.txt"
-
-
-def record_manifest(wildcards):
-    return f"results/recorded/{experiment_of(wildcards).replay_of}/manifest.json"
