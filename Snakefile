@@ -28,6 +28,7 @@ include: "workflow/rules/deep_linear.smk"
 include: "workflow/rules/transition.smk"
 include: "workflow/rules/ising.smk"
 include: "workflow/rules/ising_figures.smk"
+include: "workflow/rules/known_systems.smk"
 
 
 rule all:
