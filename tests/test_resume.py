@@ -24,11 +24,11 @@ LIBRARY = Path(__file__).parents[1] / "workflow"
 
 
 def files_of(folder):
-    """Content of every file that a finished job leaves, by its path in the folder."""
+    """Content of every file that a finished job leaves, by its path, but for that which tells times."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "unfinished" not in path.parts
+        if path.is_file() and "unfinished" not in path.parts and path.name != "environment.json"
     }
 
 

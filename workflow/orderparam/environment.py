@@ -57,16 +57,11 @@ def package_versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def describe_environment(
-    device: torch.device,
-    precision: str,
-    command: str,
-    started: float,
-    seconds: float,
-    commit: str | None = None,
+    device: torch.device, precision: str, command: str, commit: str | None = None
 ) -> dict[str, Any]:
-    """What a record of a computation on `device` must be read with, as JSON values; None if unknown.
+    """What a record of a computation that starts now on `device` must be read with, as JSON values.
 
-    `started` is in seconds since 1970, `seconds` is how long it took; `commit` serves where Git knows none.
+    None stands for what is unknown; `commit` serves where Git knows none.
     """
     import torch
 
@@ -86,8 +81,7 @@ def describe_environment(
         "dirty": dirty,
         "command": command,
         "precision": precision,
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "seconds": seconds,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 

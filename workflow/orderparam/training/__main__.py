@@ -20,7 +20,7 @@ from orderparam.environment import describe_environment
 from orderparam.errors import OrderParameterError
 from orderparam.experiment import Run, Seeds
 from orderparam.records import read_json, write_json
-from orderparam.training.device import resolve_device, resolve_precision
+from orderparam.training.device import resolve_device
 from orderparam.training.job import JobPaths, drop_unfinished, train_job
 from orderparam.training.run import SNAPSHOT_SECONDS, Durations
 
@@ -48,11 +48,18 @@ def main() -> int:
         diverged=out / "diverged",
     )
     corpus: Path = arguments.corpus
-    started, began, durations = time.time(), time.perf_counter(), Durations()
+    began, durations = time.perf_counter(), Durations()
     try:
         resolved = read_json(arguments.run)
         run = Run.from_dict(resolved["run"])
         seeds = [Seeds(**seed) for seed in resolved["seeds"]]
+        device = resolve_device(run.device)
+        environment = describe_environment(
+            device,
+            run.precision if device.type == "cuda" else "float32",
+            shlex.join(["python3", "-m", "orderparam.training", *sys.argv[1:]]),
+            resolved.get("commit"),
+        )
         train_job(
             run,
             seeds,
@@ -63,19 +70,11 @@ def main() -> int:
             start_from=arguments.start_from,
             durations=durations,
         )
-        device = resolve_device(run.device)
-        environment = describe_environment(
-            device,
-            resolve_precision(run, device),
-            shlex.join(["python3", "-m", "orderparam.training", *sys.argv[1:]]),
-            started,
-            time.perf_counter() - began,
-            commit=resolved.get("commit"),
-        )
     except OrderParameterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    write_json(out / "environment.json", environment | durations.to_dict() | {"seeds": len(seeds)})
+    took = {"seconds": time.perf_counter() - began, **durations.to_dict(), "seeds": len(seeds)}
+    write_json(out / "environment.json", environment | took)
     drop_unfinished(paths.unfinished)
     return 0
 

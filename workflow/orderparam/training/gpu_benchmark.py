@@ -235,7 +235,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    started, began = time.time(), time.perf_counter()
+    began = time.perf_counter()
     corpus: Path = arguments.corpus
     try:
         documents = [read_json(path) for path in arguments.runs]
@@ -244,20 +244,19 @@ def main() -> int:
         vocabulary_size = len(read_json(corpus / "vocabulary.json")["characters"])
         device = resolve_device(runs[0].device)
         torch.set_num_threads(runs[0].threads)
+        environment = describe_environment(
+            device,
+            "as in the table",
+            shlex.join(["python3", "-m", "orderparam.training.gpu_benchmark", *sys.argv[1:]]),
+            documents[0].get("commit"),
+        )
         bench = Bench(vocabulary_size, train_tokens, val_tokens, device)
         run_benchmark(bench, runs, arguments.stacks, arguments.seconds, arguments.out)
     except OrderParameterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    environment = describe_environment(
-        device,
-        "as in the table",
-        shlex.join(["python3", "-m", "orderparam.training.gpu_benchmark", *sys.argv[1:]]),
-        started,
-        time.perf_counter() - began,
-        commit=documents[0].get("commit"),
-    )
-    write_json(arguments.out.with_suffix(".json"), environment)
+    took = {"seconds": time.perf_counter() - began}
+    write_json(arguments.out.with_suffix(".json"), environment | took)
     return 0
 
 
