@@ -29,6 +29,7 @@ include: "workflow/rules/transition.smk"
 include: "workflow/rules/ising.smk"
 include: "workflow/rules/ising_figures.smk"
 include: "workflow/rules/known_systems.smk"
+include: "workflow/rules/hopfield.smk"
 
 
 rule all:

@@ -18,6 +18,7 @@ RESERVED_EXPERIMENTS = (
     "calibration",
     "ising",
     "hopfield",
+    "known_systems",
     "mlflow-artifacts",
 )
 

@@ -75,6 +75,19 @@ THROUGHPUT_COLUMNS = (
     "peak_share",
     "ratio_to_plain",
 )
+RETRIEVAL_COLUMNS = ("neurons", "patterns", "load", "networks", "retrieved", "overlap", "overlap_error")
+CAPACITY_COLUMNS = ("estimate", "neurons", "value", "lower", "upper")
+SCALING_COLUMNS = ("loss", "sizes", "exponent", "lower", "upper", "coefficient", "r_squared")
+SCALING_POINT_COLUMNS = (
+    "size",
+    "parameters",
+    "seeds",
+    "train_loss",
+    "val_loss",
+    "least_val_loss",
+    "late_fall",
+)
+SAMPLE_QUALITY_COLUMNS = ("size", "seed", "checkpoint", "step", "sample", "quantity", "value")
 
 
 def collect_rows(

@@ -9,11 +9,15 @@ import pandas as pd
 from orderparam.deep_linear.columns import SWEEP_COLUMNS
 from orderparam.derivative import DERIVATIVE_COLUMNS
 from orderparam.metrics import (
+    CAPACITY_COLUMNS,
     COMPARISON_COLUMNS,
     ENTROPY_COLUMNS,
     METRICS_COLUMNS,
     PROBE_COLUMNS,
+    RETRIEVAL_COLUMNS,
     RUNS_COLUMNS,
+    SCALING_COLUMNS,
+    SCALING_POINT_COLUMNS,
     THROUGHPUT_COLUMNS,
 )
 from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
@@ -42,6 +46,10 @@ TABLE_COLUMNS = {
     "transition.csv": TRANSITION_COLUMNS,
     "loss_slope.csv": LOSS_SLOPE_COLUMNS,
     "susceptibility.csv": SUSCEPTIBILITY_COLUMNS,
+    "retrieval.csv": RETRIEVAL_COLUMNS,
+    "capacity.csv": CAPACITY_COLUMNS,
+    "scaling.csv": SCALING_COLUMNS,
+    "scaling_points.csv": SCALING_POINT_COLUMNS,
     "order_parameter.csv": ("size", "step", "order_parameter", "train_loss", "source"),
     "slope_changes.csv": ("size", "step", "order_parameter", "dloss_dorder", "source"),
 }
