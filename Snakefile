@@ -30,6 +30,7 @@ include: "workflow/rules/ising.smk"
 include: "workflow/rules/ising_figures.smk"
 include: "workflow/rules/known_systems.smk"
 include: "workflow/rules/hopfield.smk"
+include: "workflow/rules/scaling.smk"
 
 
 rule all:
