@@ -31,6 +31,8 @@ include: "workflow/rules/ising_figures.smk"
 include: "workflow/rules/known_systems.smk"
 include: "workflow/rules/hopfield.smk"
 include: "workflow/rules/scaling.smk"
+include: "workflow/rules/claim_inputs.smk"
+include: "workflow/rules/claims.smk"
 
 
 rule all:

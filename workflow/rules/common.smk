@@ -7,6 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from orderparam import code_digest as digests
+from orderparam.claims.ledger import load_ledger
 from orderparam.config import load_settings
 from orderparam.errors import OrderParameterError
 from orderparam.physics import load_physics
@@ -20,6 +21,7 @@ add_to_search_path(LIBRARY)
 try:
     settings = load_settings(config, ROOT)
     ising = load_physics("ising", ROOT)
+    ledger = load_ledger(ROOT)
 except OrderParameterError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,0 +1,25 @@
+"""All tests of claims, registered."""
+
+from orderparam.claims import (
+    attention,
+    controls,
+    known_systems,
+    learning,
+    monotonicity,
+    plateau,
+    published,
+    transition,
+)
+from orderparam.claims.registry import TESTS
+
+__all__ = [
+    "TESTS",
+    "attention",
+    "controls",
+    "known_systems",
+    "learning",
+    "monotonicity",
+    "plateau",
+    "published",
+    "transition",
+]

@@ -1,0 +1,130 @@
+"""The tables that a claim is judged on: which there are, where they lie, and reading them once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orderparam.claims.verdict import NotTestedError
+from orderparam.derivative import DERIVATIVE_COLUMNS
+from orderparam.errors import RecordError
+from orderparam.metrics import (
+    CAPACITY_COLUMNS,
+    COMPARISON_COLUMNS,
+    ENTROPY_COLUMNS,
+    METRICS_COLUMNS,
+    PROBE_COLUMNS,
+    SAMPLE_QUALITY_COLUMNS,
+    SCALING_COLUMNS,
+    SCALING_POINT_COLUMNS,
+    THROUGHPUT_COLUMNS,
+    VERIFICATION_COLUMNS,
+)
+from orderparam.records import read_json, read_table
+
+# Tables of an experiment, results/<experiment>/<name>, with the columns that tests use.
+EXPERIMENT_TABLES: dict[str, tuple[str, ...]] = {
+    "metrics.csv": METRICS_COLUMNS,
+    "derivative.csv": DERIVATIVE_COLUMNS,
+    "entropies.csv": ENTROPY_COLUMNS,
+    "probes.csv": PROBE_COLUMNS,
+    "verification.csv": VERIFICATION_COLUMNS,
+    "comparison.csv": COMPARISON_COLUMNS,
+    "transition.csv": ("size", "quantity", "value", "lower", "upper", "seeds"),
+    "loss_slope.csv": (
+        "size",
+        "seed",
+        "step",
+        "order_parameter",
+        "train_loss",
+        "dloss_dorder",
+        "dloss_dorder_error",
+        "dloss_dlogstep",
+        "dloss_dlogstep_error",
+    ),
+    "susceptibility.csv": (
+        "size",
+        "aligned",
+        "mean",
+        "variance",
+        "variance_lower",
+        "variance_upper",
+        "susceptibility_width",
+        "susceptibility_parameters",
+    ),
+    "scaling.csv": SCALING_COLUMNS,
+    "scaling_points.csv": SCALING_POINT_COLUMNS,
+    "sample_quality.csv": SAMPLE_QUALITY_COLUMNS,
+}
+# Tables of known systems and of the benchmark; a claim says where its own lie.
+FIXED_TABLES: dict[str, tuple[str, ...]] = {
+    "critical.csv": ("system", "estimate", "length", "temperature", "error", "reference"),
+    "validation_summary.csv": ("system", "observable", "count", "beyond_3", "p_value", "agrees"),
+    "potts_phases.csv": ("states", "length", "phase", "valley_to_peak"),
+    "summary.csv": ("quantity", "measured", "reference", "relative_deviation"),
+    "false_positives.csv": ("curve", "curves", "detected"),
+    "power.csv": ("curve", "slope_change", "curves", "detected"),
+    "capacity.csv": CAPACITY_COLUMNS,
+    "throughput.csv": THROUGHPUT_COLUMNS,
+}
+MACHINE = "machine.json"
+
+
+class Evidence:
+    """The tables of one experiment, or those that a claim names, by file name.
+
+    `shapes` has d_model, steps and the like of each size, as `Run.to_dict` gives them; it is empty for known
+    systems.
+    """
+
+    def __init__(
+        self, paths: Iterable[str | Path], shapes: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        self._paths = {Path(path).name: str(path) for path in paths}
+        self._tables: dict[str, pd.DataFrame] = {}
+        self.shapes = dict(shapes or {})
+
+    def path(self, name: str) -> str:
+        """Where a table lies; raises NotTestedError if it is not among those given, or not there."""
+        path = self._paths.get(name)
+        if path is None or not Path(path).exists():
+            raise NotTestedError(f"there is no {path or name}")
+        return path
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table with at least the columns known of it; RecordError, naming the file, if it lacks one.
+
+        Raises NotTestedError if there is no such table.
+        """
+        path = self.path(name)
+        if name not in self._tables:
+            wanted = (EXPERIMENT_TABLES | FIXED_TABLES)[name]
+            try:
+                found = list(pd.read_csv(path, nrows=0).columns)
+            except (OSError, ValueError) as error:
+                raise RecordError(
+                    f"{path}: not a readable table ({error}); delete it and build it anew"
+                ) from None
+            lacking = [column for column in wanted if column not in found]
+            if lacking:
+                raise RecordError(
+                    f"{path}: lacks the columns {', '.join(lacking)}; delete it and build it anew"
+                )
+            self._tables[name] = read_table(path, found)
+        return self._tables[name]
+
+    def manifest(self, name: str) -> Any:
+        """A JSON file; raises as `table` does."""
+        return read_json(self.path(name))
+
+    def sizes(self, name: str, wanted: Iterable[str] | None) -> tuple[list[str], dict[str, str]]:
+        """The sizes of a table, in its order, out of `wanted` (all if None); and of others that they lack."""
+        found = [str(size) for size in self.table(name)["size"].unique()]
+        if wanted is None:
+            return found, {}
+        chosen = list(wanted)
+        missing = {size: "no such size in this experiment" for size in chosen if size not in found}
+        return [size for size in found if size in chosen], missing

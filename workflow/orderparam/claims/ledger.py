@@ -1,0 +1,139 @@
+"""The ledger config/claims.yaml: read, and checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from orderparam.claims.all_tests import TESTS
+from orderparam.claims.evidence import EXPERIMENT_TABLES
+from orderparam.errors import ConfigError
+from orderparam.schema import Problem, check, fill_defaults, load_schema, show, suggest
+from orderparam.yaml_file import YamlFileError, read_yaml
+
+LEDGER_FILE = "config/claims.yaml"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, the test that judges it with its arguments, and where.
+
+    `experiments` are names or shell patterns of the experiments whose tables it is judged on; `tables`
+    the paths of the tables of a known system instead. One of the two is empty.
+    """
+
+    id: str
+    text: str
+    source: str
+    test: str
+    arguments: dict[str, Any]
+    experiments: tuple[str, ...]
+    tables: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Claim:
+        """The inverse of `dataclasses.asdict`, also where lists stand for tuples."""
+        names = {key: tuple(values[key]) for key in ("experiments", "tables")}
+        return cls(**{**values, **names})
+
+    def applies_to(self, experiment: str) -> bool:
+        """Whether it is judged on an experiment."""
+        return any(fnmatchcase(experiment, pattern) for pattern in self.experiments)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All claims in the file's order, and the experiments whose verdicts are gathered in one table."""
+
+    claims: tuple[Claim, ...]
+    experiments: tuple[str, ...]
+
+    def of_experiment(self, experiment: str) -> list[Claim]:
+        """The claims that are judged on an experiment."""
+        return [claim for claim in self.claims if claim.applies_to(experiment)]
+
+    def of_known_systems(self) -> list[Claim]:
+        """The claims that are judged on tables of their own."""
+        return [claim for claim in self.claims if claim.tables]
+
+    def tables_of(self, experiment: str) -> list[str]:
+        """The file names of the tables that an experiment's claims are judged on, each once."""
+        names = (name for claim in self.of_experiment(experiment) for name in TESTS[claim.test].tables)
+        return list(dict.fromkeys(names))
+
+    def tables_of_known_systems(self) -> list[str]:
+        """The paths of the tables that the other claims are judged on, each once."""
+        return list(dict.fromkeys(path for claim in self.of_known_systems() for path in claim.tables))
+
+
+def load_ledger(root: Path) -> Ledger:
+    """The ledger of the project folder `root`; without a file, one that is empty.
+
+    An experiment that a claim names need not exist. Raises ConfigError, which lists all problems: file,
+    key, value found, what is allowed.
+    """
+    if not (root / LEDGER_FILE).exists():
+        return Ledger((), ())
+    lines: list[str] = []
+    document: dict[Any, Any] = {}
+    try:
+        document = read_yaml(root / LEDGER_FILE)
+    except YamlFileError as error:
+        lines += error.problems
+        document = error.mapping or {}
+    claims: tuple[Claim, ...] = ()
+    gathered: tuple[str, ...] = ()
+    if document:
+        schema = load_schema("claims")
+        problems, valid = check(schema, fill_defaults(schema, document))
+        entries = valid.get("claims", {})
+        problems += _check_claims(entries)
+        gathered = tuple(valid.get("experiments", ()))
+        lines += [str(problem) for problem in problems]
+        if not lines:
+            claims = tuple(_claim(name, entry) for name, entry in entries.items())
+    if lines:
+        count = f"{len(lines)} error{'s' if len(lines) > 1 else ''}"
+        raise ConfigError("\n  ".join([f"{LEDGER_FILE} has {count}; nothing was run:", *lines]))
+    return Ledger(claims, gathered)
+
+
+def _claim(name: str, entry: dict[str, Any]) -> Claim:
+    experiments, tables = (tuple(entry.get(key) or ()) for key in ("experiments", "tables"))
+    return Claim(
+        name,
+        " ".join(entry["text"].split()),
+        entry["source"],
+        entry["test"],
+        dict(entry.get("arguments", {})),
+        experiments,
+        tables,
+    )
+
+
+def _check_claims(entries: dict[str, dict[str, Any]]) -> Iterator[Problem]:
+    """Tests exist, take the arguments, and have their tables."""
+    for name, entry in entries.items():
+        place = ("claims", name)
+        test = TESTS.get(entry.get("test", ""))
+        if test is None:
+            if "test" in entry:
+                allowed = f"no such test; {suggest(entry['test'], sorted(TESTS))}"
+                yield Problem((*place, "test"), show(entry["test"]), allowed)
+            continue
+        misfit = test.misfit(entry.get("arguments", {}))
+        if misfit:
+            yield Problem((*place, "arguments"), show(entry.get("arguments", {})), misfit)
+        paths = {Path(path).name for path in entry.get("tables") or ()}
+        if test.of_experiment and paths:
+            allowed = f"{entry['test']} reads an experiment's tables: name experiments in place of tables"
+            yield Problem((*place, "tables"), show(list(entry["tables"])), allowed)
+        elif not test.of_experiment:
+            lacking = [table for table in test.tables if table not in paths | set(EXPERIMENT_TABLES)]
+            if lacking:
+                found = show(list(entry.get("tables") or ()))
+                allowed = f"{entry['test']} reads {', '.join(test.tables)}; give the path of {lacking[0]}"
+                yield Problem((*place, "tables"), found, allowed)

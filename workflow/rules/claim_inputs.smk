@@ -1,0 +1,46 @@
+# What the claims are judged on.
+
+
+def can_be_made(path):
+    """Whether a file is there or the workflow makes it, of which parts may be left out."""
+    return Path(path).exists() or any(known.is_producer(path) for known in workflow.rules)
+
+
+def tables_for_claims(wildcards):
+    """The tables that the claims on an experiment are judged on, as far as the experiment has them."""
+    experiment = experiment_of(wildcards)
+    lacking = set() if experiment.compare_with_published else {"comparison.csv"}
+    if experiment.replay_of:
+        # What is read off checkpoints is there only if it was recorded.
+        lacking.add("sample_quality.csv")
+        if not all((job.folder / "probes.csv").exists() for job in record_of(experiment).jobs()):
+            lacking.add("probes.csv")
+    paths = (
+        f"results/{experiment.name}/{name}"
+        for name in ledger.tables_of(experiment.name)
+        if name not in lacking
+    )
+    return [path for path in paths if can_be_made(path)]
+
+
+def tables_of_known_systems(wildcards):
+    return [path for path in ledger.tables_of_known_systems() if can_be_made(path)]
+
+
+def largest_run(wildcards):
+    """The run of an experiment's last and largest entry, which overfits first."""
+    *_, run = experiment_of(wildcards).runs.values()
+    return run
+
+
+def inputs_of_largest_size(wildcards):
+    """Checkpoints and metrics of the largest size's first training job, and its corpus."""
+    experiment, run = experiment_of(wildcards), largest_run(wildcards)
+    folder = f"results/{experiment.name}/runs/{run.size}/{experiment.jobs()[0]}"
+    corpus = f"{corpora_folder(experiment)}/{run.corpus}"
+    return {
+        "checkpoints": f"{folder}/checkpoints",
+        "metrics": f"{folder}/metrics.csv",
+        "tokens": f"{corpus}/tokens.npy",
+        "vocabulary": f"{corpus}/vocabulary.json",
+    }

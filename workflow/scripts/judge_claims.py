@@ -1,0 +1,16 @@
+"""Judge the claims that apply to an experiment, or those on known systems, on the tables that exist."""
+
+from orderparam.claims.evidence import Evidence
+from orderparam.claims.judge import judge_claims
+from orderparam.claims.ledger import Claim
+from orderparam.records import write_table
+from orderparam.tracking import tracked_job
+
+if __name__ == "__main__":
+    with tracked_job(snakemake) as job:
+        claims = [Claim.from_dict(claim) for claim in snakemake.params.claims]
+        verdicts = judge_claims(claims, Evidence(snakemake.input, snakemake.params.runs))
+        write_table(verdicts, snakemake.output.claims)
+        for row in verdicts.itertuples():
+            job.set_tag(f"claim.{row.id}", row.verdict)
+        job.log_artifact(snakemake.output.claims)
