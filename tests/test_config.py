@@ -376,7 +376,10 @@ def test_faulty_key_takes_no_part_in_rules_between_keys(root: Path) -> None:
     ("name", "expected"),
     [
         ("second.yml", "found the suffix .yml"),
-        ("recorded.yaml", "recorded, corpora, benchmark, deep_linear, calibration, ising, hopfield, known_sys"),
+        (
+            "recorded.yaml",
+            "recorded, corpora, benchmark, deep_linear, calibration, ising, hopfield, known_sys",
+        ),
         ("mlflow-artifacts.yaml", "are reserved"),
         ("ising.yaml", "are reserved"),
         (f"{'a' * 65}.yaml", "64 characters at most"),
