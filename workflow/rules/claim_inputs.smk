@@ -6,6 +6,16 @@ def can_be_made(path):
     return Path(path).exists() or any(known.is_producer(path) for known in workflow.rules)
 
 
+def name_in_ledger(wildcards):
+    """The experiment whose claims these are; a replay answers for the experiment that was recorded."""
+    experiment = experiment_of(wildcards)
+    return experiment.replay_of or experiment.name
+
+
+def claims_on(wildcards):
+    return [asdict(claim) for claim in ledger.of_experiment(name_in_ledger(wildcards))]
+
+
 def tables_for_claims(wildcards):
     """The tables that the claims on an experiment are judged on, as far as the experiment has them."""
     experiment = experiment_of(wildcards)
@@ -17,7 +27,7 @@ def tables_for_claims(wildcards):
             lacking.add("probes.csv")
     paths = (
         f"results/{experiment.name}/{name}"
-        for name in ledger.tables_of(experiment.name)
+        for name in ledger.tables_of(name_in_ledger(wildcards))
         if name not in lacking
     )
     return [path for path in paths if can_be_made(path)]

@@ -12,7 +12,7 @@ rule judge_claims:
     conda:
         "../../envs/orderparam.yaml"
     params:
-        claims=lambda wildcards: [asdict(claim) for claim in ledger.of_experiment(wildcards.experiment)],
+        claims=claims_on,
         runs=lambda wildcards: {size: run.to_dict() for size, run in experiment_of(wildcards).runs.items()},
         code=code_digest("judge_claims"),
     message:
