@@ -40,6 +40,7 @@ def test_figures_and_page_come_from_the_record_alone(replay, smoke):
         "write_up": 1,
         "all": 1,
     }
+    assert "Error" not in done.output
     assert not (replay.results / "corpora").exists()
     for table in ("metrics.csv", "derivative.csv"):
         expected = [

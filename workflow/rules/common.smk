@@ -44,6 +44,11 @@ def any_of(names):
     return "|".join(re.escape(name) for name in names) or "(?!)"
 
 
+def none_of(names):
+    """A wildcard constraint that admits experiments but these."""
+    return rf"(?!(?:{any_of(names)})/)[a-z][a-z0-9_-]*"
+
+
 def code_digest(script, **options):
     """Digest of a rule's script and of the modules it uses: Snakemake itself does not watch imports."""
     return digests.code_digest(LIBRARY / "scripts" / f"{script}.py", LIBRARY / "orderparam", **options)

@@ -64,4 +64,3 @@ rule load_recorded_probes:
 ruleorder: load_recorded_probes > collect_probes
 ruleorder: load_record > collect_metrics
 ruleorder: load_record > collect_verification
-ruleorder: load_recorded_sample > sample_text

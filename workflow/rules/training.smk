@@ -40,6 +40,8 @@ rule sample_text:
         sample="results/{experiment}/samples/{size}/seed-{seed}-{mode}.txt",
     log:
         "results/{experiment}/logs/sample_text/{size}.{seed}.{mode}.log",
+    wildcard_constraints:
+        experiment=none_of(REPLAYS),
     conda:
         "../../envs/orderparam.yaml"
     resources:
