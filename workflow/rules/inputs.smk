@@ -7,7 +7,7 @@ def experiment_named(name):
     try:
         return settings.experiments[name]
     except KeyError:
-        known = ", ".join(sorted(settings.experiments))
+        known = ", ".join(sorted({*settings.experiments, *settings.unreadable}))
         raise WorkflowError(f"there is no experiment {name!r}; config/experiments/ has {known}") from None
 
 

@@ -38,4 +38,5 @@ def test_probes_and_transitions_of_a_finished_experiment(smoke_clone):
         ("micro", "32", "40"),
     ]
     quantities = smoke_clone.rows("results/smoke/transition.csv")
-    assert {row["size"] for row in quantities} == {"nano", "micro"}
+    # `all` stands for what is said of the sizes together.
+    assert {row["size"] for row in quantities} == {"nano", "micro", "all"}
