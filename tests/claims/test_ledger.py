@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -93,3 +95,9 @@ def test_ledger_of_the_project_is_valid_and_uses_every_test(tmp_path):
         assert claim.tables or any(claim.applies_to(name) for name in EXPERIMENTS), claim.id
         names = {Path(path).name for path in claim.tables} | set(EXPERIMENT_TABLES)
         assert set(TESTS[claim.test].tables) <= names
+
+
+def test_reading_the_ledger_loads_no_statistics():
+    # The Snakefile is read again by the process of each job.
+    code = "import sys, orderparam.claims.ledger; sys.exit('scipy.stats' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "workflow", check=True)

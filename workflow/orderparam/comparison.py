@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from orderparam.metrics import COMPARISON_COLUMNS
 
@@ -25,7 +25,7 @@ def prediction_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, 
     n = len(sample)
     if n < 2:
         return float("nan"), float("nan")
-    half = stats.t.ppf((1 + level) / 2, n - 1) * sample.std(ddof=1) * np.sqrt(1 + 1 / n)
+    half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * sample.std(ddof=1) * np.sqrt(1 + 1 / n)
     return float(sample.mean() - half), float(sample.mean() + half)
 
 
