@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from orderparam.experiment import Experiment, Sampling, Seeds
-from orderparam.writeup import EXCERPT_CHARACTERS, Corpus, FigureEntry, render_write_up
+from orderparam.page import FigureEntry
+from orderparam.writeup import EXCERPT_CHARACTERS, Corpus, render_write_up
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
 ENTROPIES = pd.DataFrame(

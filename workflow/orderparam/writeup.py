@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from orderparam.derivative import find_crossings
 from orderparam.experiment import Experiment
 from orderparam.figures.style import describe_seeds
+from orderparam.page import FigureEntry, embed_figure, render_page
 from orderparam.vocabulary import corpus_label, describe_corpora
 
-TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 TEMPLATE = "write_up.html.j2"
 EXCERPT_CHARACTERS = 600
-NARROW_POINTS = 300
-
-
-@dataclass(frozen=True)
-class FigureEntry:
-    """A figure of the page: its name, its SVG file and its caption's reStructuredText file."""
-
-    name: str
-    svg: Path
-    caption: Path
 
 
 @dataclass(frozen=True)
@@ -67,14 +52,8 @@ def render_write_up(
     published values, `missing` tells which runs a record lacks. Losses are in nats per character.
     """
     by_name = {corpus.record["corpus"]: corpus for corpus in corpora}
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATE_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(
+    return render_page(
+        TEMPLATE,
         experiment=experiment,
         corpora=corpora,
         notice=describe_corpora([corpus.record for corpus in corpora])["notice"],
@@ -83,7 +62,7 @@ def render_write_up(
             summarise_size(experiment, size, parameter_counts[size], metrics, by_name[run.corpus])
             for size, run in experiment.runs.items()
         ],
-        figures=[_figure(entry, experiment.name) for entry in figures],
+        figures=[embed_figure(entry, experiment.name) for entry in figures],
         samples={heading: text[:EXCERPT_CHARACTERS] for heading, text in samples.items()},
         comparison=[] if comparison is None else [_compared(row) for row in comparison.to_dict("records")],
         missing=missing,
@@ -129,20 +108,4 @@ def _compared(row: dict[Hashable, Any]) -> dict[str, Any]:
         "label": {"order_parameter": "b", "train_loss": "training loss"}[row["quantity"]],
         "verdict": ("yes" if row["inside"] else "no") if known else "one run only",
         "known": known,
-    }
-
-
-def _figure(entry: FigureEntry, experiment: str) -> dict[str, Any]:
-    svg = entry.svg.read_text(encoding="utf-8")
-    width = re.search(r'<svg [^>]*?\bwidth="([\d.]+)pt"', svg)
-    # Captions are written for Snakemake's report, which renders them with the job's wildcards.
-    wildcards = SimpleNamespace(experiment=experiment)
-    caption = jinja2.Template(entry.caption.read_text(encoding="utf-8")).render(
-        snakemake=SimpleNamespace(wildcards=wildcards)
-    )
-    return {
-        "name": entry.name,
-        "data": base64.b64encode(svg.encode()).decode("ascii"),
-        "narrow": width is not None and float(width[1]) < NARROW_POINTS,
-        "caption": " ".join(caption.split()),
     }

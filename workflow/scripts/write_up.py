@@ -4,11 +4,12 @@ from pathlib import Path
 
 from orderparam.experiment import Experiment
 from orderparam.metrics import COMPARISON_COLUMNS, VERIFICATION_COLUMNS
+from orderparam.page import FigureEntry
 from orderparam.records import atomic_write, read_json, read_table
 from orderparam.tables import read_known_table
 from orderparam.tracking import tracked_job
 from orderparam.vocabulary import describe_corpora
-from orderparam.writeup import Corpus, FigureEntry, render_write_up
+from orderparam.writeup import Corpus, render_write_up
 
 
 def heading_of(sample):
