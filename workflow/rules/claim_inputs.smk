@@ -54,3 +54,47 @@ def inputs_of_largest_size(wildcards):
         "tokens": f"{corpus}/tokens.npy",
         "vocabulary": f"{corpus}/vocabulary.json",
     }
+
+
+def sections_of_ledger(wildcards):
+    """Of each table of verdicts that is gathered: its name, what it was judged on, and the figures of that."""
+    experiments = [experiment_named(name) for name in ledger.experiments]
+    sections = [
+        {
+            "name": experiment.name,
+            "description": experiment.description,
+            "figures": [f"results/{experiment.name}/figures/{figure}.svg" for figure in experiment.figures],
+        }
+        for experiment in experiments
+    ]
+    known = {
+        "name": "known_systems",
+        "description": "Systems whose answers are known, the detector of slope changes, and the training engine.",
+        "figures": [
+            *(f"{ISING}/figures/{figure}.svg" for figure in ISING_FIGURES),
+            "results/deep_linear/figures/deep_linear.svg",
+            "results/calibration/figures/transition_calibration.svg",
+            "results/hopfield/figures/hopfield.svg",
+        ],
+    }
+    return [*sections, known]
+
+
+def figures_of_ledger(wildcards):
+    return [svg for section in sections_of_ledger(wildcards) for svg in section["figures"]]
+
+
+def captions_of_ledger(wildcards):
+    return [f"workflow/report/{Path(svg).stem}.rst" for svg in dict.fromkeys(figures_of_ledger(wildcards))]
+
+
+def vocabularies_of_ledger(wildcards):
+    """That of each corpus that the gathered verdicts rest on, so that the page tells of a stand-in."""
+    experiments = [experiment_named(name) for name in ledger.experiments]
+    return sorted(
+        {
+            f"{corpora_folder(experiment)}/{corpus}/vocabulary.json"
+            for experiment in experiments
+            for corpus in [experiment.corpus, *(run.corpus for run in experiment.runs.values())]
+        }
+    )

@@ -9,6 +9,8 @@ rule judge_claims:
         claims="results/{experiment}/claims.csv",
     log:
         "results/{experiment}/logs/judge_claims.log",
+    wildcard_constraints:
+        experiment=none_of(["known_systems"]),
     conda:
         "../../envs/orderparam.yaml"
     params:
@@ -58,6 +60,28 @@ rule gather_claims:
         "../scripts/gather_claims.py"
 
 
+rule render_claims:
+    input:
+        claims="results/claims.csv",
+        figures=figures_of_ledger,
+        captions=captions_of_ledger,
+        vocabularies=vocabularies_of_ledger,
+    output:
+        page="results/claims.html",
+    log:
+        "results/known_systems/logs/render_claims.log",
+    conda:
+        "../../envs/orderparam.yaml"
+    params:
+        sections=sections_of_ledger,
+        sources={claim.id: claim.source for claim in ledger.claims},
+        code=code_digest("render_claims"),
+    message:
+        "Writing the page of the claims"
+    script:
+        "../scripts/render_claims.py"
+
+
 rule score_samples:
     input:
         unpack(inputs_of_largest_size),
@@ -79,6 +103,3 @@ rule score_samples:
         "Scoring text of the largest size of {wildcards.experiment} at its best and its last checkpoint"
     script:
         "../scripts/score_samples.py"
-
-
-ruleorder: judge_known_systems > judge_claims

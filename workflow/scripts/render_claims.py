@@ -1,0 +1,30 @@
+"""Write the page of the claims: their verdicts, and the figures of what they were judged on."""
+
+from pathlib import Path
+
+from orderparam.claims.page import Section, render_claims
+from orderparam.claims.verdict import LEDGER_COLUMNS
+from orderparam.page import FigureEntry
+from orderparam.records import atomic_write, read_json, read_table
+from orderparam.tracking import tracked_job
+from orderparam.vocabulary import describe_corpora
+
+if __name__ == "__main__":
+    with tracked_job(snakemake) as job:
+        sections = [
+            Section(
+                section["name"],
+                section["description"],
+                [
+                    FigureEntry(Path(svg).stem, Path(svg), Path(f"workflow/report/{Path(svg).stem}.rst"))
+                    for svg in section["figures"]
+                ],
+            )
+            for section in snakemake.params.sections
+        ]
+        corpora = describe_corpora([read_json(path) for path in snakemake.input.vocabularies])
+        verdicts = read_table(snakemake.input.claims, LEDGER_COLUMNS)
+        page = render_claims(verdicts, snakemake.params.sources, sections, corpora["notice"])
+        with atomic_write(snakemake.output.page) as file:
+            file.write(page)
+        job.log_artifact(snakemake.output.page)
