@@ -29,6 +29,7 @@ def render_readme(record: Record, published: pd.DataFrame | None) -> str:
         runs=[row for job in jobs for row in _rows(job)],
         missing=missing_runs(record),
         weights=experiment.seeds[0].weights,
+        compared=published is not None,
         comparison=[
             {
                 **row,
