@@ -339,7 +339,15 @@ def test_fluctuations(tmp_path):
     found = evidence(tmp_path, shapes, susceptibility=pd.DataFrame(rows))
     assert verdict("susceptibility_grows", found, aligned=False) == "supported"
     assert verdict("susceptibility_grows", found, aligned=True) == "refuted"
-    assert verdict("fluctuations_are_of_timing", found) == "supported"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [((9.0, 4.0, 20.0), "supported"), ((1.1, 0.8, 1.5), "refuted"), ((3.0, 1.5, 9.0), "inconclusive")],
+)
+def test_fluctuations_of_timing(tmp_path, ratio, expected):
+    found = evidence(tmp_path, transition=transition_table([("10K", "timing_variance_ratio", *ratio)]))
+    assert verdict("fluctuations_are_of_timing", found) == expected
 
 
 def test_known_systems(tmp_path):

@@ -13,7 +13,12 @@ from orderparam.transition.analysis import analyse_transition
 from orderparam.transition.calibration import NULLS, correlated_noise, measure_false_positives, measure_power
 from orderparam.transition.columns import LOSS_SLOPE_COLUMNS, SUSCEPTIBILITY_COLUMNS, TRANSITION_COLUMNS
 from orderparam.transition.escape import Levels, first_passage, levels_of, rising_rows
-from orderparam.transition.fluctuations import align, measure_fluctuations, transition_step
+from orderparam.transition.fluctuations import (
+    align,
+    measure_fluctuations,
+    share_of_timing,
+    transition_step,
+)
 
 LEVELS = Levels(2.45, 1.9)
 CONTEXT = FigureContext("seeds", "made_up")
@@ -142,9 +147,28 @@ def test_aligned_copies_of_one_curve_coincide():
     steps = np.geomspace(1, 4000, 400)
     times = np.array([700, 1000, 1300])
     progress = 1 / (1 + (steps / times[:, None]) ** -3.0)
-    aligned_steps, aligned = align(steps, progress)
+    aligned_steps, usable, aligned = align(steps, progress)
+    assert usable.tolist() == list(range(len(progress)))
     assert np.ptp(aligned, axis=0).max() < 2e-3
     assert aligned_steps.min() < 10
+
+
+def test_variance_of_timing_goes_with_aligning_and_other_variance_stays():
+    rng = np.random.default_rng(3)
+    steps = np.geomspace(1, 4000, 200)
+    curve = steps**3 / (steps**3 + 1000.0**3)
+    # Times alone differ: aligned, nothing is left but interpolation.
+    times = 1000 * np.exp(rng.normal(0, 0.2, 16))
+    shifted = 1 / (1 + (steps / times[:, None]) ** -3.0)
+    value, lower, _ = share_of_timing(steps, shifted)
+    assert value > lower > 100
+    # Heights differ where the mean is near 0.2, and all pass 1/2 at one time.
+    bump = np.exp(-((curve - 0.2) ** 2) / 0.005)
+    value, lower, upper = share_of_timing(steps, curve + rng.normal(0, 0.03, (16, 1)) * bump)
+    assert lower <= value <= upper
+    assert value == pytest.approx(1, abs=0.1)
+    assert share_of_timing(steps, shifted[:2]) is None
+    assert share_of_timing(steps, shifted - 1) is None
 
 
 def test_noise_has_its_size_and_correlation():
@@ -172,4 +196,6 @@ def test_figures_show_what_was_found(ensemble):
     marks = {line.get_gid() for axes in figure.axes for line in axes.lines}
     assert {"slope-0", "passage-0", "plateau-0", "escape-0"} <= marks
     figure = transition_susceptibility.draw(fluctuations, CONTEXT)
-    assert [line.get_gid() for line in figure.axes[0].lines] == ["susceptibility_width-small"]
+    whole, between = figure.axes[0].lines
+    assert (whole.get_gid(), between.get_gid()) == ("susceptibility_width-small", "between-small")
+    assert 0 < len(between.get_xdata()) < len(whole.get_xdata())

@@ -11,12 +11,12 @@ from orderparam.claims.evidence import Evidence
 from orderparam.claims.intervals import Interval, decide, judge_interval, slope_interval
 from orderparam.claims.registry import claim_test
 from orderparam.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED, NotTestedError, Verdict
+from orderparam.transition.columns import BETWEEN_LEVELS
 
 # Difference of BIC from which a sharp change of slope counts as detected in the analysis of transitions.
 _THRESHOLD = 10.0
 # Binder's centred cumulant of a uniform distribution; that of two sharp peaks is 2/3, of a Gaussian 0.
 _UNIFORM_BINDER = 0.4
-_PHI_RANGE = (-1.0, 1.5)
 _FEWEST_SIZES = 3
 
 
@@ -57,7 +57,7 @@ def susceptibility_grows(
     """The largest N Var(phi) over seeds grows with N, d_model or (`number`: parameters) the parameter count.
 
     The statistic is the exponent of its growth with d_model, before or after each seed is shifted to its
-    own transition time; where the mean phi is from -1 to 1.5.
+    own transition time; where the mean phi is from 0 to 1.
     """
     column = f"susceptibility_{number}"
     peaks = {}
@@ -68,29 +68,12 @@ def susceptibility_grows(
     return _exponent(evidence, peaks, statistic, "susceptibility.csv", low=0.0)
 
 
-@claim_test("susceptibility.csv")
+@claim_test("transition.csv")
 def fluctuations_are_of_timing(evidence: Evidence, *, sizes: list[str] | None = None) -> Verdict:
-    """Aligning the seeds on their own transition time takes away most of Var(phi): by a factor above 2.
-
-    The statistic is the ratio of the largest variances before and after, with the ratio of the ends of
-    their bootstrap intervals, which is wider than 95%.
-    """
-    before, after = (_peaks(evidence, aligned, sizes) for aligned in (False, True))
-    intervals = {}
-    missing = {}
-    for size, peak in before.items():
-        if size not in after:
-            missing[size] = "fewer than 3 seeds reach phi = 1/2"
-            continue
-        other = after[size]
-        intervals[size] = Interval(
-            peak["variance"] / other["variance"],
-            peak["variance_lower"] / other["variance_upper"],
-            peak["variance_upper"] / other["variance_lower"],
-        )
+    """Aligning the seeds on their own transition time takes away most of Var(phi): by a factor above 2."""
+    intervals, missing = _rows_of(evidence, "timing_variance_ratio", sizes)
     verdicts = {size: decide(interval, low=2.0) for size, interval in intervals.items()}
-    statistic = "largest Var(phi) before over after aligning"
-    return _worst(evidence, intervals, verdicts, missing, statistic, "susceptibility.csv")
+    return _worst(evidence, intervals, verdicts, missing, "largest Var(phi) before over after aligning")
 
 
 @claim_test("transition.csv")
@@ -184,7 +167,7 @@ def _peaks(evidence: Evidence, aligned: bool, wanted: list[str] | None) -> dict[
     """Of each size, the row of largest variance among those at which the mean seed is between the levels."""
     sizes, _ = evidence.sizes("susceptibility.csv", wanted)
     table = evidence.table("susceptibility.csv")
-    rows = table[(table["aligned"] == int(aligned)) & table["mean"].between(*_PHI_RANGE)]
+    rows = table[(table["aligned"] == int(aligned)) & table["mean"].between(*BETWEEN_LEVELS)]
     by_size = {size: rows[(rows["size"] == size) & (rows["variance"] > 0)] for size in sizes}
     peaks = {
         size: of_size.iloc[int(of_size["variance"].argmax())]

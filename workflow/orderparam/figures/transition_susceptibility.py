@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from orderparam.figures.axes import STEP_LABEL, name_sizes
 from orderparam.figures.layout import describe_origin, start_figure
 from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, SizeStyle, assign_styles, styled
+from orderparam.transition.columns import BETWEEN_LEVELS
 
 MIN_SEEDS = 8
 _ROWS = (
@@ -40,7 +41,7 @@ def draw(susceptibility: pd.DataFrame, context: FigureContext) -> Figure:
         remark = f"{counts[0]} seeds a size"
     legend = [name_sizes(shown)] if shown else []
     figure = start_figure(PAGE_WIDTH, 4.2, describe_origin(context, remark), context, legend)
-    panels = figure.subplots(2, 2, sharex="col")
+    panels = figure.subplots(2, 2, sharex="col", sharey="row")
     for row, (quantity, bounds, label) in enumerate(_ROWS):
         for aligned in (0, 1):
             axes = panels[row, aligned]
@@ -49,6 +50,10 @@ def draw(susceptibility: pd.DataFrame, context: FigureContext) -> Figure:
             if row == 1:
                 axes.set_xlabel(STEP_LABEL if not aligned else "step, scaled to the median transition")
         panels[row, 0].set_ylabel(label)
+    # Aligned seeds do not vary at all where they are aligned.
+    unaligned = enough[(enough["aligned"] == 0) & (enough["step"] > 0)]["susceptibility_width"]
+    if (unaligned > 0).any():
+        panels[0, 0].set_ylim(bottom=unaligned[unaligned > 0].min() / 4)
     return figure
 
 
@@ -65,7 +70,9 @@ def _draw_panel(
     for size, look in styles.items():
         run = table[table["size"] == size].sort_values("step")
         scale = run[quantity] / run[bounds]
-        axes.plot(run["step"], run[quantity], color=look.colour, gid=f"{quantity}-{size}")
+        axes.plot(run["step"], run[quantity], color=look.colour, linewidth=0.6, gid=f"{quantity}-{size}")
+        between = run[run["mean"].between(*BETWEEN_LEVELS)]
+        axes.plot(between["step"], between[quantity], color=look.colour, linewidth=1.8, gid=f"between-{size}")
         axes.fill_between(
             run["step"],
             (scale * run[f"{bounds}_lower"]).to_numpy(),

@@ -10,9 +10,10 @@ from scipy.stats import binomtest
 
 from orderparam.errors import RecordError
 from orderparam.transition.collapse import fit_collapse
-from orderparam.transition.columns import LOSS_SLOPE_COLUMNS, TRANSITION_COLUMNS
+from orderparam.transition.columns import BETWEEN_LEVELS, LOSS_SLOPE_COLUMNS, TRANSITION_COLUMNS
 from orderparam.transition.ensemble import bootstrap_interval
 from orderparam.transition.escape import Levels
+from orderparam.transition.fluctuations import progress_of_seeds, share_of_timing
 from orderparam.transition.run_quantities import LOCAL, measure_run, measure_slopes
 from orderparam.transition.slope_change import MIN_POINTS, RESOLUTION, THRESHOLD
 
@@ -21,7 +22,6 @@ Row = tuple[str, str, float, float, float, int, str]
 # Seeds from which on the shape of their distribution is looked at.
 SHAPE_SEEDS = 8
 _COLLAPSE_SIZES = 4
-_PHI_RANGE = (-1.0, 1.5)
 
 _DETECTOR = (
     f"sharp against smooth models by BIC, detected above {THRESHOLD:g}; sharp means narrower than "
@@ -80,6 +80,7 @@ def analyse_transition(
             slopes.append(measure_slopes(ordered))
         rows += _over_seeds(name, pd.DataFrame(found), name in levels)
         rows += _shape(name, fluctuations[fluctuations["size"] == name], of_size["seed"].nunique())
+        rows += _timing(name, of_size, levels.get(name))
     rows += _collapse(fluctuations, widths)
     table = pd.DataFrame(rows, columns=list(TRANSITION_COLUMNS))
     return table, pd.concat(slopes, ignore_index=True)[list(LOSS_SLOPE_COLUMNS)]
@@ -133,17 +134,15 @@ def _shape(size: str, table: pd.DataFrame, seeds: int) -> list[Row]:
                 reason = "no phi" if aligned == 0 else "fewer than 3 seeds reach phi = 1/2"
             rows.append((size, f"susceptibility_peak{suffix}", np.nan, np.nan, np.nan, seeds, reason))
             continue
-        # Among steps at which the typical seed is between the levels; far before, phi is large and so is
-        # whatever multiplies it.
-        between = moments[moments["mean"].between(*_PHI_RANGE)]
+        between = moments[moments["mean"].between(*BETWEEN_LEVELS)]
         if between.empty:
-            note = "the mean phi never comes near the range 0 to 1"
+            note = "the mean phi is never between 0 and 1"
             rows.append((size, f"susceptibility_peak{suffix}", np.nan, np.nan, np.nan, seeds, note))
             continue
         peak = between.sort_values("variance").iloc[-1]
         count = int(peak["seeds"])
         scale = peak["susceptibility_width"] / peak["variance"] if peak["variance"] > 0 else np.nan
-        method = "d_model times Var(phi) over seeds, largest where the mean phi is from -1 to 1.5"
+        method = "d_model times Var(phi) over seeds, largest where the mean phi is from 0 to 1"
         entries: list[tuple[str, float, float, float, str]] = [
             (
                 "susceptibility_peak",
@@ -182,11 +181,24 @@ def _shape(size: str, table: pd.DataFrame, seeds: int) -> list[Row]:
     return rows
 
 
+def _timing(size: str, of_size: pd.DataFrame, levels: Levels | None) -> list[Row]:
+    """What part the seeds' own transition times have in Var(phi)."""
+    name, seeds = "timing_variance_ratio", int(of_size["seed"].nunique())
+    found = None
+    if levels is not None and seeds >= SHAPE_SEEDS:
+        found = share_of_timing(*progress_of_seeds(of_size, levels))
+    if found is None:
+        reason = f"takes {SHAPE_SEEDS} seeds, of which 3 reach phi = 1/2" if levels else _NO_LEVELS
+        return [(size, name, np.nan, np.nan, np.nan, seeds, reason)]
+    method = "largest Var(phi) over seeds where the mean phi is from 0 to 1, before over after aligning"
+    return [(size, name, *found, seeds, method)]
+
+
 def _collapse(fluctuations: pd.DataFrame, widths: Mapping[str, int]) -> list[Row]:
     """phi against log step of all sizes on one curve, the widest size held out."""
     curves = {}
     for size, table in fluctuations[fluctuations["aligned"] == 0].groupby("size", sort=False):
-        near = table[table["mean"].between(*_PHI_RANGE) & (table["step"] > 0) & (table["variance"] > 0)]
+        near = table[table["mean"].between(*BETWEEN_LEVELS) & (table["step"] > 0) & (table["variance"] > 0)]
         if len(near) >= 8:
             error = np.sqrt(near["variance"].to_numpy() / near["seeds"].to_numpy())
             curves[float(widths[str(size)])] = (
@@ -195,7 +207,7 @@ def _collapse(fluctuations: pd.DataFrame, widths: Mapping[str, int]) -> list[Row
                 error,
             )
     if len(curves) < _COLLAPSE_SIZES:
-        note = f"{len(curves)} widths with at least 3 seeds from phi -1 on; {_COLLAPSE_SIZES} are needed"
+        note = f"{len(curves)} widths with at least 3 seeds between phi 0 and 1; {_COLLAPSE_SIZES} are needed"
         return [("all", "collapse_held_out", np.nan, np.nan, np.nan, 0, note)]
     widest = max(curves)
     fitted = {width: curve for width, curve in curves.items() if width != widest}

@@ -1,5 +1,9 @@
 """The tables of the transition analysis. Apart, so that reading one needs nothing else."""
 
+# Mean phi of the rows of the susceptibility table that tell of the passage from bigram to trigram level;
+# before it, phi varies with the fall from the initial loss.
+BETWEEN_LEVELS = (0.0, 1.0)
+
 FALSE_POSITIVES_COLUMNS = (
     "curve",
     "points",

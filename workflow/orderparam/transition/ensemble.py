@@ -91,16 +91,16 @@ def bootstrap_interval(
     NaN for fewer than 3 seeds: resampling two says nothing.
     """
     values = np.asarray(values, dtype=float)
-    shape = values.shape[1:]
     if values.shape[0] < 3:
-        return np.full(shape, np.nan), np.full(shape, np.nan)
+        nothing = np.full(np.shape(statistic(values, axis=0)), np.nan)
+        return nothing, nothing.copy()
     draws = np.random.default_rng(seed).integers(0, values.shape[0], (RESAMPLES, values.shape[0]))
     with np.errstate(invalid="ignore"):
-        resampled = statistic(values[draws], axis=1)
+        resampled = np.asarray(statistic(values[draws], axis=1))
     tail = (1 - confidence) / 2
     finite = np.isfinite(resampled).any(axis=0)
-    lower, upper = (np.full(shape, np.nan) for _ in range(2))
-    if shape == ():
+    lower, upper = (np.full(resampled.shape[1:], np.nan) for _ in range(2))
+    if resampled.ndim == 1:
         if finite:
             lower, upper = (np.asarray(np.nanquantile(resampled, q)) for q in (tail, 1 - tail))
     else:

@@ -78,21 +78,22 @@ class Escape:
 
 
 def find_escape(slope: LocalSlope, levels: Levels) -> Escape | None:
-    """The dip of |slope| nearest to H_2 in loss, and the following maximum; None where there is no dip.
+    """The deepest dip of |slope| near H_2 in loss, and the following maximum; None where there is no dip.
 
     A dip lies within half of H_2 - H_3 of H_2, and |slope| rises from it by 3 standard errors of the
-    difference on both sides.
+    difference on both sides. Of several rows, the one whose |slope| is surely low, or high, counts: the
+    bound 3 standard errors above, or below, so that the noise of a few rows does not decide.
     """
-    steepness = -slope.slope
+    steepness, margin = -slope.slope, _SIGNIFICANCE * slope.standard_error
     minima, _ = local_extrema(steepness)
     progress = levels.progress(slope.value)
     found = []
     for dip in minima:
-        after = int(dip + np.argmax(steepness[dip:]))
-        before = int(np.argmax(steepness[: dip + 1]))
+        after = int(dip + np.argmax((steepness - margin)[dip:]))
+        before = int(np.argmax((steepness - margin)[: dip + 1]))
         if abs(progress[dip]) <= 0.5 and all(_differ(slope, int(dip), peak) for peak in (before, after)):
             found.append(Escape(int(dip), after))
-    return min(found, key=lambda escape: abs(progress[escape.plateau])) if found else None
+    return min(found, key=lambda escape: (steepness + margin)[escape.plateau]) if found else None
 
 
 def _differ(slope: LocalSlope, one: int, other: int) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orderparam.transition.columns import SUSCEPTIBILITY_COLUMNS
+from orderparam.transition.columns import BETWEEN_LEVELS, SUSCEPTIBILITY_COLUMNS
 from orderparam.transition.ensemble import (
     bimodality_coefficient,
     binder_cumulant,
@@ -52,22 +52,57 @@ def measure_fluctuations(
         name = str(size)
         if name not in levels:
             continue
-        loss = of_size.pivot_table(index="step", columns="seed", values="train_loss").dropna()
-        if loss.shape[1] < MIN_SEEDS or loss.empty:
+        steps, progress = progress_of_seeds(of_size, levels[name])
+        if len(progress) < MIN_SEEDS or steps.size == 0:
             continue
-        steps = loss.index.to_numpy(dtype=float)
-        progress = levels[name].progress(loss.to_numpy()).T
         tables.append(_moments(name, steps, progress, 0, widths[name], parameters[name]))
         aligned = align(steps, progress)
         if aligned is not None:
-            tables.append(_moments(name, *aligned, 1, widths[name], parameters[name]))
+            times, _, values = aligned
+            tables.append(_moments(name, times, values, 1, widths[name], parameters[name]))
     return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
 
 
-def align(steps: Vector, progress: Vector) -> tuple[Vector, Vector] | None:
-    """phi (seeds, times) at equal ratios to each seed's transition step, and the times; None without 3 seeds.
+def progress_of_seeds(of_size: pd.DataFrame, levels: Levels) -> tuple[Vector, Vector]:
+    """The steps at which all seeds of a size were measured, and phi (seeds, steps) there."""
+    loss = of_size.pivot_table(index="step", columns="seed", values="train_loss").dropna()
+    return loss.index.to_numpy(dtype=float), levels.progress(loss.to_numpy()).T
 
-    Seeds that never pass 1/2 are left out. Times are the measured `steps` from 1 on, divided by the median
+
+def share_of_timing(steps: Vector, progress: Vector) -> tuple[float, float, float] | None:
+    """By what factor aligning takes down the largest Var(phi) between the levels, with its 95% interval.
+
+    `progress` (seeds, steps) as `progress_of_seeds` gives it. The interval is by bootstrap over the seeds
+    that pass phi = 1/2, before and after aligning together. None where there are fewer than 3, or no
+    measured step at which the mean is between the levels.
+    """
+    aligned = align(steps, progress)
+    if aligned is None:
+        return None
+    _, usable, after = aligned
+    pair = [progress[usable], after]
+    before, after = (values[:, _between(values.mean(axis=0))] for values in pair)
+    if before.shape[1] == 0 or after.shape[1] == 0:
+        return None
+    count = before.shape[1]
+
+    def ratio(values: Vector, axis: int) -> Vector:
+        variance = np.var(values, axis=axis, ddof=1)
+        return np.asarray(variance[..., :count].max(axis=-1) / variance[..., count:].max(axis=-1))
+
+    together = np.hstack([before, after])
+    lower, upper = bootstrap_interval(together, ratio)
+    return float(ratio(together, axis=0)), float(lower), float(upper)
+
+
+def _between(mean: Vector) -> NDArray[np.bool_]:
+    return (mean >= BETWEEN_LEVELS[0]) & (mean <= BETWEEN_LEVELS[1])
+
+
+def align(steps: Vector, progress: Vector) -> tuple[Vector, NDArray[np.int64], Vector] | None:
+    """Times, which seeds pass phi = 1/2, and their phi (seeds, times) at equal ratios to the step of that.
+
+    None where fewer than 3 seeds do. Times are the measured `steps` from 1 on, divided by the median
     transition step, where every seed was measured around its own.
     """
     times = [transition_step(steps, run) for run in progress]
@@ -84,7 +119,7 @@ def align(steps: Vector, progress: Vector) -> tuple[Vector, Vector] | None:
         np.interp(np.log(ratios * time), np.log(measured), progress[i][positive])
         for i, time in zip(usable, own, strict=True)
     ]
-    return ratios * median, np.array(values)
+    return ratios * median, np.array(usable, dtype=np.int64), np.array(values)
 
 
 def _moments(
