@@ -32,6 +32,10 @@ FIGURES = {
         "metrics": METRICS,
         "entropies": OWN_ENTROPIES,
     },
+    "scaling": {
+        "points": "results/{experiment}/scaling_points.csv",
+        "scaling": "results/{experiment}/scaling.csv",
+    },
 }
 
 
