@@ -14,6 +14,7 @@ from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
 from orderparam.recorded import Record, missing_runs
 from orderparam.recorded.add import add_jobs
 from orderparam.recorded.finished_job import FinishedJob
+from orderparam.recorded.tables import load_tables
 from orderparam.records import read_json, read_table, sha256_of_file, write_json, write_table
 
 PUBLISHED = pd.DataFrame(
@@ -99,6 +100,18 @@ def test_a_job_without_probes_says_so(add, make_job):
     (found,) = add(replace(make_job(), probes=None)).jobs()
     with pytest.raises(RecordError, match=r"probes\.csv: the probes of this job were not recorded"):
         _ = found.probes
+
+
+def test_tables_of_all_jobs_are_loaded_checked_and_in_order(add, make_job):
+    record = add(make_job(SEEDS[1], size="large"), make_job(SEEDS[2]), make_job())
+    metrics, verification, probes = load_tables(record, "metrics", "verification", "probes")
+    runs = [("small", 1), ("small", 3), ("large", 2)]
+    for table in (metrics.drop_duplicates(["size", "seed"]), verification, probes):
+        assert list(zip(table["size"], table["seed"], strict=True)) == runs
+    assert metrics["step"].tolist() == [0, 10, 20] * 3
+    (record.folder / "runs/small/seeds-1-1/environment.json").unlink()
+    with pytest.raises(RecordError, match=r"environment\.json: missing"):
+        load_tables(record, "metrics")
 
 
 def test_jobs_are_added_beside_others_and_replaced_by_name(add, make_job):
