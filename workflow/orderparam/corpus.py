@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,14 +106,9 @@ def generate_surrogate(
         )
     characters = entry.get("characters", int(table.counts.sum()))
     content = sample_text(table, entry["order"], entry["seed"], characters).encode("utf-8")
-    with atomic_write(text_path, "wb") as file:
-        file.write(content)
-        manifest_path.unlink(missing_ok=True)
     source = f"{origin['corpus']}, Markov surrogate of order {entry['order']}, seed {entry['seed']}"
     alphabet = "".join(sorted(set(table.alphabet) | set(origin["alphabet"] or "")))
-    sha256 = hashlib.sha256(content).hexdigest()
-    notice = origin["notice"]
-    return _write_manifest(name, source, sha256, len(content), notice, alphabet, manifest_path)
+    return _store(name, source, [content], None, text_path, manifest_path, origin["notice"], alphabet)
 
 
 def _sources(
@@ -177,12 +172,14 @@ def _root_cause(error: BaseException) -> str:
 def _store(
     name: str,
     source: str,
-    body: Iterator[bytes],
+    body: Iterable[bytes],
     expected: str | None,
     text_path: Path,
     manifest_path: Path,
+    notice: str | None = None,
+    alphabet: str | None = None,
 ) -> dict[str, Any]:
-    """Write the bytes of `body`, checking them on the way, then the manifest."""
+    """Write the bytes of `body`, checking them on the way, then the manifest, which is returned."""
     sha256, size = hashlib.sha256(), 0
     with atomic_write(text_path, "wb") as file:
         broken = None
@@ -208,7 +205,17 @@ def _store(
         # A manifest of an earlier text must not outlive it.
         manifest_path.unlink(missing_ok=True)
     logger.info("corpus %s: %d bytes from %s, sha256 %s", name, size, source, found)
-    return _write_manifest(name, source, found, size, None, None, manifest_path)
+    manifest = {
+        "corpus": name,
+        "source": source,
+        "sha256": found,
+        "bytes": size,
+        "stand_in": notice is not None,
+        "notice": notice,
+        "alphabet": alphabet,
+    }
+    write_json(manifest_path, manifest)
+    return manifest
 
 
 def _make_stand_in(name: str, entry: dict[str, Any], text_path: Path, manifest_path: Path) -> dict[str, Any]:
@@ -220,36 +227,10 @@ def _make_stand_in(name: str, entry: dict[str, Any], text_path: Path, manifest_p
         )
     order, seed = entry["stand_in"]["order"], entry["stand_in"]["seed"]
     content = sample_text(table, order, seed, entry["stand_in"]["characters"]).encode("utf-8")
-    with atomic_write(text_path, "wb") as file:
-        file.write(content)
-        manifest_path.unlink(missing_ok=True)
     notice = (
         f"STAND-IN for {table.corpus}: text sampled from its 4-gram table, because no source could be reached"
     )
     source = f"4-gram table of {table.corpus}, Markov order {order}, seed {seed}"
-    sha256 = hashlib.sha256(content).hexdigest()
-    manifest = _write_manifest(name, source, sha256, len(content), notice, table.alphabet, manifest_path)
+    manifest = _store(name, source, [content], None, text_path, manifest_path, notice, table.alphabet)
     logger.warning("%s", notice)
-    return manifest
-
-
-def _write_manifest(
-    name: str,
-    source: str,
-    sha256: str,
-    size: int,
-    notice: str | None,
-    alphabet: str | None,
-    manifest_path: Path,
-) -> dict[str, Any]:
-    manifest = {
-        "corpus": name,
-        "source": source,
-        "sha256": sha256,
-        "bytes": size,
-        "stand_in": notice is not None,
-        "notice": notice,
-        "alphabet": alphabet,
-    }
-    write_json(manifest_path, manifest)
     return manifest
