@@ -3,8 +3,9 @@ from collections import Counter
 import pytest
 import torch
 
-from orderparam.model import build_model
-from orderparam.sampling import sample_tokens
+from orderparam.model import build_model, build_model_of_run
+from orderparam.sampling import TextSampler, sample_tokens
+from orderparam.training.checkpoints import save_checkpoint
 
 
 @pytest.fixture
@@ -58,3 +59,14 @@ def test_context_is_cropped_to_the_models_own(model):
     sample_tokens(model, 7, 1.0, 1, dropout=False)
     handle.remove()
     assert seen == [1, 2, 3, 4, 4, 4, 4]
+
+
+def test_text_of_a_checkpoint_is_that_of_its_model(tmp_path, corpus, make_run, seeds):
+    run = make_run()
+    model = build_model_of_run(run, 3, 11).eval()
+    save_checkpoint(tmp_path / "checkpoints", model, run, seeds, {"step": 20})
+    sampler = TextSampler.load(tmp_path / "checkpoints", seeds.seed, 20, corpus[1], "cpu")
+    for dropout in (False, True):
+        text, tokens = sampler.sample(40, 0.9, 7, dropout=dropout)
+        assert tokens == sample_tokens(model, 40, 0.9, 7, dropout=dropout)
+        assert text == "".join("abcdefghijk"[i] for i in tokens)

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import torch
 
 from orderparam.model import GPT
+from orderparam.training.checkpoints import checkpoint_path, load_model
+from orderparam.training.device import resolve_device
+from orderparam.vocabulary import Vocabulary, load_vocabulary
 
 FIRST_TOKEN = 0
+
+
+@dataclass(frozen=True)
+class TextSampler:
+    """The model of one checkpoint, on the device that samples, and its vocabulary."""
+
+    model: GPT
+    vocabulary: Vocabulary
+
+    @classmethod
+    def load(cls, checkpoints: Path, seed: int, step: int, vocabulary: Path, device: str) -> TextSampler:
+        """Load both; raises RecordError for files, TrainingError for a device that cannot be used."""
+        model = load_model(checkpoint_path(checkpoints, seed, step))
+        return cls(model.to(resolve_device(device)), load_vocabulary(vocabulary))
+
+    def sample(
+        self, characters: int, temperature: float, seed: int, *, dropout: bool = False
+    ) -> tuple[str, list[int]]:
+        """A text of so many characters, and its token ids; see `sample_tokens`."""
+        tokens = sample_tokens(self.model, characters, temperature, seed, dropout=dropout)
+        return self.vocabulary.decode(tokens), tokens
 
 
 @torch.no_grad()

@@ -8,10 +8,9 @@ from orderparam.experiment import Run, Sampling, Seeds
 from orderparam.metrics import METRICS_COLUMNS
 from orderparam.recompute import verify_job
 from orderparam.records import atomic_write, read_json, read_table, write_json, write_table
-from orderparam.sampling import sample_tokens
-from orderparam.training.checkpoints import checkpoint_path, load_model
+from orderparam.sampling import TextSampler
 from orderparam.training.device import resolve_device
-from orderparam.vocabulary import load_tokens, load_vocabulary
+from orderparam.vocabulary import load_tokens
 
 
 def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
@@ -23,31 +22,26 @@ def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
     """
     content = read_json(resolved)
     run, seeds = Run.from_dict(content["run"]), [Seeds(**seed) for seed in content["seeds"]]
-    sampling, device = Sampling(**content["sampling"]), resolve_device(run.device)
+    sampling = Sampling(**content["sampling"])
     trajectory = read_table(folder / "trajectory.parquet", METRICS_COLUMNS)
-    checkpoints = folder / "checkpoints"
+    checkpoints, vocabulary = folder / "checkpoints", corpus / "vocabulary.json"
     verification = verify_job(
         run,
         [seed.seed for seed in seeds],
         checkpoints,
         trajectory,
-        *load_tokens(corpus / "tokens.npy", corpus / "vocabulary.json"),
+        *load_tokens(corpus / "tokens.npy", vocabulary),
         verified_checkpoints=content["verified_checkpoints"],
-        device=device,
+        device=resolve_device(run.device),
     )
     write_table(trajectory, folder / "metrics.csv")
     write_table(verification, folder / "verification.csv")
     write_json(folder / "run.json", content)
-    vocabulary = load_vocabulary(corpus / "vocabulary.json")
     first = seeds[0].seed
-    model = load_model(checkpoint_path(checkpoints, first, run.steps)).to(device)
+    sampler = TextSampler.load(checkpoints, first, run.steps, vocabulary, run.device)
     for mode in ("evaluation", "dropout") if sampling.with_dropout else ("evaluation",):
-        tokens = sample_tokens(
-            model,
-            count=sampling.characters,
-            temperature=sampling.temperature,
-            seed=sampling.seed,
-            dropout=mode == "dropout",
+        text, _ = sampler.sample(
+            sampling.characters, sampling.temperature, sampling.seed, dropout=mode == "dropout"
         )
         with atomic_write(folder / "samples" / f"seed-{first}-{mode}.txt") as file:
-            file.write(vocabulary.decode(tokens))
+            file.write(text)
