@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from orderparam.errors import StatisticsError
+from orderparam.ising.columns import CRITICAL_COLUMNS, OBSERVABLE_COLUMNS, VALIDATION_COLUMNS
 from orderparam.ising.crossings import estimate_critical_temperatures
 from orderparam.ising.grids import Grid, sample_grids
 from orderparam.ising.lattice import MeanFieldModel
@@ -15,7 +16,6 @@ from orderparam.ising.phases import count_passages, sample_phases, take_snapshot
 from orderparam.ising.potts import equal_weight_temperature, transition_temperature
 from orderparam.ising.reference import exact_values, is_yang_exact, tabulate_exact_curves
 from orderparam.ising.square_lattice import kaufman_observables
-from orderparam.ising.tables import CRITICAL_COLUMNS, OBSERVABLE_COLUMNS, VALIDATION_COLUMNS
 from orderparam.ising.transitions import TRANSITIONS
 from orderparam.ising.validation import compare_with_exact, summarise_validation
 

@@ -17,8 +17,8 @@ from orderparam.figures import (
     ising_validation,
 )
 from orderparam.figures.style import styled
+from orderparam.ising.columns import HISTOGRAM_COLUMNS, OBSERVABLE_COLUMNS
 from orderparam.ising.reference import tabulate_exact_curves
-from orderparam.ising.tables import HISTOGRAM_COLUMNS, OBSERVABLE_COLUMNS
 from orderparam.ising.transitions import TRANSITIONS
 
 OBSERVABLES = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "binder_cumulant")

@@ -1,13 +1,25 @@
-"""The columns of each table that figures are drawn from, by the table's file name."""
+"""What figures are drawn from: tables, whose files' names say which columns they have, and JSON files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from orderparam.deep_linear.columns import SWEEP_COLUMNS
 from orderparam.derivative import DERIVATIVE_COLUMNS
+from orderparam.ising.columns import (
+    CRITICAL_COLUMNS,
+    EXACT_COLUMNS,
+    HISTOGRAM_COLUMNS,
+    OBSERVABLE_COLUMNS,
+    PHASE_COLUMNS,
+    SNAPSHOT_COLUMNS,
+    SUMMARY_COLUMNS,
+    VALIDATION_COLUMNS,
+)
 from orderparam.metrics import (
     CAPACITY_COLUMNS,
     COMPARISON_COLUMNS,
@@ -21,7 +33,7 @@ from orderparam.metrics import (
     THROUGHPUT_COLUMNS,
 )
 from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
-from orderparam.records import read_table
+from orderparam.records import read_json, read_table
 from orderparam.transition.columns import (
     FALSE_POSITIVES_COLUMNS,
     LOSS_SLOPE_COLUMNS,
@@ -30,6 +42,7 @@ from orderparam.transition.columns import (
     TRANSITION_COLUMNS,
 )
 
+# By the end of the table's path, * standing for any name.
 TABLE_COLUMNS = {
     "metrics.csv": METRICS_COLUMNS,
     "probes.csv": PROBE_COLUMNS,
@@ -50,6 +63,14 @@ TABLE_COLUMNS = {
     "capacity.csv": CAPACITY_COLUMNS,
     "scaling.csv": SCALING_COLUMNS,
     "scaling_points.csv": SCALING_POINT_COLUMNS,
+    "ising/observables/*.csv": OBSERVABLE_COLUMNS,
+    "validation.csv": VALIDATION_COLUMNS,
+    "validation_summary.csv": SUMMARY_COLUMNS,
+    "critical.csv": CRITICAL_COLUMNS,
+    "exact.csv": EXACT_COLUMNS,
+    "potts_histogram.csv": HISTOGRAM_COLUMNS,
+    "potts_phases.csv": PHASE_COLUMNS,
+    "snapshots.parquet": SNAPSHOT_COLUMNS,
     "order_parameter.csv": ("size", "step", "order_parameter", "train_loss", "source"),
     "slope_changes.csv": ("size", "step", "order_parameter", "dloss_dorder", "source"),
 }
@@ -57,4 +78,17 @@ TABLE_COLUMNS = {
 
 def read_known_table(path: str | Path) -> pd.DataFrame:
     """Read a table whose file name says which columns it must have; raises RecordError otherwise."""
-    return read_table(path, TABLE_COLUMNS[Path(path).name])
+    (columns,) = (columns for end, columns in TABLE_COLUMNS.items() if Path(path).match(end))
+    return read_table(path, columns)
+
+
+def read_known_tables(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """The rows of several tables of one kind, in their order, as one table."""
+    return pd.concat([read_known_table(path) for path in paths], ignore_index=True)
+
+
+def read_source(source: str | Path | Iterable[str | Path]) -> Any:
+    """An input of a figure: a table, the tables of a list as one, or what a JSON file holds."""
+    if not isinstance(source, str | Path):
+        return read_known_tables(source)
+    return read_json(source) if Path(source).suffix == ".json" else read_known_table(source)

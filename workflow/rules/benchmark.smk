@@ -42,8 +42,9 @@ rule draw_throughput:
     conda:
         "../../envs/orderparam.yaml"
     params:
-        code=code_digest("draw_throughput"),
+        figure="throughput",
+        code=code_digest("draw_tables", include=("figures.throughput",)),
     message:
         "Drawing the throughput of the training engine"
     script:
-        "../scripts/draw_throughput.py"
+        "../scripts/draw_tables.py"

@@ -42,8 +42,8 @@ for figure in ISING_FIGURES:
             "../../envs/orderparam.yaml"
         params:
             figure=figure,
-            code=code_digest("draw_ising", include=(f"figures.{figure}",)),
+            code=code_digest("draw_tables", include=(f"figures.{figure}",)),
         message:
             f"Drawing {figure}"
         script:
-            "../scripts/draw_ising.py"
+            "../scripts/draw_tables.py"

@@ -1,15 +1,15 @@
-"""Draw one figure from its tables alone, without an experiment."""
+"""Draw one figure from its tables, and JSON files, alone: without an experiment."""
 
 from importlib import import_module
 
 from orderparam.figures.style import save_figure
-from orderparam.tables import read_known_table
+from orderparam.tables import read_source
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
         module = import_module(f"orderparam.figures.{snakemake.params.figure}")
-        tables = {name: read_known_table(path) for name, path in snakemake.input.items()}
-        save_figure(module.draw(**tables), snakemake.output.svg, snakemake.output.png)
+        sources = {name: read_source(source) for name, source in snakemake.input.items()}
+        save_figure(module.draw(**sources), snakemake.output.svg, snakemake.output.png)
         for path in snakemake.output:
             job.log_artifact(path)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from orderparam.ising.tables import CRITICAL_COLUMNS
+from orderparam.ising.columns import CRITICAL_COLUMNS
 from orderparam.ising.transitions import TRANSITIONS
 
 Floats = NDArray[np.float64]

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from orderparam.errors import StatisticsError
+from orderparam.ising.columns import OBSERVABLE_COLUMNS
 from orderparam.ising.lattice import build_model
 from orderparam.ising.observables import measure_observables
 from orderparam.ising.simulation import simulate
-from orderparam.ising.tables import OBSERVABLE_COLUMNS
 
 
 @dataclass(frozen=True)

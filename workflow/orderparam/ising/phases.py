@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from orderparam.ising.columns import HISTOGRAM_COLUMNS, PHASE_COLUMNS, SNAPSHOT_COLUMNS
 from orderparam.ising.lattice import IsingModel, Lattice, build_model
 from orderparam.ising.potts import coexisting_energies, equal_weight_temperature
 from orderparam.ising.simulation import simulate, simulate_potts
 from orderparam.ising.square_lattice import critical_temperature
-from orderparam.ising.tables import HISTOGRAM_COLUMNS, PHASE_COLUMNS, SNAPSHOT_COLUMNS
 
 BIN_WIDTH = 0.02
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from orderparam.ising.columns import EXACT_COLUMNS
 from orderparam.ising.lattice import MeanFieldModel, build_model
 from orderparam.ising.mean_field import mean_field_magnetization, solve_mean_field
 from orderparam.ising.square_lattice import (
@@ -17,7 +18,6 @@ from orderparam.ising.square_lattice import (
     onsager_specific_heat,
     yang_magnetization,
 )
-from orderparam.ising.tables import EXACT_COLUMNS
 from orderparam.ising.transfer_matrix import solve_by_transfer_matrix
 
 # Layers of more spins have transfer matrices too, but take minutes.

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, norm
 
+from orderparam.ising.columns import POINT_COLUMNS, SUMMARY_COLUMNS, VALIDATION_COLUMNS
 from orderparam.ising.reference import exact_values
-from orderparam.ising.tables import POINT_COLUMNS, SUMMARY_COLUMNS, VALIDATION_COLUMNS
 
 BEYOND = 3.0
 SIGNIFICANCE = 0.01
