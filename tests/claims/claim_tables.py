@@ -5,6 +5,7 @@ import pandas as pd
 
 from orderparam.claims.evidence import Evidence
 from orderparam.records import write_table
+from orderparam.tables import TABLE_COLUMNS
 
 H1, H2, H3 = 3.3, 2.45, 2.0
 
@@ -71,9 +72,10 @@ def slopes(size, steepness, loss, seeds=5, error=0.05):
 
 
 def evidence(folder, shapes=None, **tables):
-    """An Evidence of the tables, which are written below `folder`."""
+    """An Evidence of the tables, which are written below `folder`; columns that they lack are empty."""
     paths = []
     for name, table in tables.items():
         paths.append(folder / f"{name}.csv")
-        write_table(table, paths[-1])
+        columns = dict.fromkeys([*table, *TABLE_COLUMNS[f"{name}.csv"]])
+        write_table(table.reindex(columns=list(columns)), paths[-1])
     return Evidence(paths, shapes)

@@ -1,4 +1,4 @@
-"""What figures are drawn from: tables, whose files' names say which columns they have, and JSON files."""
+"""What figures and verdicts come from: tables, whose files' names say which columns they have, and JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from orderparam.deep_linear.columns import SUMMARY_COLUMNS as DEEP_LINEAR_COLUMNS
 from orderparam.deep_linear.columns import SWEEP_COLUMNS
 from orderparam.derivative import DERIVATIVE_COLUMNS
 from orderparam.ising.columns import (
@@ -28,9 +29,11 @@ from orderparam.metrics import (
     PROBE_COLUMNS,
     RETRIEVAL_COLUMNS,
     RUNS_COLUMNS,
+    SAMPLE_QUALITY_COLUMNS,
     SCALING_COLUMNS,
     SCALING_POINT_COLUMNS,
     THROUGHPUT_COLUMNS,
+    VERIFICATION_COLUMNS,
 )
 from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
 from orderparam.records import read_json, read_table
@@ -49,11 +52,14 @@ TABLE_COLUMNS = {
     "entropies.csv": ENTROPY_COLUMNS,
     "runs.csv": RUNS_COLUMNS,
     "comparison.csv": COMPARISON_COLUMNS,
+    "verification.csv": VERIFICATION_COLUMNS,
+    "sample_quality.csv": SAMPLE_QUALITY_COLUMNS,
     "derivative.csv": DERIVATIVE_COLUMNS,
     "ngram_entropies.csv": NGRAM_COLUMNS,
     "hmmt.csv": ("model", "setting", "score", "source", "secondary"),
     "throughput.csv": THROUGHPUT_COLUMNS,
     "sweep.csv": SWEEP_COLUMNS,
+    "summary.csv": DEEP_LINEAR_COLUMNS,
     "false_positives.csv": FALSE_POSITIVES_COLUMNS,
     "power.csv": POWER_COLUMNS,
     "transition.csv": TRANSITION_COLUMNS,
@@ -76,10 +82,15 @@ TABLE_COLUMNS = {
 }
 
 
+def known_columns(path: str | Path) -> tuple[str, ...]:
+    """The columns of a table, by the name of its file."""
+    (columns,) = (columns for end, columns in TABLE_COLUMNS.items() if Path(path).match(end))
+    return columns
+
+
 def read_known_table(path: str | Path) -> pd.DataFrame:
     """Read a table whose file name says which columns it must have; raises RecordError otherwise."""
-    (columns,) = (columns for end, columns in TABLE_COLUMNS.items() if Path(path).match(end))
-    return read_table(path, columns)
+    return read_table(path, known_columns(path))
 
 
 def read_known_tables(paths: Iterable[str | Path]) -> pd.DataFrame:

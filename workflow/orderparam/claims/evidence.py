@@ -9,67 +9,25 @@ from typing import Any
 import pandas as pd
 
 from orderparam.claims.verdict import NotTestedError
-from orderparam.derivative import DERIVATIVE_COLUMNS
 from orderparam.errors import RecordError
-from orderparam.metrics import (
-    CAPACITY_COLUMNS,
-    COMPARISON_COLUMNS,
-    ENTROPY_COLUMNS,
-    METRICS_COLUMNS,
-    PROBE_COLUMNS,
-    SAMPLE_QUALITY_COLUMNS,
-    SCALING_COLUMNS,
-    SCALING_POINT_COLUMNS,
-    THROUGHPUT_COLUMNS,
-    VERIFICATION_COLUMNS,
-)
 from orderparam.records import read_json, read_table
+from orderparam.tables import known_columns
 
-# Tables of an experiment, results/<experiment>/<name>, with the columns that tests use.
-EXPERIMENT_TABLES: dict[str, tuple[str, ...]] = {
-    "metrics.csv": METRICS_COLUMNS,
-    "derivative.csv": DERIVATIVE_COLUMNS,
-    "entropies.csv": ENTROPY_COLUMNS,
-    "probes.csv": PROBE_COLUMNS,
-    "verification.csv": VERIFICATION_COLUMNS,
-    "comparison.csv": COMPARISON_COLUMNS,
-    "transition.csv": ("size", "quantity", "value", "lower", "upper", "seeds"),
-    "loss_slope.csv": (
-        "size",
-        "seed",
-        "step",
-        "order_parameter",
-        "train_loss",
-        "dloss_dorder",
-        "dloss_dorder_error",
-        "dloss_dlogstep",
-        "dloss_dlogstep_error",
-    ),
-    "susceptibility.csv": (
-        "size",
-        "aligned",
-        "mean",
-        "variance",
-        "variance_lower",
-        "variance_upper",
-        "susceptibility_width",
-        "susceptibility_parameters",
-    ),
-    "scaling.csv": SCALING_COLUMNS,
-    "scaling_points.csv": SCALING_POINT_COLUMNS,
-    "sample_quality.csv": SAMPLE_QUALITY_COLUMNS,
-}
-# Tables of known systems and of the benchmark; a claim says where its own lie.
-FIXED_TABLES: dict[str, tuple[str, ...]] = {
-    "critical.csv": ("system", "estimate", "length", "temperature", "error", "reference"),
-    "validation_summary.csv": ("system", "observable", "count", "beyond_3", "p_value", "agrees"),
-    "potts_phases.csv": ("states", "length", "phase", "valley_to_peak"),
-    "summary.csv": ("quantity", "measured", "reference", "relative_deviation"),
-    "false_positives.csv": ("curve", "curves", "detected"),
-    "power.csv": ("curve", "slope_change", "curves", "detected"),
-    "capacity.csv": CAPACITY_COLUMNS,
-    "throughput.csv": THROUGHPUT_COLUMNS,
-}
+# Tables of an experiment, results/<experiment>/<name>. Of others, a claim says where its own lie.
+EXPERIMENT_TABLES = (
+    "metrics.csv",
+    "derivative.csv",
+    "entropies.csv",
+    "probes.csv",
+    "verification.csv",
+    "comparison.csv",
+    "transition.csv",
+    "loss_slope.csv",
+    "susceptibility.csv",
+    "scaling.csv",
+    "scaling_points.csv",
+    "sample_quality.csv",
+)
 MACHINE = "machine.json"
 
 
@@ -101,14 +59,13 @@ class Evidence:
         """
         path = self.path(name)
         if name not in self._tables:
-            wanted = (EXPERIMENT_TABLES | FIXED_TABLES)[name]
             try:
                 found = list(pd.read_csv(path, nrows=0).columns)
             except (OSError, ValueError) as error:
                 raise RecordError(
                     f"{path}: not a readable table ({error}); delete it and build it anew"
                 ) from None
-            lacking = [column for column in wanted if column not in found]
+            lacking = [column for column in known_columns(path) if column not in found]
             if lacking:
                 raise RecordError(
                     f"{path}: lacks the columns {', '.join(lacking)}; delete it and build it anew"
