@@ -1,6 +1,9 @@
 from dataclasses import asdict
 
 
+include: "claim_inputs.smk"
+
+
 # The verdicts on the claims of config/claims.yaml, from the tables that can be made.
 rule judge_claims:
     input:

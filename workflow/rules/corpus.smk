@@ -1,3 +1,6 @@
+include: "corpus_inputs.smk"
+
+
 rule get_corpus:
     input:
         own_text_file,

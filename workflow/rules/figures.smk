@@ -1,3 +1,6 @@
+include: "figure_inputs.smk"
+
+
 METRICS = "results/{experiment}/metrics.csv"
 DERIVATIVE = "results/{experiment}/derivative.csv"
 OWN_ENTROPIES = "results/{experiment}/entropies.csv"

@@ -1,3 +1,10 @@
+include: "ising.smk"
+include: "ising_figures.smk"
+include: "deep_linear.smk"
+include: "hopfield.smk"
+include: "calibration.smk"
+
+
 # Systems whose answers are known, and the errors of the analysis: snakemake --cores 2 known_systems
 rule known_systems:
     input:

@@ -61,45 +61,6 @@ rule collect_verification:
         "../scripts/collect_verification.py"
 
 
-rule compare_with_published:
-    input:
-        metrics="results/{experiment}/metrics.csv",
-        published="config/published/order_parameter.csv",
-    output:
-        comparison="results/{experiment}/comparison.csv",
-    log:
-        "results/{experiment}/logs/compare_with_published.log",
-    conda:
-        "../../envs/orderparam.yaml"
-    params:
-        seeds=seeds_of_the_same_weights,
-        code=code_digest("compare_with_published"),
-    message:
-        "Comparing {wildcards.experiment} with the published values"
-    script:
-        "../scripts/compare_with_published.py"
-
-
-rule compute_derivative:
-    input:
-        metrics="results/{experiment}/metrics.csv",
-    output:
-        derivative="results/{experiment}/derivative.csv",
-    log:
-        "results/{experiment}/logs/compute_derivative.log",
-    conda:
-        "../../envs/orderparam.yaml"
-    params:
-        checkpoint_every=lambda wildcards: {
-            size: run.checkpoint_every for size, run in experiment_of(wildcards).runs.items()
-        },
-        code=code_digest("compute_derivative"),
-    message:
-        "Differentiating the loss by the order parameter for {wildcards.experiment}"
-    script:
-        "../scripts/compute_derivative.py"
-
-
 rule collect_entropies:
     input:
         entropies=file_of_all_corpora("ngram_entropies.csv"),

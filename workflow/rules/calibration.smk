@@ -40,28 +40,3 @@ rule draw_calibration:
         "Drawing false positives and power of the detector of slope changes"
     script:
         "../scripts/draw_tables.py"
-
-
-rule analyse_transition:
-    input:
-        metrics=METRICS,
-        entropies=file_of_all_corpora("ngram_entropies.csv"),
-        verification="results/{experiment}/verification.csv",
-    output:
-        transition="results/{experiment}/transition.csv",
-        loss_slope="results/{experiment}/loss_slope.csv",
-        susceptibility="results/{experiment}/susceptibility.csv",
-    log:
-        "results/{experiment}/logs/analyse_transition.log",
-    benchmark:
-        "results/{experiment}/analyse_transition.benchmark.tsv"
-    conda:
-        "../../envs/orderparam.yaml"
-    params:
-        corpora=lambda wildcards: {size: run.corpus for size, run in experiment_of(wildcards).runs.items()},
-        widths=lambda wildcards: {size: run.d_model for size, run in experiment_of(wildcards).runs.items()},
-        code=code_digest("analyse_transition"),
-    message:
-        "Looking for transitions in {wildcards.experiment}"
-    script:
-        "../scripts/analyse_transition.py"
