@@ -155,7 +155,7 @@ import sys
 from pathlib import Path
 from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
 
-print_hint_at_exit(workflow, lambda: [Path("corpus.json")])
+print_hint_at_exit(workflow, config, lambda: [Path("corpus.json")])
 
 rule draw_figure:
     output: "results/preview/figures/fig4.svg"
@@ -221,6 +221,14 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
     status, told = run_shell(tmp_path, f"snakemake --cores 1 --force --config {shlex.quote('fail=True')}")
     assert (status, told[-1]) == (1, f"{HINT} [STAND-IN CORPUS speare: sampled]")
     assert sorted(set(statuses(tmp_path).values())) == ["FAILED", "FINISHED"]
+
+    (tmp_path / "off.yaml").write_text("tracking: {enabled: false}")
+    off = "snakemake --cores 1 --force --configfile off.yaml"
+    status, told = run_shell(tmp_path, off)
+    assert (status, told[-1]) == (0, "[STAND-IN CORPUS speare: sampled]")
+    (tmp_path / "corpus.json").unlink()
+    status, told = run_shell(tmp_path, off)
+    assert (status, [line for line in told if HINT in line]) == (0, [])
 
 
 @pytest.mark.usefixtures("with_store")

@@ -83,4 +83,4 @@ def corpora_of_this_run():
     return {path.parent / "corpus.json" for path in paths if path.parent.parent == Path("results/corpora")}
 
 
-print_hint_at_exit(workflow, corpora_of_this_run)
+print_hint_at_exit(workflow, config, corpora_of_this_run)

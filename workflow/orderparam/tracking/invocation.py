@@ -24,7 +24,7 @@ from orderparam.tracking.provenance import (
 )
 from orderparam.tracking.record import RunRecord, Status
 from orderparam.tracking.spool import Recorder
-from orderparam.tracking.store import resolve_uri
+from orderparam.tracking.store import is_enabled, resolve_uri
 
 HINT = "Browse the tracked runs: make ui"
 _recorders: list[Recorder] = []
@@ -43,7 +43,7 @@ def open_invocation(config: dict[str, Any], root: Path, experiment: str, argumen
     root = root.resolve()
     experiment = _targeted_experiment(arguments) or experiment
     described = {"experiment": experiment, "settings": repeated_settings(arguments)}
-    if (config.get("tracking") or {}).get("enabled", True):
+    if is_enabled(config):
         record = _describe(experiment, arguments)
         try:
             recorder = Recorder.start(root, resolve_uri(config, root), record)
@@ -69,12 +69,15 @@ def close_invocation(status: Status) -> None:
             print(f"warning: tracking: the recorder {told}; runs may be missing for now", file=sys.stderr)
 
 
-def print_hint_at_exit(workflow: Any, corpora: Callable[[], Iterable[Path]] | None = None) -> None:
+def print_hint_at_exit(
+    workflow: Any, config: dict[str, Any], corpora: Callable[[], Iterable[Path]] | None = None
+) -> None:
     """Make the hint how to browse the runs the last line of this run of the workflow, and of its log.
 
-    `workflow` is the global of that name in a Snakefile. `corpora` returns the corpus manifests that the run
-    rests on; where one of them exists and is a stand-in, the line says so. Nothing is printed after a dry
-    run, by commands that run no jobs, or by the processes of single jobs.
+    `workflow` and `config` are the globals of these names in a Snakefile. `corpora` returns the corpus
+    manifests that the run rests on; where one of them exists and is a stand-in, the line says so. Where
+    tracking is off, it says nothing else. Nothing is printed after a dry run, by commands that run no jobs,
+    or by the processes of single jobs.
     """
     if not workflow.is_main_process:
         return
@@ -84,7 +87,10 @@ def print_hint_at_exit(workflow: Any, corpora: Callable[[], Iterable[Path]] | No
     def print_hint() -> None:
         if workflow.executor_plugin is None or workflow.dryrun or workflow.touch:
             return
-        line = " ".join([HINT, *_stand_in_notices(corpora() if corpora else [])])
+        hints = [HINT] if is_enabled(config) else []
+        line = " ".join([*hints, *_stand_in_notices(corpora() if corpora else [])])
+        if not line:
+            return
         stream = sys.stdout if workflow.output_settings.stdout else sys.stderr
         print(line, file=stream, flush=True)
         for path in log_files:

@@ -31,7 +31,7 @@ from orderparam.tracking.provenance import (
 )
 from orderparam.tracking.record import RunRecord, Status, flatten
 from orderparam.tracking.spool import Recorder, drop
-from orderparam.tracking.store import resolve_uri
+from orderparam.tracking.store import is_enabled, resolve_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def tracked_job(snakemake: Any) -> Iterator[TrackedJob]:
     set_up_logging(snakemake.log[0] if snakemake.log else None, record.name)
     spool = Path(invocation["spool"]) if invocation.get("spool") else None
     recorder = None
-    if not invocation and (snakemake.config.get("tracking") or {}).get("enabled", True):
+    if not invocation and is_enabled(snakemake.config):
         recorder = _start_recorder(snakemake.config, root)
         spool = recorder.spool if recorder else None
     job = TrackedJob(record, root)

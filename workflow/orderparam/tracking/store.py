@@ -31,6 +31,11 @@ class TrackingError(OrderParameterError):
     """The tracking store cannot be used."""
 
 
+def is_enabled(config: dict[str, Any]) -> bool:
+    """Whether jobs are recorded as runs: `tracking: enabled:`, by default true."""
+    return bool((config.get("tracking") or {}).get("enabled", True))
+
+
 def resolve_uri(config: dict[str, Any], root: Path) -> str:
     """The absolute tracking URI: `tracking: uri:`, else MLFLOW_TRACKING_URI, else results/mlflow.db."""
     uri = (config.get("tracking") or {}).get("uri") or os.environ.get("MLFLOW_TRACKING_URI")
