@@ -26,14 +26,15 @@ def slope_dips_at_entropy(
     along: str = "order_parameter",
     order: int = 2,
     window: float = 0.2,
+    tolerance: float = 0.0,
     expected: bool = True,
 ) -> Verdict:
     """|dL/db| (or, `along` step, |dL/dlog step|) has a local minimum where the loss is near an entropy.
 
     Near is within `window` (nats) of the entropy of `order` of the text that the size is trained on. The
     statistic is by how much the slope is steeper both before and after the dip than at it, less 3
-    standard errors of the difference: positive iff there is a dip. Where none is `expected`, the claim is
-    that there is none.
+    standard errors of the difference; above `tolerance` iff there is a dip. Where none is `expected`, the
+    claim is that there is none.
     """
     chosen, missing = evidence.sizes("loss_slope.csv", sizes)
     values: dict[str, list[float]] = {}
@@ -49,8 +50,10 @@ def slope_dips_at_entropy(
         else:
             missing[size] = f"no slope at a loss within {window:g} of the entropy {level:.3f}"
     kind = "|dL/db|" if along == "order_parameter" else "|dL/dlog step|"
-    bounds = {"low": 0.0} if expected else {"high": 0.0}
+    bounds = {"low": tolerance} if expected else {"high": tolerance}
     note = f"depth of the dip less {_SIGNIFICANCE:g} standard errors; loss within {window:g} of H_{order}"
+    if tolerance:
+        note += f"; a dip is deeper than {tolerance:g}"
     path = evidence.path("loss_slope.csv")
     return judge_sizes(values, missing, f"depth of the dip of {kind} (nats)", path, note, **bounds)
 

@@ -27,7 +27,7 @@ _DETECTOR = (
     f"sharp against smooth models by BIC, detected above {THRESHOLD:g}; sharp means narrower than "
     f"{RESOLUTION:.0%} of the range"
 )
-_DIP = "local cubic fits; dip of the slope within (H2 - H3) / 2 of H2, 3 standard errors deep"
+_DIP = "local cubic fits; deepest dip of the slope within (H2 - H3) / 2 of H2, 3 standard errors deep"
 METHODS = {
     "kink": f"loss along b: {_DETECTOR}",
     "log_step_kink": f"loss along log step: {_DETECTOR}",

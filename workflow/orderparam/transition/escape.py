@@ -18,6 +18,8 @@ Integers = NDArray[np.int64]
 MIN_GAP = 0.1
 # A dip counts if the slope rises again by as many standard errors, on both sides.
 _SIGNIFICANCE = 3.0
+# A passage between levels takes longer than that; what is shorter is the noise of few measurements.
+_REACH_ALONG_B, _REACH_ALONG_LOG_STEP = 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,27 @@ def _differ(slope: LocalSlope, one: int, other: int) -> bool:
     return bool(abs(slope.slope[one] - slope.slope[other]) > _SIGNIFICANCE * error)
 
 
-def slope_along(clock: ArrayLike, loss: ArrayLike) -> tuple[Integers, LocalSlope] | None:
-    """Slope of the loss along a clock (order parameter, step or log step), and the rows it stands for.
+def slope_along_order_parameter(b: ArrayLike, loss: ArrayLike) -> tuple[Integers, LocalSlope] | None:
+    """Slope of the loss along b, and the rows it stands for: those of `rising_rows`.
 
-    None where fewer than 7 rows can be used.
+    Local fits reach a tenth of the range of b to both sides at least. None for fewer than 7 rows.
     """
-    rows = rising_rows(clock)
+    b, loss = np.asarray(b, dtype=float), np.asarray(loss, dtype=float)
+    rows = rising_rows(b)
+    return _slope(b, loss, rows, _REACH_ALONG_B * (b[rows[-1]] - b[rows[0]]))
+
+
+def slope_along_log_step(steps: ArrayLike, loss: ArrayLike) -> tuple[Integers, LocalSlope] | None:
+    """Slope of the loss along the logarithm of the step, and the rows it stands for: those after step 0.
+
+    Local fits reach half an e-fold of steps to both sides at least. None for fewer than 7 rows.
+    """
+    steps, loss = np.asarray(steps, dtype=float), np.asarray(loss, dtype=float)
+    rows = np.flatnonzero(steps > 0)
+    return _slope(np.log(np.maximum(steps, 1)), loss, rows, _REACH_ALONG_LOG_STEP)
+
+
+def _slope(clock: Vector, loss: Vector, rows: Integers, reach: float) -> tuple[Integers, LocalSlope] | None:
     if rows.size < 7:
         return None
-    return rows, estimate_slope(np.asarray(clock, dtype=float)[rows], np.asarray(loss, dtype=float)[rows])
+    return rows, estimate_slope(clock[rows], loss[rows], reach=reach)

@@ -17,7 +17,7 @@ _SPANS = (7, 9, 11, 15, 21, 29, 41)
 class LocalSlope:
     """`value`, `slope` and its `standard_error`, each (n,), at the places `x` (n,); `noise` is the points'.
 
-    `points` is how many neighbours a local fit used.
+    `points` is how many neighbours a local fit used at least.
     """
 
     x: Vector
@@ -28,15 +28,15 @@ class LocalSlope:
     points: int
 
 
-def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None) -> LocalSlope:
+def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None, reach: float = 0.0) -> LocalSlope:
     """Slope of `y` (n,) along the increasing `x` (n,) at each point, by local cubic fits.
 
-    Each fit weighs its `points` nearest neighbours by the tricube kernel (Cleveland, JASA 74, 829
-    (1979)), so the spacing may vary. Both value and slope are linear in `y`; the noise's variance is the
-    residuals', times n over n - tr(2 S - S S^T), S the smoother: for `noise` of all, for the errors of the
-    neighbourhood's. Errors are propagated for noise that is independent from point to point. `points`
-    is, if not given, that of the lowest median left-out residual among 7 to 41. Raises ValueError for
-    fewer than 7 points or `x` that does not increase.
+    Each fit weighs its `points` nearest neighbours, or all within `reach` where these are more, by the
+    tricube kernel (Cleveland, JASA 74, 829 (1979)), so the spacing may vary. Both value and slope are
+    linear in `y`; the noise's variance is the residuals', times n over n - tr(2 S - S S^T), S the
+    smoother: for `noise` of all, for the errors of the neighbourhood's. Errors are propagated for noise
+    that is independent from point to point. `points` is, if not given, that of the lowest median left-out
+    residual among 7 to 41. Raises ValueError for fewer than 7 points or `x` that does not increase.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or np.any(np.diff(x) <= 0):
@@ -48,7 +48,7 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None) -> Loc
     spans = [points] if points else [span for span in _SPANS if span <= x.size]
     best = None
     for span in spans:
-        smoother, slopes = _operators(x, span)
+        smoother, slopes = _operators(x, span, reach)
         residual = y - smoother @ y
         # Left-out residuals. Their median, since a steep beginning must not set the span for all.
         score = float(np.median(np.abs(residual / np.maximum(1 - np.diag(smoother), 1e-9))))
@@ -67,18 +67,21 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None) -> Loc
     return LocalSlope(x, smoother @ y, slopes @ y, error, noise, span)
 
 
-def _operators(x: Vector, points: int) -> tuple[Vector, Vector]:
+def _operators(x: Vector, points: int, reach: float) -> tuple[Vector, Vector]:
     """Matrices (n, n) that take measured values to fitted values and to slopes."""
     n = x.size
     smoother, slopes = np.zeros((n, n)), np.zeros((n, n))
     for i in range(n):
-        # Of all runs of neighbours that hold i, the one that reaches least far.
-        starts = np.arange(max(0, i - points + 1), min(i, n - points) + 1)
-        reach = np.maximum(x[i] - x[starts], x[starts + points - 1] - x[i])
-        first = int(starts[np.argmin(reach)])
-        near = slice(first, first + points)
+        first, last = np.searchsorted(x, [x[i] - reach, x[i] + reach], side="left")
+        if last - first < points:
+            # Of all runs of neighbours that hold i, the one that reaches least far.
+            starts = np.arange(max(0, i - points + 1), min(i, n - points) + 1)
+            farthest = np.maximum(x[i] - x[starts], x[starts + points - 1] - x[i])
+            first = int(starts[np.argmin(farthest)])
+            last = first + points
+        near = slice(int(first), int(last))
         # Beyond the farthest neighbour, so that none has weight zero.
-        width = 1.1 * reach.min()
+        width = 1.1 * np.abs(x[near] - x[i]).max()
         distance = (x[near] - x[i]) / width
         root = np.sqrt((1 - np.abs(distance) ** 3) ** 3)
         design = np.vander(distance, _DEGREE + 1, increasing=True)

@@ -7,7 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orderparam.transition.columns import LOSS_SLOPE_COLUMNS
-from orderparam.transition.escape import Levels, find_escape, first_passage, rising_rows, slope_along
+from orderparam.transition.escape import (
+    Levels,
+    find_escape,
+    first_passage,
+    rising_rows,
+    slope_along_log_step,
+    slope_along_order_parameter,
+)
 from orderparam.transition.fluctuations import transition_step
 from orderparam.transition.local_slope import LocalSlope
 from orderparam.transition.segmented import fit_broken_stick
@@ -38,15 +45,14 @@ def measure_run(run: pd.DataFrame, levels: Levels | None) -> dict[str, float]:
     found |= _broken_stick(b[rising], loss[rising])
     if levels is not None:
         found |= _passages(steps, b, loss, levels)
-        along_b = slope_along(b, loss)
+        along_b = slope_along_order_parameter(b, loss)
         if along_b is not None:
             rows, slope = along_b
             found |= _escape("", rows, slope, steps, b, levels)
-        positive = np.flatnonzero(steps > 0)
-        along_log = slope_along(np.log(steps[positive]), loss[positive])
+        along_log = slope_along_log_step(steps, loss)
         if along_log is not None:
             rows, slope = along_log
-            found |= _escape("log_step_", positive[rows], slope, steps, b, levels)
+            found |= _escape("log_step_", rows, slope, steps, b, levels)
     return found
 
 
@@ -127,14 +133,12 @@ def measure_slopes(run: pd.DataFrame) -> pd.DataFrame:
     table = run[["size", "seed", "step", "order_parameter", "train_loss"]].assign(
         dloss_dorder=np.nan, dloss_dorder_error=np.nan, dloss_dlogstep=np.nan, dloss_dlogstep_error=np.nan
     )
-    along_b = slope_along(b, loss)
-    positive = np.flatnonzero(steps > 0)
-    along_log = slope_along(np.log(steps[positive]), loss[positive])
-    for name, found, offset in (("dorder", along_b, None), ("dlogstep", along_log, positive)):
+    along_b, along_log = slope_along_order_parameter(b, loss), slope_along_log_step(steps, loss)
+    for name, found in (("dorder", along_b), ("dlogstep", along_log)):
         if found is None:
             continue
         rows, slope = found
-        index = table.index[rows if offset is None else offset[rows]]
+        index = table.index[rows]
         table.loc[index, f"dloss_{name}"] = slope.slope
         table.loc[index, f"dloss_{name}_error"] = slope.standard_error
     kept = table.index[rising_rows(b)]
