@@ -36,11 +36,15 @@ def draw(loss_slope: pd.DataFrame, transition: pd.DataFrame, context: FigureCont
     """|dL/dlog(step)| against step and |dL/db| against b, a line and a band for each size.
 
     `loss_slope` has size, seed, step, order_parameter and the slopes with their errors; `transition` the
-    quantities that are marked. Raises RecordError where there is no row.
+    quantities that are marked, where more than half of the seeds have them. Raises RecordError where
+    there is no row.
     """
     require_rows(loss_slope, "local slopes")
     styles = assign_styles(loss_slope["size"])
-    quantities = transition.set_index(["size", "quantity"])["value"]
+    # What few seeds show is no property of the mean curve.
+    seeds = transition["size"].map(loss_slope.groupby("size")["seed"].nunique())
+    common = transition[2 * transition["seeds"] > seeds]
+    quantities = common.set_index(["size", "quantity"])["value"]
     marks = [
         (Line2D([], [], color="black", marker=marker, **_mark()), label) for marker, label in _MARKS.values()
     ]

@@ -82,25 +82,22 @@ class Escape:
 def find_escape(slope: LocalSlope, levels: Levels) -> Escape | None:
     """The deepest dip of |slope| near H_2 in loss, and the following maximum; None where there is no dip.
 
-    A dip lies within half of H_2 - H_3 of H_2, and |slope| rises from it by 3 standard errors of the
-    difference on both sides. Of several rows, the one whose |slope| is surely low, or high, counts: the
-    bound 3 standard errors above, or below, so that the noise of a few rows does not decide.
+    A dip lies within half of H_2 - H_3 of H_2. Its depth is by how much |slope| is surely higher before
+    and after it, the lesser of the two: 3 standard errors of the difference are taken off, and what is
+    left must be positive. The maximum is the row where |slope| less 3 standard errors is highest, so that
+    the noise of a few rows does not decide.
     """
     steepness, margin = -slope.slope, _SIGNIFICANCE * slope.standard_error
     minima, _ = local_extrema(steepness)
     progress = levels.progress(slope.value)
-    found = []
-    for dip in minima:
+    found: list[tuple[float, Escape]] = []
+    for dip in minima[np.abs(progress[minima]) <= 0.5]:
+        rise = steepness - steepness[dip] - np.hypot(margin, margin[dip])
+        depth = float(min(rise[:dip].max(), rise[dip + 1 :].max()))
         after = int(dip + np.argmax((steepness - margin)[dip:]))
-        before = int(np.argmax((steepness - margin)[: dip + 1]))
-        if abs(progress[dip]) <= 0.5 and all(_differ(slope, int(dip), peak) for peak in (before, after)):
-            found.append(Escape(int(dip), after))
-    return min(found, key=lambda escape: (steepness + margin)[escape.plateau]) if found else None
-
-
-def _differ(slope: LocalSlope, one: int, other: int) -> bool:
-    error = np.hypot(slope.standard_error[one], slope.standard_error[other])
-    return bool(abs(slope.slope[one] - slope.slope[other]) > _SIGNIFICANCE * error)
+        found.append((depth, Escape(int(dip), after)))
+    depth, escape = max(found, key=lambda pair: pair[0], default=(0.0, None))
+    return escape if depth > 0 else None
 
 
 def slope_along_order_parameter(b: ArrayLike, loss: ArrayLike) -> tuple[Integers, LocalSlope] | None:
