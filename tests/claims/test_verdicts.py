@@ -317,16 +317,18 @@ def test_sharpness_and_common_values(tmp_path):
 
 
 @pytest.mark.parametrize(("exponent", "expected"), [(-1.0, "supported"), (0.0, "refuted"), (1.0, "refuted")])
-def test_width_against_d_model(tmp_path, exponent, expected):
+def test_passage_against_d_model(tmp_path, exponent, expected):
     wobble = (1.0, 1.03, 0.98, 1.01, 1.02) if exponent else (1.0, 1.02, 1.05, 1.06, 1.1)
     rows, shapes = [], {}
     for d, factor in zip((16, 32, 64, 128, 256), wobble, strict=True):
         shapes[f"d{d}"] = {"d_model": d}
-        width = 0.1 * factor * d**exponent
-        rows.append((f"d{d}", "kink_width", width, width * 0.9, width * 1.1))
-        rows.append((f"d{d}", "kink_width_order_parameter", 1.0, 0.9, 1.1))
+        length = 0.1 * factor * d**exponent
+        rows.append((f"d{d}", "passage_efolds", length, length * 0.9, length * 1.1))
     found = evidence(tmp_path, shapes, transition=transition_table(rows))
-    assert verdict("slope_change_sharpens_with_width", found) == expected
+    assert verdict("passage_shortens_with_width", found, quantity="passage_efolds") == expected
+    assert (
+        verdict("passage_shortens_with_width", found, quantity="passage_rise") == "not tested at this scale"
+    )
 
 
 def test_fluctuations(tmp_path):

@@ -74,6 +74,10 @@ def test_plateau_escape_and_transition_are_found_with_intervals_over_seeds(ensem
     assert found.loc["log_step_escape_phi", "value"] == pytest.approx(0.5, abs=0.2)
     assert found.loc["plateau_phi", "value"] == pytest.approx(0, abs=0.1)
     assert found.loc["bigram_passage_step", "value"] < found.loc["transition_step", "value"]
+    # phi, a logistic function of log step of width 0.15, passes 1/2 at 1000; it is never exactly 0.
+    ratio = found.loc["transition_step", "value"] / found.loc["bigram_passage_step", "value"]
+    assert found.loc["passage_efolds", "value"] == pytest.approx(np.log(ratio), rel=0.05)
+    assert 0 < found.loc["passage_rise", "value"] < found.loc["passage_efolds", "value"] / 2
     for quantity in ("transition_step", "escape_step", "plateau_order_parameter"):
         row = found.loc[quantity]
         assert row["lower"] < row["value"] < row["upper"]

@@ -36,18 +36,17 @@ def slope_change_is_sharp(evidence: Evidence, *, sizes: list[str], along: str = 
 
 
 @claim_test("transition.csv")
-def slope_change_sharpens_with_width(evidence: Evidence, *, sizes: list[str] | None = None) -> Verdict:
-    """The relative width of the change of slope falls with d_model, as that of a transition would.
+def passage_shortens_with_width(
+    evidence: Evidence, *, quantity: str, sizes: list[str] | None = None
+) -> Verdict:
+    """The passage from bigram level to halfway to trigram level shortens as d_model grows.
 
-    The statistic is the exponent p of (width of the rounded hinge) / (b there) ~ d_model^p over sizes.
+    That of a transition would. `quantity` is passage_efolds (of steps) or passage_rise (of b, relative);
+    the statistic is the exponent p of quantity ~ d_model^p over sizes.
     """
-    widths = _by_width(evidence, "kink_width", sizes)
-    places = _by_width(evidence, "kink_width_order_parameter", sizes)
-    shared = [d for d in widths if d in places and widths[d].value > 0]
-    ratios = {d: widths[d].value / places[d].value for d in shared}
-    return _exponent(
-        evidence, ratios, "exponent of the relative width in d_model", "transition.csv", high=0.0
-    )
+    lengths = {d: interval.value for d, interval in _by_width(evidence, quantity, sizes).items()}
+    name = quantity.replace("_", " ")
+    return _exponent(evidence, lengths, f"exponent of the {name} in d_model", "transition.csv", high=0.0)
 
 
 @claim_test("susceptibility.csv")

@@ -36,6 +36,8 @@ METHODS = {
     "broken_stick": "broken stick with 0 to 2 breaks of lowest BIC; says nothing of smooth alternatives",
     "bigram_passage": "first passage of the training loss below H2, interpolated",
     "transition": "first passage of phi above 1/2, interpolated",
+    "passage_efolds": "logarithm of the ratio of the steps at which phi passes 1/2 and 0",
+    "passage_rise": "relative rise of b from where phi passes 0 to where it passes 1/2",
     "plateau": f"dL/db, {_DIP}",
     "escape": "steepest dL/db after that dip",
     "log_step_plateau": f"dL/dlog(step), {_DIP}",

@@ -105,6 +105,11 @@ def _passages(steps: Vector, b: Vector, loss: Vector, levels: Levels) -> dict[st
     if step is not None:
         found["transition_step"] = step
         found["transition_order_parameter"] = float(np.interp(step, steps, b))
+    if row is not None and step is not None:
+        # The passage's own width, along both clocks: from phi = 0 to 1/2.
+        found["passage_efolds"] = float(np.log(step / found["bigram_passage_step"]))
+        ratio = found["transition_order_parameter"] / found["bigram_passage_order_parameter"]
+        found["passage_rise"] = ratio - 1
     return found
 
 
