@@ -207,13 +207,14 @@ def test_weight_decay(tmp_path, vanishes):
     low = 1e-5 if vanishes else 0.1
     curves = {
         "l2-up-0.1": sweep(0.2, H2),
-        "l2-up-1": sweep(low, H1),
+        "l2-up-1": sweep(low, H1 if vanishes else H2),
         "l2-down-0.1": sweep(1e-5 if vanishes else 0.2, H1),
     }
     shapes = {size: {"weight_decay": float(size.rsplit("-", 1)[1])} for size in curves}
     found = evidence(tmp_path, shapes, metrics=metrics(curves), entropies=entropies(*curves))
     expected = "supported" if vanishes else "refuted"
     assert verdict("weight_decay_has_zero_phase", found, prefix="l2-up-") == expected
+    assert verdict("strongest_decay_leaves_unigrams", found, prefix="l2-up-") == expected
     row = judge("weight_decay_has_hysteresis", found, prefix="l2")
     assert row["verdict"] == expected
     assert verdict("weight_decay_has_hysteresis", found, prefix="adamw") == "not tested at this scale"
