@@ -15,6 +15,7 @@ from orderparam.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, NotTeste
 
 # Share of a run, at its end, over which a loss or b counts as final.
 _LAST = 0.1
+_NAMES = {"order_parameter": "b", "train_loss": "training loss"}
 
 
 @claim_test("metrics.csv", "entropies.csv")
@@ -71,11 +72,14 @@ def strongest_decay_leaves_unigrams(evidence: Evidence, *, prefix: str, toleranc
 
 
 @claim_test("metrics.csv")
-def weight_decay_has_hysteresis(evidence: Evidence, *, prefix: str, factor: float = 1.1) -> Verdict:
+def weight_decay_has_hysteresis(
+    evidence: Evidence, *, prefix: str, quantity: str = "order_parameter", factor: float = 1.1
+) -> Verdict:
     """At some weight decay, b at convergence differs by more than `factor` between the sweeps up and down.
 
-    Entries are named `<prefix>-up-<decay>` and `<prefix>-down-<decay>`. Seeds are paired; intervals are
-    Student's, with Bonferroni's correction for the number of decays.
+    Or, with `quantity` train_loss, the training loss. Entries are named `<prefix>-up-<decay>` and
+    `<prefix>-down-<decay>`. Seeds are paired; intervals are Student's, with Bonferroni's correction for
+    the number of decays.
     """
     up, down = (_sweep(evidence, f"{prefix}-{way}-") for way in ("up", "down"))
     by_decay = {
@@ -87,7 +91,7 @@ def weight_decay_has_hysteresis(evidence: Evidence, *, prefix: str, factor: floa
     level = 1 - (1 - CONFIDENCE) / len(pairs)
     ratios = {}
     for decay, (one, two) in pairs.items():
-        first, second = (final_values(evidence, size, "order_parameter") for size in (one, two))
+        first, second = (final_values(evidence, size, quantity) for size in (one, two))
         if first.size != second.size:
             raise NotTestedError(f"{one} and {two} have different numbers of seeds")
         ratios[decay] = mean_interval(np.abs(np.log(first / second)), level)
@@ -101,12 +105,14 @@ def weight_decay_has_hysteresis(evidence: Evidence, *, prefix: str, factor: floa
         overall = REFUTED
     ratio, (one, two) = ratios[decay], pairs[decay]
     note = (
-        f"{one} and {two}, largest of {len(pairs)} decays; {_drift(evidence, one)}; {_drift(evidence, two)}; "
+        f"{one} and {two}, largest of {len(pairs)} decays; {_drift(evidence, one, quantity)}; "
+        f"{_drift(evidence, two, quantity)}; "
         "what still drifts is not at convergence"
     )
     value, lower, upper = np.exp([ratio.value, ratio.lower, ratio.upper])
     path = evidence.path("metrics.csv")
-    return Verdict(overall, "ratio of b between the sweeps", value, lower, upper, path, note)
+    statistic = f"ratio of {_NAMES[quantity]} between the sweeps"
+    return Verdict(overall, statistic, value, lower, upper, path, note)
 
 
 def final_values(evidence: Evidence, size: str, column: str) -> np.ndarray:
@@ -130,9 +136,9 @@ def _sweep(evidence: Evidence, prefix: str) -> dict[str, float]:
     return sweep
 
 
-def _drift(evidence: Evidence, size: str) -> str:
+def _drift(evidence: Evidence, size: str, quantity: str = "order_parameter") -> str:
     table = evidence.table("metrics.csv")
-    mean: pd.Series = table[table["size"] == size].groupby("step")["order_parameter"].mean()
+    mean: pd.Series = table[table["size"] == size].groupby("step")[quantity].mean()
     late = mean[mean.index >= (1 - 2 * _LAST) * mean.index.max()]
     change = late.iloc[-1] / late.iloc[0] - 1 if late.iloc[0] > 0 else 0.0
-    return f"b of {size} changes by {change:+.1%} over the last {2 * _LAST:.0%} of the steps"
+    return f"{_NAMES[quantity]} of {size} changes by {change:+.1%} over the last {2 * _LAST:.0%} of the steps"
