@@ -26,6 +26,7 @@ def build(
     vocabulary_size=65,
     dropout=0.0,
     attention="causal",
+    output_dropout=True,
 ):
     return build_model(
         seed,
@@ -36,6 +37,7 @@ def build(
         n_layer=n_layer,
         dropout=dropout,
         attention=attention,
+        output_dropout=output_dropout,
     )
 
 
@@ -114,6 +116,18 @@ def test_no_logit_depends_on_a_later_token():
     changed = tokens.clone()
     changed[0, 20:] = (changed[0, 20:] + 1) % 65
     assert torch.equal(model(tokens)[0, :20], model(changed)[0, :20])
+
+
+@pytest.mark.parametrize("output_dropout", [True, False])
+def test_dropout_follows_the_output_map_if_so_configured(output_dropout):
+    model = build(dropout=0.5, output_dropout=output_dropout).train()
+    tokens = torch.randint(65, (2, 32), generator=torch.Generator().manual_seed(1))
+    for block in model.blocks:
+        block.attention.attention_dropout.p = 0.0
+        block.mlp.dropout.p = 0.0
+    # Nothing else is random now.
+    assert torch.equal(model(tokens), model(tokens)) is not output_dropout
+    torch.testing.assert_close(model.eval()(tokens), build()(tokens))
 
 
 def test_ablated_attention_leaves_the_other_initial_weights_and_sees_one_token_only():

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from orderparam.errors import TrainingError
 from orderparam.experiment import Seeds
 from orderparam.measure import TOKENS_PER_BATCH, measure_split, order_parameter, window_starts
-from orderparam.model import build_model_of_run
+from orderparam.model import Dropout, build_model_of_run
 from orderparam.training import stacked_trainer
 from orderparam.training.batches import BatchSampler, StackedStarts
 from orderparam.training.checkpoints import checkpoint_path, load_model
@@ -61,6 +61,22 @@ def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds, att
         for name, parameter in model.named_parameters():
             error = torch.linalg.norm(stack.weights[name].grad[seed] - parameter.grad)
             assert error <= 1e-5 * torch.linalg.norm(parameter.grad), name
+
+
+@pytest.mark.parametrize("output_dropout", [True, False])
+def test_dropout_follows_the_maps_that_it_follows_in_the_model(make_run, tokens, monkeypatch, output_dropout):
+    run = make_run(n_layer=2, dropout=0.5, output_dropout=output_dropout)
+    windows = torch.from_numpy(tokens[: 3 * 3 * 9].astype(np.int64)).view(3, 3, 9)
+    stack = StackedGPT(run, models_of(run))
+    dropped = []
+    monkeypatch.setattr(stack, "_dropout", lambda x: dropped.append(x.shape) or x)
+    stack.losses(windows)
+    in_model = [
+        module
+        for name, module in models_of(run)[0].named_modules()
+        if isinstance(module, Dropout) and module.p and not name.endswith("attention_dropout")
+    ]
+    assert len(dropped) == len(in_model) == (4 if output_dropout else 2)
 
 
 def test_weights_go_to_the_stack_and_back(make_run):

@@ -144,7 +144,11 @@ def _describe_attention(block: Any, group: str) -> tuple[Node, ...]:
         Node(f"{group}_attention", "causal softmax attention", heads, group),
         _dropout("attention_dropout", "dropout on attention weights", attention.attention_dropout, group),
         _linear("projection", "attention output map", attention.projection, group),
-        _dropout("output_dropout", "dropout", attention.output_dropout, group),
+        *(
+            [_dropout("output_dropout", "dropout", attention.output_dropout, group)]
+            if attention.output_dropout.p
+            else []
+        ),
         Node(f"{group}_attention_sum", "+", group=group, kind="operation"),
     )
 

@@ -39,8 +39,8 @@ class Run:
 
     Lengths are in tokens. `train_windows` and `val_windows` count the non-overlapping windows of `context`
     tokens over which exact losses are taken. Where `attention` is ablated, blocks have no attention at
-    all. `start_from` names the size whose final weights are the initial ones; None draws them from the
-    seed.
+    all; `output_dropout` says whether dropout follows the attention's output map. `start_from` names the
+    size whose final weights are the initial ones; None draws them from the seed.
     """
 
     experiment: str
@@ -68,6 +68,7 @@ class Run:
     regularizer: str = "decoupled"
     precision: str = "float32"
     start_from: str | None = None
+    output_dropout: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that survive JSON and YAML."""

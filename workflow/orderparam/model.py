@@ -44,9 +44,10 @@ class CausalSelfAttention(nn.Module):
     """Multi-head causal attention with one fused, bias-free map for queries, keys and values.
 
     `qkv.weight` has shape (3 * d_model, d_model): all heads' queries, then keys, then values.
+    `output_dropout` says whether dropout also follows the output map.
     """
 
-    def __init__(self, d_model: int, n_head: int, dropout: float) -> None:
+    def __init__(self, d_model: int, n_head: int, dropout: float, output_dropout: bool = True) -> None:
         super().__init__()
         self.n_head = n_head
         self.scale = d_model**-0.5
@@ -54,7 +55,7 @@ class CausalSelfAttention(nn.Module):
         self._draw_head_by_head(d_model, n_head)
         self.projection = nn.Linear(d_model, d_model)
         self.attention_dropout = Dropout(dropout)
-        self.output_dropout = Dropout(dropout)
+        self.output_dropout = Dropout(dropout if output_dropout else 0.0)
 
     @torch.no_grad()
     def _draw_head_by_head(self, d_model: int, n_head: int) -> None:
@@ -116,10 +117,17 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """x + attention(LN(x)), then x + MLP(LN(x)); the first step is left out if attention is ablated."""
 
-    def __init__(self, d_model: int, n_head: int, dropout: float, attention: Attention = "causal") -> None:
+    def __init__(
+        self,
+        d_model: int,
+        n_head: int,
+        dropout: float,
+        attention: Attention = "causal",
+        output_dropout: bool = True,
+    ) -> None:
         super().__init__()
         # Drawn in any case, so that ablation leaves all other initial weights as they are.
-        drawn = CausalSelfAttention(d_model, n_head, dropout)
+        drawn = CausalSelfAttention(d_model, n_head, dropout, output_dropout)
         if attention == "causal":
             self.attention_norm = nn.LayerNorm(d_model)
             self.attention = drawn
@@ -149,12 +157,15 @@ class GPT(nn.Module):
         n_layer: int,
         dropout: float,
         attention: Attention = "causal",
+        output_dropout: bool = True,
     ) -> None:
         super().__init__()
         self.context = context
         self.token_embedding = nn.Embedding(vocabulary_size, d_model)
         self.position_embedding = nn.Embedding(context, d_model)
-        self.blocks = nn.ModuleList(Block(d_model, n_head, dropout, attention) for _ in range(n_layer))
+        self.blocks = nn.ModuleList(
+            Block(d_model, n_head, dropout, attention, output_dropout) for _ in range(n_layer)
+        )
         self.final_norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(d_model, vocabulary_size)
 
@@ -184,11 +195,12 @@ def build_model(
     n_layer: int,
     dropout: float,
     attention: Attention = "causal",
+    output_dropout: bool = True,
 ) -> GPT:
     """A GPT on the CPU with the initial weights of `seed`; the default generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return GPT(vocabulary_size, context, d_model, n_head, n_layer, dropout, attention)
+        return GPT(vocabulary_size, context, d_model, n_head, n_layer, dropout, attention, output_dropout)
 
 
 def build_model_of_run(run: Run, seed: int, vocabulary_size: int) -> GPT:
@@ -202,6 +214,7 @@ def build_model_of_run(run: Run, seed: int, vocabulary_size: int) -> GPT:
         n_layer=run.n_layer,
         dropout=run.dropout,
         attention=run.attention,
+        output_dropout=run.output_dropout,
     )
 
 

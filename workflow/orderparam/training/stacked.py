@@ -103,7 +103,8 @@ class StackedGPT:
             scale=d_model**-0.5,
         )
         joined = heads.transpose(1, 2).reshape(x.shape)
-        return self._dropout(self._linear(joined, f"{name}.projection"))
+        output = self._linear(joined, f"{name}.projection")
+        return self._dropout(output) if self.run.output_dropout else output
 
     def _dropout(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.run.dropout) if self.training and self.run.dropout else x
