@@ -14,7 +14,9 @@ def slow(*names):
     return [pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
-@pytest.mark.parametrize("origin", ["decay", *slow("paper", "dense", "controls", "seeds", "widths")])
+@pytest.mark.parametrize(
+    "origin", ["decay", *slow("paper", "dense", "dense_10m", "controls", "seeds", "widths")]
+)
 def test_recorded_runs_give_the_documented_verdicts(project, origin):
     name = "replay" if origin == "paper" else f"replay_{origin}"
     record = f"results/recorded/{origin}"
