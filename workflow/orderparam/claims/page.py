@@ -33,25 +33,23 @@ def render_claims(
     `sources` says of each claim's id who claims it. A section without a verdict is left out; raises
     KeyError for a verdict that was judged on none of the sections.
     """
-    by_name = {section.name: section for section in sections}
     shown: dict[str, list[dict[str, Any]]] = {section.name: [] for section in sections}
     for row in verdicts.to_dict("records"):
-        shown[by_name[row["judged_on"]].name].append(_claim(row, sources))
+        shown[row["judged_on"]].append(_claim(row, sources))
     counts = verdicts["verdict"].value_counts()
     return render_page(
         TEMPLATE,
         notice=notice,
         counts=[(verdict, style, int(counts.get(verdict, 0))) for verdict, style in _CLASSES.items()],
-        experiments=len({name for name, claims in shown.items() if claims}),
         sections=[
             {
-                "name": name,
-                "description": by_name[name].description,
-                "claims": claims,
-                "figures": [embed_figure(entry, name) for entry in by_name[name].figures],
+                "name": section.name,
+                "description": section.description,
+                "claims": shown[section.name],
+                "figures": [embed_figure(entry, section.name) for entry in section.figures],
             }
-            for name, claims in shown.items()
-            if claims
+            for section in sections
+            if shown[section.name]
         ],
     )
 
