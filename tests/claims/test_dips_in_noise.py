@@ -6,7 +6,7 @@ import pytest
 from claim_tables import entropies, evidence
 
 from orderparam.claims.all_tests import TESTS
-from orderparam.transition.run_quantities import measure_slopes
+from orderparam.transition.run_quantities import fit_slopes, tabulate_slopes
 
 STEPS = np.unique(np.r_[np.geomspace(1, 20, 9).astype(int), np.arange(20, 1601, 20)]).astype(float)
 NOISE = 0.003
@@ -31,7 +31,7 @@ def runs(size, escape, level):
 def slopes():
     level = entropies("flat")["train_entropy"].iloc[1]
     made = [*runs("flat", 0, level), *runs("escapes", 600, level)]
-    return pd.concat([measure_slopes(run) for run in made], ignore_index=True)
+    return pd.concat([tabulate_slopes(run, fit_slopes(run)) for run in made], ignore_index=True)
 
 
 @pytest.mark.parametrize(("size", "expected"), [("flat", False), ("escapes", True)])

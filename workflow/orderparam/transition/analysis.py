@@ -14,7 +14,7 @@ from orderparam.transition.columns import BETWEEN_LEVELS, LOSS_SLOPE_COLUMNS, TR
 from orderparam.transition.ensemble import bootstrap_interval
 from orderparam.transition.escape import Levels
 from orderparam.transition.fluctuations import progress_of_seeds, share_of_timing
-from orderparam.transition.run_quantities import LOCAL, measure_run, measure_slopes
+from orderparam.transition.run_quantities import LOCAL, fit_slopes, measure_run, tabulate_slopes
 from orderparam.transition.slope_change import MIN_POINTS, RESOLUTION, THRESHOLD
 
 Row = tuple[str, str, float, float, float, int, str]
@@ -78,8 +78,9 @@ def analyse_transition(
             ordered = run.sort_values("step", ignore_index=True)
             if not np.isfinite(ordered[["order_parameter", "train_loss"]].to_numpy(dtype=float)).all():
                 raise RecordError(f"metrics of size {name}, seed {seed}: a value is not a finite number")
-            found.append(measure_run(ordered, levels.get(name)))
-            slopes.append(measure_slopes(ordered))
+            fitted = fit_slopes(ordered)
+            found.append(measure_run(ordered, fitted, levels.get(name)))
+            slopes.append(tabulate_slopes(ordered, fitted))
         rows += _over_seeds(name, pd.DataFrame(found), name in levels)
         rows += _shape(name, fluctuations[fluctuations["size"] == name], of_size["seed"].nunique())
         rows += _timing(name, of_size, levels.get(name))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -22,19 +24,39 @@ from orderparam.transition.slope_change import MAX_POINTS, MIN_POINTS, detect_sl
 from orderparam.transition.width import fit_width
 
 Vector = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 # Evidence above which a width is reported at all.
 LOCAL = 10.0
 
 
-def measure_run(run: pd.DataFrame, levels: Levels | None) -> dict[str, float]:
+@dataclass(frozen=True)
+class RunSlopes:
+    """Local slopes of a run's loss along b and along log step, each with its rows; None with too few rows."""
+
+    order_parameter: tuple[Rows, LocalSlope] | None
+    log_step: tuple[Rows, LocalSlope] | None
+
+
+def fit_slopes(run: pd.DataFrame) -> RunSlopes:
+    """The local slopes of a run that has step, order_parameter and train_loss, in the order of the steps."""
+    steps, b, loss = _columns(run)
+    return RunSlopes(slope_along_order_parameter(b, loss), slope_along_log_step(steps, loss))
+
+
+def _columns(run: pd.DataFrame) -> tuple[Vector, Vector, Vector]:
+    steps, b, loss = (run[name].to_numpy(dtype=float) for name in ("step", "order_parameter", "train_loss"))
+    return steps, b, loss
+
+
+def measure_run(run: pd.DataFrame, slopes: RunSlopes, levels: Levels | None) -> dict[str, float]:
     """Quantities of one run by name; a quantity that the run does not have is missing.
 
     `run` has step, order_parameter and train_loss, in the order of the steps. Names begin with what the
     slope is taken along: `kink` the loss along b, `log_step_kink` the loss along log step. Those of the
     n-gram levels are missing where `levels` is None.
     """
-    steps, b, loss = (run[name].to_numpy(dtype=float) for name in ("step", "order_parameter", "train_loss"))
+    steps, b, loss = _columns(run)
     rising = rising_rows(b)
     found = {
         **_kink("kink", "order_parameter", b[rising], loss[rising]),
@@ -45,14 +67,9 @@ def measure_run(run: pd.DataFrame, levels: Levels | None) -> dict[str, float]:
     found |= _broken_stick(b[rising], loss[rising])
     if levels is not None:
         found |= _passages(steps, b, loss, levels)
-        along_b = slope_along_order_parameter(b, loss)
-        if along_b is not None:
-            rows, slope = along_b
-            found |= _escape("", rows, slope, steps, b, levels)
-        along_log = slope_along_log_step(steps, loss)
-        if along_log is not None:
-            rows, slope = along_log
-            found |= _escape("log_step_", rows, slope, steps, b, levels)
+        for prefix, along in (("", slopes.order_parameter), ("log_step_", slopes.log_step)):
+            if along is not None:
+                found |= _escape(prefix, *along, steps, b, levels)
     return found
 
 
@@ -128,23 +145,21 @@ def _escape(
     return found
 
 
-def measure_slopes(run: pd.DataFrame) -> pd.DataFrame:
-    """Local slopes of the loss by b and by log step of one run, with LOSS_SLOPE_COLUMNS.
+def tabulate_slopes(run: pd.DataFrame, slopes: RunSlopes) -> pd.DataFrame:
+    """The local slopes of the loss by b and by log step of one run, with LOSS_SLOPE_COLUMNS.
 
     Rows are those at which b rises; a slope that cannot be taken there is NaN. Errors are for noise
     that is independent between measured steps.
     """
-    steps, b, loss = (run[name].to_numpy(dtype=float) for name in ("step", "order_parameter", "train_loss"))
     table = run[["size", "seed", "step", "order_parameter", "train_loss"]].assign(
         dloss_dorder=np.nan, dloss_dorder_error=np.nan, dloss_dlogstep=np.nan, dloss_dlogstep_error=np.nan
     )
-    along_b, along_log = slope_along_order_parameter(b, loss), slope_along_log_step(steps, loss)
-    for name, found in (("dorder", along_b), ("dlogstep", along_log)):
+    for name, found in (("dorder", slopes.order_parameter), ("dlogstep", slopes.log_step)):
         if found is None:
             continue
         rows, slope = found
         index = table.index[rows]
         table.loc[index, f"dloss_{name}"] = slope.slope
         table.loc[index, f"dloss_{name}_error"] = slope.standard_error
-    kept = table.index[rising_rows(b)]
+    kept = table.index[rising_rows(run["order_parameter"])]
     return table.loc[kept, list(LOSS_SLOPE_COLUMNS)]
