@@ -37,12 +37,6 @@ def tables_of_known_systems(wildcards):
     return [path for path in ledger.tables_of_known_systems() if can_be_made(path)]
 
 
-def largest_run(wildcards):
-    """The run of an experiment's last and largest entry, which overfits first."""
-    *_, run = experiment_of(wildcards).runs.values()
-    return run
-
-
 def inputs_of_largest_size(wildcards):
     """Checkpoints and metrics of the largest size's first training job, and its corpus."""
     experiment, run = experiment_of(wildcards), largest_run(wildcards)
@@ -91,10 +85,4 @@ def captions_of_ledger(wildcards):
 def vocabularies_of_ledger(wildcards):
     """That of each corpus that the gathered verdicts rest on, so that the page tells of a stand-in."""
     experiments = [experiment_named(name) for name in ledger.experiments]
-    return sorted(
-        {
-            f"{corpora_folder(experiment)}/{corpus}/vocabulary.json"
-            for experiment in experiments
-            for corpus in [experiment.corpus, *(run.corpus for run in experiment.runs.values())]
-        }
-    )
+    return sorted({path for each in experiments for path in files_of_corpora(each, "vocabulary.json")})

@@ -21,12 +21,12 @@ def corpus_file(name):
 def file_of_all_corpora(name):
     """Input function: this file of each corpus that an experiment rests on, its own first."""
 
-    def files(wildcards):
-        experiment = experiment_of(wildcards)
-        corpora = dict.fromkeys([experiment.corpus, *(run.corpus for run in experiment.runs.values())])
-        return [f"{corpora_folder(experiment)}/{corpus}/{name}" for corpus in corpora]
+    return lambda wildcards: files_of_corpora(experiment_of(wildcards), name)
 
-    return files
+
+def files_of_corpora(experiment, name):
+    corpora = dict.fromkeys([experiment.corpus, *(run.corpus for run in experiment.runs.values())])
+    return [f"{corpora_folder(experiment)}/{corpus}/{name}" for corpus in corpora]
 
 
 def corpus_entry(wildcards):

@@ -23,5 +23,4 @@ def sizes_on_own_corpus(wildcards):
 
 def architecture_of(wildcards):
     """The experiment's last model entry, which Figure 2 draws."""
-    *_, run = experiment_of(wildcards).runs.values()
-    return run.to_dict()
+    return largest_run(wildcards).to_dict()

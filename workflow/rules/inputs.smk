@@ -15,6 +15,12 @@ def experiment_of(wildcards):
     return experiment_named(wildcards.experiment)
 
 
+def largest_run(wildcards):
+    """The run of an experiment's last and largest entry, which overfits first."""
+    *_, run = experiment_of(wildcards).runs.values()
+    return run
+
+
 def run_of(wildcards):
     experiment = experiment_of(wildcards)
     if experiment.replay_of:
