@@ -119,7 +119,7 @@ def _describe_block(block: Any, group: str, stream: str) -> tuple[tuple[Node, ..
     mlp_rows = (
         _norm("mlp_norm", block.mlp_norm, group),
         _linear("expand", "MLP first map", mlp.expand, group),
-        Node(f"{group}_activation", type(mlp.activation).__name__, group=group, kind="operation"),
+        *([Node(f"{group}_activation", "ReLU", group=group, kind="operation")] if mlp.expand.relu else []),
         _linear("contract", "MLP second map", mlp.contract, group),
         _dropout("mlp_dropout", "dropout", mlp.dropout, group),
         Node(f"{group}_mlp_sum", "+", group=group, kind="operation"),

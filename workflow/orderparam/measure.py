@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from orderparam.linear import packed_weights
 from orderparam.model import GPT
 
 TOKENS_PER_BATCH = {"cpu": 4_096, "cuda": 131_072, "mps": 32_768}
@@ -68,14 +69,15 @@ def measure_split(
     model.eval()
     loss_sum = hidden_sum = 0.0
     try:
-        for first in range(0, len(starts), per_batch):
-            between_batches()
-            windows = gather_windows(tokens, starts[first : first + per_batch], model.context).to(device)
-            residual = model.residual_stream(windows[:, :-1])
-            logits = model.logits(residual)
-            losses = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none")
-            loss_sum += float(losses.cpu().sum(dtype=torch.float64))
-            hidden_sum += float(residual.abs().mean(-1).cpu().sum(dtype=torch.float64))
+        with packed_weights(model, per_batch * model.context):
+            for first in range(0, len(starts), per_batch):
+                between_batches()
+                windows = gather_windows(tokens, starts[first : first + per_batch], model.context).to(device)
+                residual = model.residual_stream(windows[:, :-1])
+                logits = model.logits(residual)
+                losses = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none")
+                loss_sum += float(losses.cpu().sum(dtype=torch.float64))
+                hidden_sum += float(residual.abs().mean(-1).cpu().sum(dtype=torch.float64))
     finally:
         model.train(was_training)
     positions = len(starts) * model.context

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from orderparam.experiment import Attention, Run
+from orderparam.linear import Linear, LinearReLU
 
 QUERY_CHUNKS = 4
 
@@ -51,9 +52,9 @@ class CausalSelfAttention(nn.Module):
         super().__init__()
         self.n_head = n_head
         self.scale = d_model**-0.5
-        self.qkv = nn.utils.skip_init(nn.Linear, d_model, 3 * d_model, bias=False)
+        self.qkv = nn.utils.skip_init(Linear, d_model, 3 * d_model, bias=False)
         self._draw_head_by_head(d_model, n_head)
-        self.projection = nn.Linear(d_model, d_model)
+        self.projection = Linear(d_model, d_model)
         self.attention_dropout = Dropout(dropout)
         self.output_dropout = Dropout(dropout if output_dropout else 0.0)
 
@@ -105,13 +106,12 @@ class MLP(nn.Module):
 
     def __init__(self, d_model: int, dropout: float) -> None:
         super().__init__()
-        self.expand = nn.Linear(d_model, 4 * d_model)
-        self.activation = nn.ReLU()
-        self.contract = nn.Linear(4 * d_model, d_model)
+        self.expand = LinearReLU(d_model, 4 * d_model)
+        self.contract = Linear(4 * d_model, d_model)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.contract(self.activation(self.expand(x))))
+        return self.dropout(self.contract(self.expand(x)))
 
 
 class Block(nn.Module):
@@ -167,7 +167,7 @@ class GPT(nn.Module):
             Block(d_model, n_head, dropout, attention, output_dropout) for _ in range(n_layer)
         )
         self.final_norm = nn.LayerNorm(d_model)
-        self.head = nn.Linear(d_model, vocabulary_size)
+        self.head = Linear(d_model, vocabulary_size)
 
     def residual_stream(self, tokens: Tensor) -> Tensor:
         """The residual stream before the final LayerNorm, (batch, length, d_model)."""
