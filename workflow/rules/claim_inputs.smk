@@ -64,12 +64,7 @@ def sections_of_ledger(wildcards):
     known = {
         "name": "known_systems",
         "description": "Systems whose answers are known, the detector of slope changes, and the training engine.",
-        "figures": [
-            *(f"{ISING}/figures/{figure}.svg" for figure in ISING_FIGURES),
-            "results/deep_linear/figures/deep_linear.svg",
-            "results/calibration/figures/transition_calibration.svg",
-            "results/hopfield/figures/hopfield.svg",
-        ],
+        "figures": [f"{figure}.svg" for figure in KNOWN_SYSTEM_FIGURES],
     }
     return [*sections, known]
 

@@ -5,12 +5,17 @@ include: "hopfield.smk"
 include: "calibration.smk"
 
 
+KNOWN_SYSTEM_FIGURES = [
+    *(f"{ISING}/figures/{figure}" for figure in ISING_FIGURES),
+    "results/deep_linear/figures/deep_linear",
+    "results/calibration/figures/transition_calibration",
+    "results/hopfield/figures/hopfield",
+]
+
+
 # Systems whose answers are known, and the errors of the analysis: snakemake --cores 2 known_systems
 rule known_systems:
     input:
         rules.ising.input,
-        "results/deep_linear/figures/deep_linear.svg",
-        "results/deep_linear/figures/deep_linear.png",
+        expand("{figure}.{suffix}", figure=KNOWN_SYSTEM_FIGURES, suffix=("svg", "png")),
         "results/deep_linear/summary.csv",
-        "results/calibration/figures/transition_calibration.svg",
-        "results/calibration/figures/transition_calibration.png",
