@@ -142,6 +142,14 @@ def test_a_run_of_another_protocol_is_refused(add, make_job, changes, message, t
     assert not (tmp_path / "recorded").exists()
 
 
+def test_a_corpus_without_its_entropies_is_named(add, make_job, tmp_path):
+    lacking = tmp_path / "corpora" / "made_up" / "ngram_entropies.csv"
+    lacking.unlink()
+    with pytest.raises(RecordError, match=f"{lacking}: missing.*snakemake --cores 1 results/corpora/made_up"):
+        add(make_job())
+    assert not (tmp_path / "recorded").exists()
+
+
 def test_a_shorter_run_measured_elsewhere_is_taken_and_told(add, make_job):
     record = add(make_job(), make_job(SEEDS[1]), make_job(SEEDS[2]), make_job(size="large", steps=10))
     assert missing_runs(record) == ["large: 3 of 3 runs of 20 steps (seed 1 ends at step 10)"]

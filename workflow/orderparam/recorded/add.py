@@ -44,10 +44,12 @@ def add_jobs(
     `corpora` has a folder for each corpus, with vocabulary.json and ngram_entropies.csv. A job that is
     there under the same size and name is replaced. The record is swapped in as a whole, so that an
     interruption leaves the earlier one. Raises RecordError if the earlier record is damaged, or if a job
-    is not of the experiment's protocol: it may be shorter and measured at other steps, nothing else.
+    is not of the experiment's protocol: it may be shorter and measured at other steps, nothing else; or if
+    a corpus lacks a file.
     """
     for job in jobs:
         check_protocol(job.run, experiment)
+        check_corpus(corpora / job.run.corpus)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".record-") as temporary:
         new = Path(temporary) / "record"
@@ -87,6 +89,17 @@ def check_protocol(run: Run, experiment: Experiment) -> None:
             )
     if run.steps > experiment.runs[run.size].steps:
         raise RecordError(f"{run.experiment} {run.size} has more steps than {experiment.name} asks for")
+
+
+def check_corpus(folder: Path) -> None:
+    """Raise RecordError unless the corpus in `folder` has the files that a record keeps of it."""
+    for path in (folder / name for name in CORPUS_FILES):
+        if not path.exists():
+            raise RecordError(
+                f"{path}: missing, and a record keeps it; make it by "
+                f"`snakemake --cores 1 results/corpora/{folder.name}/{path.name}`, or name with --corpora a "
+                "folder that has it"
+            )
 
 
 def _write_job(folder: Path, job: FinishedJob) -> None:
