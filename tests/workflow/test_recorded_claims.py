@@ -15,10 +15,14 @@ def slow(*names):
 
 
 @pytest.mark.parametrize(
-    "origin", ["decay", *slow("paper", "dense", "dense_10m", "controls", "seeds", "widths")]
+    "origin",
+    [
+        "decay",
+        *slow("paper", "paper_no_output_dropout", "dense", "dense_10m", "controls", "seeds", "widths"),
+    ],
 )
 def test_recorded_runs_give_the_documented_verdicts(project, origin):
-    name = "replay" if origin == "paper" else f"replay_{origin}"
+    name = f"replay_{origin}".replace("_paper", "")
     record = f"results/recorded/{origin}"
     shutil.copytree(PROJECT / record, project.root / record)
     project.build("--cores", "2", f"results/{name}/claims.csv", timeout=600)
