@@ -5,12 +5,14 @@ confidence interval (t) of the mean difference over five seeds must lie within a
 character. Hence it fails when an engine is wrong, and also when the runs are too few or too short to tell.
 """
 
+import contextlib
 import dataclasses
 
 import numpy as np
 import plain_gpt
 import pytest
 import torch
+from cut_products import TF32_BITS, CutProducts
 from plain_gpt import PlainGPT
 from scipy import stats
 from torch.nn import functional as F
@@ -46,6 +48,9 @@ class Scale:
 
 SMALL = Scale(32, 16, 3e-3, 200, 3.0, tolerance=0.003, late_tolerance=0.008)
 PROTOCOL = Scale(256, 64, 3e-4, 300, 1.0, tolerance=0.001, late_tolerance=0.002)
+# Runs that differ by the precision of their products have the same masks, and a tenth of the noise.
+SMALL_PRECISION = dataclasses.replace(SMALL, tolerance=0.0002, late_tolerance=0.0004)
+PROTOCOL_PRECISION = dataclasses.replace(PROTOCOL, tolerance=0.0001, late_tolerance=0.0002)
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +87,13 @@ def sequential_losses(run, scale, text):
     return np.array(losses)
 
 
-def stacked_losses(run, scale, text):
+def stacked_losses(run, scale, text, precision="float32", products=None):
     tokens, size = text
     initial = [initial_weights(run, seeds, size, scale.sharpened) for seeds in SEEDS]
-    trainer = StackedTrainer(run, SEEDS, size, tokens, tokens, CPU, initial=initial)
-    while trainer.step < run.steps:
-        trainer.advance(until=run.steps)
+    trainer = StackedTrainer(run, SEEDS, size, tokens, tokens, CPU, initial=initial, precision=precision)
+    with products or contextlib.nullcontext():
+        while trainer.step < run.steps:
+            trainer.advance(until=run.steps)
     return np.array([[loss for _, loss in history.steps] for history in trainer.histories])
 
 
@@ -147,6 +153,24 @@ def test_engines_train_as_the_plain_model_does_and_wrong_ones_do_not(make_run, t
     assert not agree(stacked_losses(doubled, SMALL, text), plain, SMALL)
     monkeypatch.setattr(plain_gpt.Head, "forward", attend_with_head_size_scale)
     assert not agree(plain_losses(run, SMALL, text), plain, SMALL)
+
+
+def check_precisions(run, scale, text):
+    exact = stacked_losses(run, scale, text)
+    assert agree(stacked_losses(run, scale, text, "bf16"), exact, scale)
+    tf32, coarser = CutProducts(TF32_BITS), CutProducts(3)
+    assert agree(stacked_losses(run, scale, text, products=tf32), exact, scale)
+    assert tf32.count == 21 * run.steps
+    assert not agree(stacked_losses(run, scale, text, products=coarser), exact, scale)
+
+
+def test_coarser_products_do_not_change_the_loss_and_far_coarser_ones_do(make_run, text):
+    check_precisions(run_of(make_run, SMALL), SMALL_PRECISION, text)
+
+
+@pytest.mark.slow
+def test_coarser_products_do_not_change_the_loss_at_the_protocols_scale(make_run, text):
+    check_precisions(run_of(make_run, PROTOCOL), PROTOCOL_PRECISION, text)
 
 
 @pytest.mark.slow
