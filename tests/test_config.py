@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from orderparam.config_checks import check_experiment, check_sources
 from orderparam.environment import git_state
 from orderparam.errors import ConfigError
 from orderparam.experiment import Experiment, Run, Sampling, Seeds
+from orderparam.recorded.add import check_protocol
 from orderparam.schema import check, describe, fill_defaults, load_schema
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -525,6 +526,34 @@ def test_run_prints_what_training_needs(root: Path) -> None:
     assert Run.from_dict(printed["run"]) == trial.runs["0.1M"]
     assert tuple(Seeds(**seeds) for seeds in printed["seeds"]) == trial.seeds
     assert printed["commit"] == git_state()[0]
+
+
+def test_run_can_be_shortened_to_some_seeds_and_another_precision(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_settings(CONFIG, root).experiments["trial"]
+    options = ["--seeds", str(whole.seeds[-1].seed), "--precision", "tf32", "--steps", "7"]
+    main(["--root", str(root), "run", "trial", "10K", *options])
+    printed = json.loads(capsys.readouterr().out)
+    run = whole.runs["10K"]
+    assert Run.from_dict(printed["run"]) == replace(run, precision="tf32", steps=7)
+    assert [Seeds(**seeds) for seeds in printed["seeds"]] == [whole.seeds[-1]]
+    check_protocol(Run.from_dict(printed["run"]), whole)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--seeds", "1", "4"), "trial has no seed 4; its seeds are 1, 2"),
+        (("--steps", "0"), r"--steps 0: trial 10K has 1 to \d+"),
+        (("--steps", "1000000"), r"--steps 1000000: trial 10K has 1 to \d+"),
+    ],
+)
+def test_run_is_not_made_into_one_that_the_experiment_lacks(
+    root: Path, options: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(SystemExit, match=message):
+        main(["--root", str(root), "run", "trial", "10K", *options])
 
 
 @pytest.mark.parametrize(("names", "hint"), [(("trail", "10K"), "trial"), (("trial", "11K"), "10K")])

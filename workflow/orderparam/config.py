@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from orderparam.yaml_file import YamlFileError, read_yaml
 
 EXPERIMENTS_FOLDER = "config/experiments"
 RECORDED_FOLDER = "results/recorded"
+PRECISIONS = ("float32", "tf32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -215,16 +216,34 @@ def find_experiment(settings: Settings, name: str) -> Experiment:
     return found
 
 
-def _describe_job(experiment: Experiment, run: Run) -> dict[str, Any]:
+def _describe_job(experiment: Experiment, run: Run, seeds: Sequence[Seeds]) -> dict[str, Any]:
     """All that training, verification and sampling of a size need, as JSON values."""
     return {
         "run": run.to_dict(),
-        "seeds": [asdict(item) for item in experiment.seeds],
+        "seeds": [asdict(item) for item in seeds],
         "verified_checkpoints": experiment.verified_checkpoints[run.size],
         "sampling": asdict(experiment.sampling),
         # For machines to which the repository's files are carried without its history.
         "commit": git_state()[0],
     }
+
+
+def _choose_seeds(experiment: Experiment, numbers: Sequence[int] | None) -> Sequence[Seeds]:
+    """The experiment's seeds of these numbers, in its own order; all for None."""
+    known = [seeds.seed for seeds in experiment.seeds]
+    if unknown := set(numbers or ()).difference(known):
+        raise ConfigError(
+            f"{experiment.name} has no seed {min(unknown)}; its seeds are {', '.join(map(str, known))}"
+        )
+    return [seeds for seeds in experiment.seeds if numbers is None or seeds.seed in numbers]
+
+
+def _adapt(run: Run, precision: str | None, steps: int | None) -> Run:
+    """The run with another precision or fewer steps: what a record of its experiment may hold as well."""
+    steps = run.steps if steps is None else steps
+    if not 1 <= steps <= run.steps:
+        raise ConfigError(f"--steps {steps}: {run.experiment} {run.size} has 1 to {run.steps}")
+    return replace(run, precision=precision or run.precision, steps=steps)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -237,6 +256,9 @@ def main(arguments: list[str] | None = None) -> None:
     run = commands.add_parser("run", help="print a resolved run and its seeds as JSON")
     run.add_argument("experiment")
     run.add_argument("size")
+    run.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="only these; default: all")
+    run.add_argument("--precision", choices=PRECISIONS, help="in place of the configured one; on CUDA only")
+    run.add_argument("--steps", type=int, help="fewer than configured")
     options = parser.parse_args(arguments)
     try:
         settings = load_project_settings(options.root)
@@ -246,7 +268,13 @@ def main(arguments: list[str] | None = None) -> None:
             print("ok")
             return
         experiment = find_experiment(settings, options.experiment)
-        print(json.dumps(_describe_job(experiment, _find("size", options.size, experiment.runs)), indent=2))
+        configured = _find("size", options.size, experiment.runs)
+        described = _describe_job(
+            experiment,
+            _adapt(configured, options.precision, options.steps),
+            _choose_seeds(experiment, options.seeds),
+        )
+        print(json.dumps(described, indent=2))
     except (ConfigError, RecordError) as error:
         sys.exit(str(error))
 
