@@ -24,7 +24,7 @@ from orderparam.training.schedule import checkpoint_steps
 
 ORDER_PARAMETER_TOLERANCE = 1e-9
 LOSS_TOLERANCE = 2e-5
-WINDOWS_AT_ONCE = 16
+TOKENS_AT_ONCE = {"cpu": 4096, "mps": 4096, "cuda": 65_536}
 
 Weights = dict[str, Tensor]
 
@@ -61,7 +61,9 @@ def _attention(block: Weights, x: Tensor, n_head: int) -> Tensor:
     future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
     query_map, key_map, value_map = block["attention.qkv.weight"].split(d_model)
     heads = []
-    for rows in torch.arange(d_model).split(d_model // n_head):
+    head_size = d_model // n_head
+    for first in range(0, d_model, head_size):
+        rows = slice(first, first + head_size)
         logits = (x @ query_map[rows].T) @ (x @ key_map[rows].T).mT / d_model**0.5
         weights = logits.masked_fill(future, -torch.inf).softmax(-1)
         heads.append(weights @ (x @ value_map[rows].T))
@@ -73,8 +75,9 @@ def _mean_loss_and_magnetization(
 ) -> tuple[float, float]:
     device = weights["head.weight"].device
     losses, magnitudes = [], []
-    for first in range(0, len(starts), WINDOWS_AT_ONCE):
-        chunk = starts[first : first + WINDOWS_AT_ONCE]
+    at_once = max(1, TOKENS_AT_ONCE[device.type] // run.context)
+    for first in range(0, len(starts), at_once):
+        chunk = starts[first : first + at_once]
         windows = np.stack([tokens[start : start + run.context + 1] for start in chunk]).astype(np.int64)
         window = torch.from_numpy(windows).to(device)
         residual = residual_stream(weights, window[:, :-1], run.n_head, run.n_layer)
