@@ -55,11 +55,14 @@ def test_variants_that_do_not_fit_together_are_timed_apart(make_run, bench, monk
 
     monkeypatch.setattr(Bench, "build", build_in_little_memory)
     monkeypatch.setattr(gpu_benchmark, "_free", alive.clear)
+    measured = []
+    monkeypatch.setattr(gpu_benchmark, "_time_measurement", lambda trainer: measured.append(1) or 0.5)
     # Together 0 and 1 are too much; apart 2 still is.
     table = measure_case(bench, make_run(), 1, 0.2)
     assert not table["interleaved"].any()
     assert table["note"].tolist() == ["", "", "out of memory"]
     assert np.isfinite(table["median_seconds"]).tolist() == [True, True, False]
+    assert measured == [1] and (table["evaluation_seconds"] == 0.5).all()
 
 
 def test_cases_beyond_the_time_are_marked(make_run, bench, tmp_path):
