@@ -15,7 +15,7 @@ from orderparam.errors import TrainingError
 from orderparam.experiment import Seeds
 from orderparam.measure import TOKENS_PER_BATCH, measure_split, order_parameter, window_starts
 from orderparam.model import Dropout, build_model_of_run
-from orderparam.training import stacked_trainer
+from orderparam.training import stacked, stacked_trainer
 from orderparam.training.batches import BatchSampler, StackedStarts
 from orderparam.training.checkpoints import checkpoint_path, load_model
 from orderparam.training.device import resolve_precision
@@ -77,6 +77,20 @@ def test_dropout_follows_the_maps_that_it_follows_in_the_model(make_run, tokens,
         if isinstance(module, Dropout) and module.p and not name.endswith("attention_dropout")
     ]
     assert len(dropped) == len(in_model) == (4 if output_dropout else 2)
+
+
+def test_attention_in_parts_is_that_of_all_windows(make_run, tokens, monkeypatch):
+    model = StackedGPT(make_run(n_layer=2, dropout=0.0), models_of(make_run(n_layer=2)))
+    windows = torch.from_numpy(tokens[: 3 * 5 * 9].astype("int64")).view(3, 5, 9)
+
+    def gradients():
+        model.weights["token_embedding.weight"].grad = None
+        model.losses(windows)[0].sum().backward()
+        return model.weights["token_embedding.weight"].grad
+
+    expected = gradients()
+    monkeypatch.setattr(stacked, "ATTENDED_AT_ONCE", 4)
+    torch.testing.assert_close(gradients(), expected)
 
 
 def test_weights_go_to_the_stack_and_back(make_run):

@@ -69,7 +69,7 @@ class CausalSelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, length, d_model = x.shape
         qkv = self.qkv(x).view(batch, length, 3, self.n_head, d_model // self.n_head)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        query, key, value = (each.transpose(1, 2) for each in qkv.unbind(2))
         if self.training and self.attention_dropout.p > 0 and x.is_cpu:
             heads = self._attend_in_chunks(query, key, value)
         else:

@@ -18,6 +18,9 @@ from orderparam.experiment import Run
 from orderparam.measure import TOKENS_PER_BATCH, SplitMeasurement
 from orderparam.model import GPT
 
+# Windows, those of all seeds counted: with dropout, PyTorch's memory-efficient attention takes no more.
+ATTENDED_AT_ONCE = 65_535
+
 
 class StackedGPT:
     """The models of S seeds; `weights` has a GPT's parameters by name, each of shape (S, ...)."""
@@ -79,7 +82,9 @@ class StackedGPT:
     def _linear(self, x: Tensor, name: str) -> Tensor:
         weight, bias = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
         if len(weight) == 1:  # for the kernels that add the bias on the way
-            return F.linear(x[0], weight[0], None if bias is None else bias[0])[None]
+            # Views all: an index's backward pass would fill and copy the whole tensor.
+            own_bias = None if bias is None else bias.squeeze(0)
+            return F.linear(x.squeeze(0), weight.squeeze(0), own_bias).unsqueeze(0)
         if bias is None:
             return torch.bmm(x, weight.mT)
         return torch.baddbmm(bias[:, None], x, weight.mT)
@@ -87,24 +92,31 @@ class StackedGPT:
     def _layer_norm(self, x: Tensor, name: str) -> Tensor:
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
         if len(weight) == 1:
-            return F.layer_norm(x, x.shape[-1:], weight[0], bias[0])
+            return F.layer_norm(x, x.shape[-1:], weight.squeeze(0), bias.squeeze(0))
         return torch.addcmul(bias[:, None], F.layer_norm(x, x.shape[-1:]), weight[:, None])
 
     def _attention(self, x: Tensor, name: str, length: int) -> Tensor:
         d_model, n_head = self.run.d_model, self.run.n_head
         qkv = self._linear(x, f"{name}.qkv").view(-1, length, 3, n_head, d_model // n_head)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        heads = F.scaled_dot_product_attention(
+        if len(qkv) <= ATTENDED_AT_ONCE:
+            heads = self._attend(qkv)
+        else:
+            heads = torch.cat([self._attend(part) for part in qkv.split(ATTENDED_AT_ONCE)])
+        joined = heads.transpose(1, 2).reshape(x.shape)
+        output = self._linear(joined, f"{name}.projection")
+        return self._dropout(output) if self.run.output_dropout else output
+
+    def _attend(self, qkv: Tensor) -> Tensor:
+        """(W, T, 3, heads, head size) in, (W, heads, T, head size) out."""
+        query, key, value = (each.transpose(1, 2) for each in qkv.unbind(2))
+        return F.scaled_dot_product_attention(
             query,
             key,
             value,
             dropout_p=self.run.dropout if self.training else 0.0,
             is_causal=True,
-            scale=d_model**-0.5,
+            scale=self.run.d_model**-0.5,
         )
-        joined = heads.transpose(1, 2).reshape(x.shape)
-        output = self._linear(joined, f"{name}.projection")
-        return self._dropout(output) if self.run.output_dropout else output
 
     def _dropout(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.run.dropout) if self.training and self.run.dropout else x
