@@ -1,5 +1,6 @@
 """What only a GPU can show: that a captured step is the step, and that it can be left and taken up."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,12 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 CUDA = torch.device("cuda")
 SEEDS = [Seeds(1, 1, 2, 3), Seeds(2, 1, 8, 4), Seeds(7, 5, 2, 3)]
+
+
+@pytest.fixture(autouse=True)
+def nondeterministic():
+    # Jobs on a CPU, of tests in the same process, ask for the opposite, and for other kernels with it.
+    torch.use_deterministic_algorithms(False)
 
 
 def stack_of(run, tokens, **options):
@@ -39,6 +46,25 @@ def test_a_graph_makes_the_steps_that_it_was_captured_from(cuda_run, tokens, pre
     ]
     # Masks are the same: the warm-up leaves the generator as it was.
     torch.testing.assert_close(steps[1], steps[0], rtol=1e-2 if precision == "bf16" else 1e-3, atol=0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_so_does_a_graph_at_the_protocols_context_and_batch(make_run, tokens, precision):
+    # Backward passes of embedding and attention have other kernels for more tokens and longer windows.
+    run = make_run(device="cuda", context=256, batch_size=64, d_model=32, steps=600)
+    train = np.tile(tokens, 4)
+    steps = [
+        run_to(StackedTrainer(run, SEEDS, 11, train, train, CUDA, graphs=graphs, precision=precision), 10)
+        for graphs in (False, True)
+    ]
+    torch.testing.assert_close(steps[1], steps[0], rtol=1e-2 if precision == "bf16" else 1e-3, atol=0)
+
+
+def test_more_windows_than_attention_takes_at_once(make_run, tokens):
+    run = make_run(device="cuda", context=1, batch_size=32_768)
+    stack = stack_of(run, tokens)
+    run_to(stack, 3)
+    assert all(0 < loss < 5 for history in stack.histories for _, loss in history.steps)
 
 
 def test_masks_differ_from_replay_to_replay(cuda_run, tokens):

@@ -78,8 +78,7 @@ def train_job(
     torch.set_num_threads(run.threads)
     device = resolve_device(run.device)
     precision = resolve_precision(run, device)
-    if device.type == "cpu":
-        torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(device.type == "cpu")
     if stacked is None:
         stacked = device.type == "cuda"
     groups = [list(seeds)] if stacked else [[each] for each in seeds]
