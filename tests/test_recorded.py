@@ -126,6 +126,36 @@ def test_jobs_are_added_beside_others_and_replaced_by_name(add, make_job):
     assert sorted(path.name for path in record.folder.parent.iterdir()) == ["trial"]
 
 
+def of_seeds(job, seeds):
+    samples = {f"seed-{seeds[0].seed}-dropout.txt": "new"}
+    return replace(job, seeds=tuple(seeds), samples=samples)
+
+
+def test_a_job_takes_the_place_of_all_whose_seeds_it_has(add, make_job):
+    add(make_job(), make_job(SEEDS[1]), make_job(SEEDS[2], size="large"))
+    record = add(of_seeds(make_job(), SEEDS))
+    assert [(job.run.size, job.name) for job in record.jobs()] == [
+        ("small", "seeds-1-3"),
+        ("large", "seeds-3-3"),
+    ]
+    assert [path.relative_to(record.folder / "samples").as_posix() for path in record.samples()] == [
+        "small/seed-1-dropout.txt",
+        "large/seed-3-evaluation.txt",
+    ]
+
+
+def test_nothing_recorded_is_lost_to_a_job_with_less(add, make_job):
+    before = add(of_seeds(make_job(), SEEDS[:2])).sums
+    with pytest.raises(RecordError, match=r"seeds-1-2: would be replaced, but has seed 2 of small, which"):
+        add(make_job())
+    with pytest.raises(RecordError, match=r"seeds-1-2: .* has 20 steps of small, the new job has 10; --rec"):
+        add(of_seeds(make_job(steps=10), SEEDS[:2]))
+    with pytest.raises(RecordError, match=r"2 of these jobs have seed 1 of large; a record has each run onc"):
+        add(make_job(size="large"), of_seeds(make_job(size="large"), SEEDS))
+    after = add(make_job(SEEDS[2]))
+    assert before.items() <= after.sums.items()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ from orderparam.errors import RecordError
 from orderparam.experiment import Experiment, Run
 from orderparam.recorded.finished_job import FinishedJob
 from orderparam.recorded.readme import render_readme
-from orderparam.recorded.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record
+from orderparam.recorded.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record, RecordedJob
 from orderparam.records import atomic_write, sha256_of_file, write_json, write_table
 
 # A shorter run, measured at other steps, by another machine, is a run of the same protocol.
@@ -41,21 +42,27 @@ def add_jobs(
 ) -> Record:
     """Write `jobs` into the record of `experiment` at `folder`, beside those already there; return it.
 
-    `corpora` has a folder for each corpus, with vocabulary.json and ngram_entropies.csv. A job that is
-    there under the same size and name is replaced. The record is swapped in as a whole, so that an
+    `corpora` has a folder for each corpus, with vocabulary.json and ngram_entropies.csv. Jobs of the same
+    size, all of whose seeds a new job has too, are replaced. The record is swapped in as a whole, so that an
     interruption leaves the earlier one. Raises RecordError if the earlier record is damaged, or if a job
-    is not of the experiment's protocol: it may be shorter and measured at other steps, nothing else; or if
-    a corpus lacks a file.
+    is not of the experiment's protocol: it may be shorter and measured at other steps, nothing else; if
+    a corpus lacks a file; if two of `jobs` share a seed; or if something recorded would be lost, seeds that
+    the new job lacks or steps beyond its last.
     """
     for job in jobs:
         check_protocol(job.run, experiment)
         check_corpus(corpora / job.run.corpus)
+    check_distinct(jobs)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".record-") as temporary:
         new = Path(temporary) / "record"
         if folder.exists():
-            Record(folder).check()
+            earlier = Record(folder)
+            earlier.check()
             shutil.copytree(folder, new)
+            for job in jobs:
+                for recorded in replaced_by(job, earlier):
+                    _remove_job(new, recorded)
         write_json(new / EXPERIMENT, experiment.to_dict())
         for corpus in {job.run.corpus for job in jobs}:
             target = new / "corpora" / corpus
@@ -102,9 +109,48 @@ def check_corpus(folder: Path) -> None:
             )
 
 
+def check_distinct(jobs: Sequence[FinishedJob]) -> None:
+    """Raise RecordError if two jobs of a size share a seed."""
+    runs = Counter((job.run.size, seeds.seed) for job in jobs for seeds in job.seeds)
+    for (size, seed), count in runs.items():
+        if count > 1:
+            raise RecordError(f"{count} of these jobs have seed {seed} of {size}; a record has each run once")
+
+
+def replaced_by(job: FinishedJob, earlier: Record) -> list[RecordedJob]:
+    """The recorded jobs whose place `job` takes: of its size, and with no seed that it lacks.
+
+    Raises RecordError where it has only some of a job's seeds, or fewer steps.
+    """
+    own = {seeds.seed for seeds in job.seeds}
+    found = []
+    for recorded in earlier.jobs():
+        theirs = {seeds.seed for seeds in recorded.seeds}
+        if recorded.run.size != job.run.size or not own & theirs:
+            continue
+        lost = None
+        if lacking := sorted(theirs - own):
+            lost = f"seed {lacking[0]} of {job.run.size}, which the new job lacks"
+        elif recorded.run.steps > job.run.steps:
+            lost = f"{recorded.run.steps} steps of {job.run.size}, the new job has {job.run.steps}"
+        if lost:
+            raise RecordError(
+                f"{recorded.folder}: would be replaced, but has {lost}; --recorded names another folder for "
+                "the record"
+            )
+        found.append(recorded)
+    return found
+
+
+def _remove_job(folder: Path, job: RecordedJob) -> None:
+    shutil.rmtree(folder / "runs" / job.run.size / job.name)
+    for seeds in job.seeds:
+        for sample in (folder / "samples" / job.run.size).glob(f"seed-{seeds.seed}-*.txt"):
+            sample.unlink()
+
+
 def _write_job(folder: Path, job: FinishedJob) -> None:
     target = folder / "runs" / job.run.size / job.name
-    shutil.rmtree(target, ignore_errors=True)
     write_json(
         target / "run.json", {"run": job.run.to_dict(), "seeds": [asdict(seeds) for seeds in job.seeds]}
     )
