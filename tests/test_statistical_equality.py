@@ -48,9 +48,10 @@ class Scale:
 
 SMALL = Scale(32, 16, 3e-3, 200, 3.0, tolerance=0.003, late_tolerance=0.008)
 PROTOCOL = Scale(256, 64, 3e-4, 300, 1.0, tolerance=0.001, late_tolerance=0.002)
-# Runs that differ by the precision of their products have the same masks, and a tenth of the noise.
+# Runs that differ by the precision of their products have the same masks, and a tenth of the noise. Cutting
+# factors off makes each smaller, by up to 2^-10: that bias is larger than the noise.
 SMALL_PRECISION = dataclasses.replace(SMALL, tolerance=0.0002, late_tolerance=0.0004)
-PROTOCOL_PRECISION = dataclasses.replace(PROTOCOL, tolerance=0.0001, late_tolerance=0.0002)
+PROTOCOL_PRECISION = dataclasses.replace(PROTOCOL, tolerance=0.0005, late_tolerance=0.0005)
 
 
 @pytest.fixture(scope="module")
