@@ -30,6 +30,14 @@ def run_to(stack, step):
     return torch.tensor([history.steps for history in stack.histories])
 
 
+def check_graph(run, tokens, steps, precision):
+    without, with_graph = (
+        run_to(stack_of(run, tokens, graphs=graphs, precision=precision), steps) for graphs in (False, True)
+    )
+    # Masks are the same: the warm-up leaves the generator as it was.
+    torch.testing.assert_close(with_graph, without, rtol=1e-2 if precision == "bf16" else 1e-3, atol=0)
+
+
 @pytest.fixture
 def cuda_run(make_run):
     def make(**overrides):
@@ -40,24 +48,14 @@ def cuda_run(make_run):
 
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
 def test_a_graph_makes_the_steps_that_it_was_captured_from(cuda_run, tokens, precision):
-    steps = [
-        run_to(stack_of(cuda_run(), tokens, graphs=graphs, precision=precision), 20)
-        for graphs in (False, True)
-    ]
-    # Masks are the same: the warm-up leaves the generator as it was.
-    torch.testing.assert_close(steps[1], steps[0], rtol=1e-2 if precision == "bf16" else 1e-3, atol=0)
+    check_graph(cuda_run(), tokens, 20, precision)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_so_does_a_graph_at_the_protocols_context_and_batch(make_run, tokens, precision):
     # Backward passes of embedding and attention have other kernels for more tokens and longer windows.
     run = make_run(device="cuda", context=256, batch_size=64, d_model=32, steps=600)
-    train = np.tile(tokens, 4)
-    steps = [
-        run_to(StackedTrainer(run, SEEDS, 11, train, train, CUDA, graphs=graphs, precision=precision), 10)
-        for graphs in (False, True)
-    ]
-    torch.testing.assert_close(steps[1], steps[0], rtol=1e-2 if precision == "bf16" else 1e-3, atol=0)
+    check_graph(run, np.tile(tokens, 4), 10, precision)
 
 
 def test_more_windows_than_attention_takes_at_once(make_run, tokens):

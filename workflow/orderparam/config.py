@@ -17,14 +17,13 @@ from typing import Any
 from orderparam.config_checks import CONFIG_FILE, check_experiment, check_file_name, check_sources
 from orderparam.environment import git_state
 from orderparam.errors import ConfigError, RecordError
-from orderparam.experiment import Experiment, Run, Sampling, Seeds
+from orderparam.experiment import PRECISIONS, Experiment, Run, Sampling, Seeds
 from orderparam.recorded.record import Record
 from orderparam.schema import Place, Problem, check, fill_defaults, load_schema, show, suggest
 from orderparam.yaml_file import YamlFileError, read_yaml
 
 EXPERIMENTS_FOLDER = "config/experiments"
 RECORDED_FOLDER = "results/recorded"
-PRECISIONS = ("float32", "tf32", "bf16")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Attention = Literal["causal", "ablated"]
+# Number formats of the matrix products in training; all but the first are for CUDA only.
+PRECISIONS = ("float32", "tf32", "bf16")
 
 # Folders of results/ that no experiment may claim: its name is that of its folder.
 RESERVED_EXPERIMENTS = (

@@ -60,9 +60,10 @@ def add_jobs(
             earlier = Record(folder)
             earlier.check()
             shutil.copytree(folder, new)
+            recorded = earlier.jobs()
             for job in jobs:
-                for recorded in replaced_by(job, earlier):
-                    _remove_job(new, recorded)
+                for replaced in replaced_by(job, recorded):
+                    _remove_job(new, replaced)
         write_json(new / EXPERIMENT, experiment.to_dict())
         for corpus in {job.run.corpus for job in jobs}:
             target = new / "corpora" / corpus
@@ -117,14 +118,14 @@ def check_distinct(jobs: Sequence[FinishedJob]) -> None:
             raise RecordError(f"{count} of these jobs have seed {seed} of {size}; a record has each run once")
 
 
-def replaced_by(job: FinishedJob, earlier: Record) -> list[RecordedJob]:
-    """The recorded jobs whose place `job` takes: of its size, and with no seed that it lacks.
+def replaced_by(job: FinishedJob, earlier: Sequence[RecordedJob]) -> list[RecordedJob]:
+    """The jobs of an earlier record whose place `job` takes: of its size, and with no seed that it lacks.
 
     Raises RecordError where it has only some of a job's seeds, or fewer steps.
     """
     own = {seeds.seed for seeds in job.seeds}
     found = []
-    for recorded in earlier.jobs():
+    for recorded in earlier:
         theirs = {seeds.seed for seeds in recorded.seeds}
         if recorded.run.size != job.run.size or not own & theirs:
             continue

@@ -27,7 +27,7 @@ import torch
 
 from orderparam.environment import describe_environment
 from orderparam.errors import OrderParameterError, TrainingError
-from orderparam.experiment import Run, Seeds
+from orderparam.experiment import PRECISIONS, Run, Seeds
 from orderparam.records import read_json, write_json, write_table
 from orderparam.training.device import resolve_device
 from orderparam.training.stacked_trainer import STEPS_PER_READING, StackedTrainer
@@ -80,7 +80,7 @@ class Bench:
         """On CUDA each precision with graphs and without; elsewhere the one way there is."""
         if self.device.type != "cuda":
             return [Variant("float32", graphs=False)]
-        pairs = itertools.product(("float32", "tf32", "bf16"), (True, False))
+        pairs = itertools.product(PRECISIONS, (True, False))
         return [Variant(precision, graphs) for precision, graphs in pairs]
 
     def build(self, run: Run, stack: int, variant: Variant) -> StackedTrainer:
