@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from orderparam.experiment import Run, Seeds
-from orderparam.records import sha256_of_file
-from orderparam.vocabulary import tokenize_corpus
+from orderparam.files import sha256_of_file
+from orderparam.settings.experiment import Run, Seeds
+from orderparam.text.vocabulary import tokenize_corpus
 
 # Two threads collapse when anything else runs on the machine.
 torch.set_num_threads(1)

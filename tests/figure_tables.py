@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from orderparam.architecture import ArchitectureGraph, Edge, Group, Node
-from orderparam.derivative import compute_derivative
+from orderparam.analysis.derivative import compute_derivative
+from orderparam.model.diagram import ArchitectureGraph, Edge, Group, Node
 
 STEPS = (0, 1, 3, 10, 20, 30, 40, 50, 60)
 EVERY = 10

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from orderparam.claims.evidence import Evidence
-from orderparam.records import write_table
-from orderparam.tables import TABLE_COLUMNS
+from orderparam.tables import find_table, write_table
 
 H1, H2, H3 = 3.3, 2.45, 2.0
 
@@ -76,6 +75,6 @@ def evidence(folder, shapes=None, **tables):
     paths = []
     for name, table in tables.items():
         paths.append(folder / f"{name}.csv")
-        columns = dict.fromkeys([*table, *TABLE_COLUMNS[f"{name}.csv"]])
+        columns = dict.fromkeys([*table, *find_table(paths[-1]).columns])
         write_table(table.reindex(columns=list(columns)), paths[-1])
     return Evidence(paths, shapes)

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from claim_tables import entropies, evidence
 
+from orderparam.analysis.run_quantities import fit_slopes, tabulate_slopes
 from orderparam.claims.all_tests import TESTS
-from orderparam.transition.run_quantities import fit_slopes, tabulate_slopes
 
 STEPS = np.unique(np.r_[np.geomspace(1, 20, 9).astype(int), np.arange(20, 1601, 20)]).astype(float)
 NOISE = 0.003

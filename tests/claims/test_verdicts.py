@@ -10,7 +10,7 @@ from orderparam.claims.evidence import Evidence
 from orderparam.claims.judge import judge_claims
 from orderparam.claims.ledger import Claim
 from orderparam.errors import RecordError
-from orderparam.records import write_table
+from orderparam.tables import write_table
 
 
 def judge(test, found, **arguments):
@@ -98,7 +98,7 @@ def test_size_that_refutes_outweighs_a_missing_one(tmp_path):
 def test_table_with_other_columns_is_an_error(tmp_path):
     write_table(pd.DataFrame({"size": ["10K"], "step": [1]}), tmp_path / "metrics.csv")
     found = Evidence([tmp_path / "metrics.csv"])
-    with pytest.raises(RecordError, match=r"metrics\.csv: lacks the columns seed, order_parameter"):
+    with pytest.raises(RecordError, match=r"metrics\.csv: expected the columns"):
         judge("order_parameter_rises", found)
 
 

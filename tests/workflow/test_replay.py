@@ -19,7 +19,7 @@ def replay(smoke, project):
     recorded = project.results / "recorded"
     folders = ("--corpora", "results/corpora", "--recorded", str(recorded))
     subprocess.run(
-        [sys.executable, "-m", "orderparam.recorded", "add", "smoke", *arguments, *folders],
+        [sys.executable, "-m", "orderparam.archive", "add", "smoke", *arguments, *folders],
         cwd=smoke.root,
         env={"PYTHONPATH": "workflow"},
         check=True,

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 from project_copy import FIGURES, ProjectCopy
 
-from orderparam.records import sha256_of_file
+from orderparam.files import sha256_of_file
 
 FIG_4 = "results/smoke/figures/fig4_loss_vs_order_parameter"
 

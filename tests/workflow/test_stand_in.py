@@ -25,7 +25,7 @@ from project_copy import (
     texts_of,
 )
 
-from orderparam.records import sha256_of_file
+from orderparam.files import sha256_of_file
 
 NOTICE = "STAND-IN for tiny_shakespeare"
 TOKENS = f"results/corpora/{CORPUS}/tokens.npy"

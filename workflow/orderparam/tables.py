@@ -1,105 +1,570 @@
-"""What figures and verdicts come from: tables, whose files' names say which columns they have, and JSON."""
+"""Every table of the project: its path, its columns with their units, its key; reading and writing.
+
+A table is known by the end of its path, so `read_table("results/paper/metrics.csv")` knows its columns.
+A column that a file lacks, since it is older than the column, reads as NaN.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from orderparam.deep_linear.columns import SUMMARY_COLUMNS as DEEP_LINEAR_COLUMNS
-from orderparam.deep_linear.columns import SWEEP_COLUMNS
-from orderparam.derivative import DERIVATIVE_COLUMNS
-from orderparam.ising.columns import (
-    CRITICAL_COLUMNS,
-    EXACT_COLUMNS,
-    HISTOGRAM_COLUMNS,
-    OBSERVABLE_COLUMNS,
-    PHASE_COLUMNS,
-    SNAPSHOT_COLUMNS,
-    SUMMARY_COLUMNS,
-    VALIDATION_COLUMNS,
-)
-from orderparam.metrics import (
-    CAPACITY_COLUMNS,
-    COMPARISON_COLUMNS,
-    ENTROPY_COLUMNS,
-    METRICS_COLUMNS,
-    PROBE_COLUMNS,
-    RETRIEVAL_COLUMNS,
-    RUNS_COLUMNS,
-    SAMPLE_QUALITY_COLUMNS,
-    SCALING_COLUMNS,
-    SCALING_POINT_COLUMNS,
-    THROUGHPUT_COLUMNS,
-    VERIFICATION_COLUMNS,
-)
-from orderparam.ngrams import COLUMNS as NGRAM_COLUMNS
-from orderparam.records import read_json, read_table
-from orderparam.transition.columns import (
-    FALSE_POSITIVES_COLUMNS,
-    LOSS_SLOPE_COLUMNS,
-    POWER_COLUMNS,
-    SUSCEPTIBILITY_COLUMNS,
-    TRANSITION_COLUMNS,
-)
+from orderparam.errors import RecordError
+from orderparam.files import atomic_write, read_json
 
-# By the end of the table's path, * standing for any name.
-TABLE_COLUMNS = {
-    "metrics.csv": METRICS_COLUMNS,
-    "probes.csv": PROBE_COLUMNS,
-    "entropies.csv": ENTROPY_COLUMNS,
-    "runs.csv": RUNS_COLUMNS,
-    "comparison.csv": COMPARISON_COLUMNS,
-    "verification.csv": VERIFICATION_COLUMNS,
-    "sample_quality.csv": SAMPLE_QUALITY_COLUMNS,
-    "derivative.csv": DERIVATIVE_COLUMNS,
-    "ngram_entropies.csv": NGRAM_COLUMNS,
-    "hmmt.csv": ("model", "setting", "score", "source", "secondary"),
-    "throughput.csv": THROUGHPUT_COLUMNS,
-    "sweep.csv": SWEEP_COLUMNS,
-    "summary.csv": DEEP_LINEAR_COLUMNS,
-    "false_positives.csv": FALSE_POSITIVES_COLUMNS,
-    "power.csv": POWER_COLUMNS,
-    "transition.csv": TRANSITION_COLUMNS,
-    "loss_slope.csv": LOSS_SLOPE_COLUMNS,
-    "susceptibility.csv": SUSCEPTIBILITY_COLUMNS,
-    "retrieval.csv": RETRIEVAL_COLUMNS,
-    "capacity.csv": CAPACITY_COLUMNS,
-    "scaling.csv": SCALING_COLUMNS,
-    "scaling_points.csv": SCALING_POINT_COLUMNS,
-    "ising/observables/*.csv": OBSERVABLE_COLUMNS,
-    "validation.csv": VALIDATION_COLUMNS,
-    "validation_summary.csv": SUMMARY_COLUMNS,
-    "critical.csv": CRITICAL_COLUMNS,
-    "exact.csv": EXACT_COLUMNS,
-    "potts_histogram.csv": HISTOGRAM_COLUMNS,
-    "potts_phases.csv": PHASE_COLUMNS,
-    "snapshots.parquet": SNAPSHOT_COLUMNS,
-    "order_parameter.csv": ("size", "step", "order_parameter", "train_loss", "source"),
-    "slope_changes.csv": ("size", "step", "order_parameter", "dloss_dorder", "source"),
+
+@dataclass(frozen=True)
+class Table:
+    """A kind of table: the end of its path (* for any name), its columns with their meanings, its key.
+
+    `key` names the columns that tell rows apart, empty where the table has none; they may not be missing.
+    """
+
+    path: str
+    meanings: dict[str, str]
+    key: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, in the order of the file."""
+        return tuple(self.meanings)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Names of the columns that are not of the key."""
+        return tuple(name for name in self.meanings if name not in self.key)
+
+    def frame(self, rows: Any) -> pd.DataFrame:
+        """A DataFrame of exactly this table's columns, from a sequence of rows or a mapping of columns."""
+        return pd.DataFrame(rows, columns=list(self.columns))
+
+    def read(self, path: str | Path) -> pd.DataFrame:
+        """Read a .csv or .parquet file of this kind, columns in this table's order.
+
+        The columns `size` and `corpus` are read as text, whatever they hold; elsewhere an empty cell is NaN.
+        Raises RecordError, naming the file, when it is missing or damaged, lacks a column of the key or has
+        an unknown one.
+        """
+        frame = _read_file(Path(path), self.columns)
+        unknown = [name for name in frame.columns if name not in self.columns]
+        missing = [name for name in self.key if name not in frame]
+        if unknown or missing:
+            raise RecordError(
+                f"{path}: expected the columns {list(self.columns)}, found {list(frame.columns)}"
+            )
+        return frame.reindex(columns=list(self.columns))
+
+
+_SIZE = {"size": "name of the model entry"}
+_RUN = {**_SIZE, "seed": "seed that names the run"}
+_STEP = {"step": "updates made"}
+_B = {"order_parameter": "b = norm_F(W_head) / d_model"}
+_INTERVAL = {"lower": "lower end of the 95% interval", "upper": "upper end of the 95% interval"}
+POINT = {
+    "system": "1d, 2d, 3d or mean-field",
+    "length": "side length, in sites; number of spins for the mean field",
+    "temperature": "in units of J (z J for the mean field), k_B = 1",
+    "field": "h, in units of J (z J for the mean field)",
+    "algorithm": "how states are updated",
+}
+_VERDICT = {
+    "id": "name of the claim",
+    "claim": "what is claimed",
+    "verdict": "supported, refuted, inconclusive or not tested at this scale",
+    "statistic": "what the verdict follows from",
+    "value": "the statistic's value",
+    **_INTERVAL,
+    "file": "the table of the numbers",
+    "note": "what else to know",
+}
+_RATE = {
+    "points": "points of a curve",
+    "noise": "standard deviation of the noise, nats",
+    "autocorrelation": "of neighbouring points",
+    "curves": "number of curves",
+    "detected": "curves with a detection",
+    "rate": "share of curves with a detection",
+    **_INTERVAL,
 }
 
+METRICS = Table(
+    "metrics.csv",
+    {
+        **_RUN,
+        **_STEP,
+        **_B,
+        "train_loss": "nats per character",
+        "val_loss": "nats per character",
+        "hidden_magnetization": "mean |h| of the residual stream before the final LayerNorm",
+    },
+    key=("size", "seed", "step"),
+)
+# What training writes is what the metrics are extracted from.
+TRAJECTORY = Table("trajectory.parquet", METRICS.meanings, METRICS.key)
+STEPS = Table(
+    "steps.parquet",
+    {**_RUN, **_STEP, **_B, "batch_loss": "nats per character, on the batch of the next update"},
+    key=("size", "seed", "step"),
+)
+VERIFICATION = Table(
+    "verification.csv",
+    {
+        **_RUN,
+        "parameters": "count",
+        "order_parameter_difference": "largest relative difference from the trajectory",
+        "loss_difference": "largest relative difference from the trajectory",
+        "checkpoints": "count",
+        "verified_checkpoints": "count of those whose losses were recomputed",
+    },
+    key=("size", "seed"),
+)
+PROBES = Table(
+    "probes.csv",
+    {
+        **_RUN,
+        **_STEP,
+        "quantity": "what is probed",
+        "layer": "from 0; -1 for all",
+        "head": "from 0; -1 for all",
+        "order": "of the n-gram predictor, or offset of the attended position",
+        "value": "the probe's value",
+    },
+    key=("size", "seed", "step", "quantity", "layer", "head", "order"),
+)
+NGRAM_ENTROPIES = Table(
+    "ngram_entropies.csv",
+    {
+        "order": "length n of the n-gram",
+        "train_entropy": "plug-in conditional entropy of the training split, nats per character",
+        "val_cross_entropy": "of the validation split, additive smoothing 0.1, nats per character",
+    },
+    key=("order",),
+)
+ENTROPIES = Table(
+    "entropies.csv",
+    {**_SIZE, "corpus": "text that the entry learns", **NGRAM_ENTROPIES.meanings},
+    key=("size", "order"),
+)
+RUNS = Table(
+    "runs.csv",
+    {
+        **_SIZE,
+        "corpus": "text that the entry learns",
+        "d_model": "channels",
+        "n_head": "heads per layer",
+        "n_layer": "layers",
+        "attention": "causal or ablated",
+        "context": "tokens",
+        "batch_size": "windows per step",
+        "learning_rate": "constant",
+        "regularizer": "decoupled or l2",
+        "weight_decay": "strength of the regularizer",
+        "dropout": "probability",
+        "steps": "updates",
+        "start_from": "entry whose final weights are the initial ones",
+    },
+    key=("size",),
+)
+DERIVATIVE = Table(
+    "derivative.csv",
+    {**_RUN, **_STEP, **_B, "dloss_dorder": "backward difference of the training loss by b, nats"},
+    key=("size", "seed", "step"),
+)
+COMPARISON = Table(
+    "comparison.csv",
+    {
+        **_SIZE,
+        **_STEP,
+        "quantity": "column of metrics.csv",
+        "published": "published value",
+        "runs": "number of runs",
+        "mean": "of the runs",
+        "standard_deviation": "of the runs",
+        "lower": "lower end of the 95% prediction interval",
+        "upper": "upper end of the 95% prediction interval",
+        "inside": "whether the published value lies inside",
+    },
+    key=("size", "step", "quantity"),
+)
+TRANSITION = Table(
+    "transition.csv",
+    {
+        **_SIZE,
+        "quantity": "what was estimated",
+        "value": "mean over seeds",
+        **_INTERVAL,
+        "seeds": "number of seeds",
+        "method": "how it was estimated, or why it was not",
+    },
+    key=("size", "quantity"),
+)
+LOSS_SLOPE = Table(
+    "loss_slope.csv",
+    {
+        **_RUN,
+        **_STEP,
+        **_B,
+        "train_loss": "nats per character",
+        "dloss_dorder": "local slope of the training loss by b, nats",
+        "dloss_dorder_error": "its standard error",
+        "dloss_dlogstep": "local slope of the training loss by ln(step), nats",
+        "dloss_dlogstep_error": "its standard error",
+    },
+    key=("size", "seed", "step"),
+)
+SUSCEPTIBILITY = Table(
+    "susceptibility.csv",
+    {
+        **_SIZE,
+        **_STEP,
+        "aligned": "1 where each seed's clock starts at its own transition",
+        "seeds": "number of seeds",
+        "mean": "of phi over seeds",
+        "variance": "of phi over seeds",
+        "variance_lower": "lower end of its 95% interval",
+        "variance_upper": "upper end of its 95% interval",
+        "susceptibility_width": "d_model times the variance",
+        "susceptibility_parameters": "parameter count times the variance",
+        "binder": "Binder cumulant of phi over seeds",
+        "binder_lower": "lower end of its 95% interval",
+        "binder_upper": "upper end of its 95% interval",
+        "bimodality": "coefficient of bimodality",
+        "two_peak_evidence": "difference in BIC for two peaks",
+    },
+    key=("size", "step", "aligned"),
+)
+SCALING = Table(
+    "scaling.csv",
+    {
+        "loss": "column of metrics.csv",
+        "sizes": "number of sizes",
+        "exponent": "alpha of L = c N^-alpha",
+        **_INTERVAL,
+        "coefficient": "c, nats per character",
+        "r_squared": "of the fit in logarithms",
+    },
+    key=("loss",),
+)
+SCALING_POINTS = Table(
+    "scaling_points.csv",
+    {
+        **_SIZE,
+        "parameters": "without embeddings",
+        "seeds": "number of seeds",
+        "train_loss": "last, nats per character",
+        "val_loss": "last, nats per character",
+        "least_val_loss": "nats per character",
+        "late_fall": "fall of the training loss over the last tenth of steps, nats",
+    },
+    key=("size",),
+)
+SAMPLE_QUALITY = Table(
+    "sample_quality.csv",
+    {
+        **_RUN,
+        "checkpoint": "best (least validation loss) or last",
+        **_STEP,
+        "sample": "number of the sample",
+        "quantity": "what was scored",
+        "value": "the score",
+    },
+    key=("size", "seed", "checkpoint", "sample", "quantity"),
+)
+THROUGHPUT = Table(
+    "throughput.csv",
+    {
+        **_SIZE,
+        "implementation": "engine or plain",
+        "quantity": "what was timed",
+        "repeats": "number of timings",
+        "median_seconds": "s",
+        "lower_quartile_seconds": "s",
+        "upper_quartile_seconds": "s",
+        "tokens_per_second": "1/s",
+        "flops": "floating-point operations",
+        "bytes": "least traffic with memory",
+        "compute_floor_seconds": "s, at the measured peak",
+        "memory_floor_seconds": "s, at the measured bandwidth",
+        "peak_share": "compute floor over median",
+        "ratio_to_plain": "plain model's median over this one's",
+    },
+    key=("size", "implementation", "quantity"),
+)
+GPU_THROUGHPUT = Table(
+    "gpu_throughput.csv",
+    {
+        **_SIZE,
+        "seeds": "trained at once",
+        "precision": "float32, tf32 or bf16",
+        "graphs": "whether a CUDA graph holds the step",
+        "interleaved": "whether the variants were timed in turns",
+        "repeats": "number of timings",
+        "median_seconds": "of a step",
+        "lower_quartile_seconds": "of a step",
+        "upper_quartile_seconds": "of a step",
+        "tokens_per_second": "1/s",
+        "evaluation_seconds": "of one measurement",
+        "peak_memory_bytes": "on the device",
+        "note": "what else to know",
+    },
+)
+CLAIMS = Table("*/claims.csv", _VERDICT, key=("id",))
+# The verdicts of several experiments in one table.
+ALL_CLAIMS = Table("results/claims.csv", {"judged_on": "experiment", **_VERDICT}, key=("judged_on", "id"))
 
-def known_columns(path: str | Path) -> tuple[str, ...]:
-    """The columns of a table, by the name of its file."""
-    (columns,) = (columns for end, columns in TABLE_COLUMNS.items() if Path(path).match(end))
-    return columns
+HMMT = Table(
+    "hmmt.csv",
+    {
+        "model": "name",
+        "setting": "no tools or python",
+        "score": "per cent",
+        "source": "where it is published",
+        "secondary": "whether the source is a secondary one",
+    },
+    key=("model", "setting"),
+)
+PUBLISHED = Table(
+    "order_parameter.csv",
+    {**_SIZE, **_STEP, **_B, "train_loss": "nats per character", "source": "where it is published"},
+    key=("size", "step"),
+)
+SLOPE_CHANGES = Table(
+    "slope_changes.csv",
+    {**_SIZE, **_STEP, **_B, "dloss_dorder": "nats", "source": "where it is published"},
+    key=("size", "step"),
+)
+
+OBSERVABLES = Table(
+    "ising/observables/*.csv",
+    {
+        **POINT,
+        "sites": "number of spins",
+        "samples": "one per sweep",
+        "autocorrelation_time": "integrated, in sweeps",
+        "observable": "per site where extensive",
+        "value": "mean",
+        "error": "standard error",
+    },
+    key=(*POINT, "observable"),
+)
+VALIDATION = Table(
+    "validation.csv",
+    {
+        **POINT,
+        "observable": "per site where extensive",
+        "value": "mean",
+        "error": "standard error",
+        "exact": "exact value",
+        "source": "of the exact value",
+        "z": "(value - exact) / error",
+    },
+    key=(*POINT, "observable"),
+)
+VALIDATION_SUMMARY = Table(
+    "validation_summary.csv",
+    {
+        "system": "1d, 2d, 3d, mean-field or all",
+        "observable": "one, or all",
+        "count": "values compared",
+        "root_mean_square_z": "1 is expected",
+        "largest_z": "in absolute value",
+        "bonferroni_z": "bound that the largest should keep",
+        "beyond_3": "values with |z| > 3",
+        "expected_beyond_3": "by chance",
+        "p_value": "of the sum of squares",
+        "agrees": "whether the p-value is above its bound",
+    },
+    key=("system", "observable"),
+)
+CRITICAL = Table(
+    "critical.csv",
+    {
+        "system": "1d, 2d, 3d or mean-field",
+        "estimate": "crossing or extrapolation",
+        "length": "shorter side",
+        "double_length": "longer side",
+        "temperature": "of the crossing",
+        "error": "standard error",
+        "binder_cumulant": "at the crossing",
+        "p_value": "of the fit",
+        "reference": "known critical temperature",
+        "relative_deviation": "from the reference",
+    },
+)
+EXACT = Table(
+    "exact.csv",
+    {
+        "system": "1d, 2d or mean-field",
+        "length": "side length; NaN for infinite systems",
+        "observable": "per site where extensive",
+        "temperature": "k_B = 1",
+        "value": "exact",
+        "source": "of the solution",
+    },
+)
+POTTS_HISTOGRAM = Table(
+    "potts_histogram.csv",
+    {
+        "states": "q",
+        "length": "side length, in sites",
+        "energy": "per site, middle of the bin",
+        "density": "probability density",
+        "ordered_energy": "exact, per site",
+        "disordered_energy": "exact, per site",
+    },
+)
+POTTS_PHASES = Table(
+    "potts_phases.csv",
+    {
+        "states": "q",
+        "length": "side length, in sites",
+        "temperature": "of the transition",
+        "samples": "one per sweep",
+        "passages": "between the phases",
+        "phase": "ordered or disordered",
+        "peak_energy": "per site",
+        "exact_energy": "per site",
+        "valley_to_peak": "ratio of densities",
+    },
+)
+SNAPSHOTS = Table(
+    "snapshots.parquet",
+    {"temperature": "k_B = 1", "row": "site", "column": "site", "spin": "-1 or 1"},
+)
+DEEP_LINEAR_SWEEP = Table(
+    "sweep.csv",
+    {
+        "D": "hidden layers",
+        "direction": "of the sweep, or global",
+        "kick": "standard deviation of the noise added before a stage",
+        "gamma": "weight decay",
+        "s": "norm of the last layer",
+        "b": "s over the width",
+        "steps": "of gradient descent",
+        "converged": "whether the gradient vanished",
+    },
+)
+DEEP_LINEAR_SUMMARY = Table(
+    "summary.csv",
+    {
+        "quantity": "what is known in closed form",
+        "measured": "value",
+        "reference": "closed form",
+        "relative_deviation": "from the reference",
+    },
+    key=("quantity",),
+)
+RETRIEVAL = Table(
+    "retrieval.csv",
+    {
+        "neurons": "count",
+        "patterns": "count",
+        "load": "patterns per neuron",
+        "networks": "count",
+        "retrieved": "networks that keep their pattern",
+        "overlap": "mean",
+        "overlap_error": "standard error",
+    },
+    key=("neurons", "patterns"),
+)
+CAPACITY = Table(
+    "capacity.csv",
+    {
+        "estimate": "at one number of neurons, or extrapolated",
+        "neurons": "count",
+        "value": "load",
+        **_INTERVAL,
+    },
+)
+FALSE_POSITIVES = Table("false_positives.csv", {"curve": "shape of the smooth curve", **_RATE})
+POWER = Table(
+    "power.csv",
+    {
+        "curve": "shape of the smooth curve",
+        "slope_change": "planted, in nats per range of b",
+        **_RATE,
+    },
+)
+
+# A path with a folder in it is looked at before a bare file name.
+TABLES: tuple[Table, ...] = tuple(
+    sorted(
+        (value for value in list(globals().values()) if isinstance(value, Table)),
+        key=lambda table: (-table.path.count("/"), "*" in table.path),
+    )
+)
 
 
-def read_known_table(path: str | Path) -> pd.DataFrame:
-    """Read a table whose file name says which columns it must have; raises RecordError otherwise."""
-    return read_table(path, known_columns(path))
+def find_table(path: str | Path) -> Table:
+    """The kind of table that lies at `path`, by the end of the path; KeyError if there is none."""
+    for table in TABLES:
+        if Path(path).match(table.path):
+            return table
+    raise KeyError(f"{path}: no table of this name is known to orderparam/tables.py")
 
 
-def read_known_tables(paths: Iterable[str | Path]) -> pd.DataFrame:
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table whose path says of which kind it is; raises RecordError as `Table.read` does."""
+    return find_table(path).read(path)
+
+
+def read_tables(paths: Iterable[str | Path]) -> pd.DataFrame:
     """The rows of several tables of one kind, in their order, as one table."""
-    return pd.concat([read_known_table(path) for path in paths], ignore_index=True)
+    return pd.concat([read_table(path) for path in paths], ignore_index=True)
 
 
 def read_source(source: str | Path | Iterable[str | Path]) -> Any:
-    """An input of a figure: a table, the tables of a list as one, or what a JSON file holds."""
+    """What a figure or page is made from: a table, the tables of a list as one, or what a JSON file holds."""
     if not isinstance(source, str | Path):
-        return read_known_tables(source)
-    return read_json(source) if Path(source).suffix == ".json" else read_known_table(source)
+        return read_tables(source)
+    return read_json(source) if Path(source).suffix == ".json" else read_table(source)
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as .csv (shortest round-trip floats) or .parquet, atomically, without index."""
+    suffix = Path(path).suffix
+    if suffix == ".csv":
+        with atomic_write(path) as file:
+            frame.to_csv(file, index=False, lineterminator="\n")
+    elif suffix == ".parquet":
+        with atomic_write(path, "wb") as file:
+            frame.to_parquet(file, index=False, engine="pyarrow", compression="zstd")
+    else:
+        raise ValueError(f"{path}: a table is .csv or .parquet")
+
+
+def collect_runs(paths: Sequence[str | Path], sizes: Sequence[str]) -> pd.DataFrame:
+    """The tables of an experiment's training jobs as one, ordered by size (as in `sizes`), seed and step.
+
+    Rows of one step keep their order. Raises RecordError when a size is missing or not among `sizes`, or when
+    two rows have the same key.
+    """
+    table = find_table(paths[0])
+    frame = read_tables(paths)
+    found = set(frame["size"])
+    if found != set(sizes):
+        raise RecordError(f"the runs' tables hold the sizes {sorted(found)}, expected {sorted(sizes)}")
+    repeated = frame.duplicated(list(table.key))
+    if repeated.any():
+        first = frame.loc[repeated, list(table.key)].iloc[0].to_dict()
+        raise RecordError(f"the runs' tables hold {first} more than once")
+    rank = frame["size"].map({size: i for i, size in enumerate(sizes)})
+    order = ["rank", *(name for name in ("seed", "step") if name in frame)]
+    return frame.assign(rank=rank).sort_values(order, ignore_index=True, kind="stable").drop(columns="rank")
+
+
+def _read_file(path: Path, columns: Iterable[str]) -> pd.DataFrame:
+    text = {name: str for name in ("size", "corpus") if name in columns}
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path, engine="pyarrow")
+        empty = {name: [""] for name in columns if name not in text}
+        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=empty)
+    except FileNotFoundError:
+        raise RecordError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path}: not a readable table ({error})") from None

@@ -6,7 +6,6 @@ rule measure_throughput:
     input:
         tokens=ancient(lambda _: f"results/corpora/{experiment_named(PROTOCOL).corpus}/tokens.npy"),
         vocabulary=lambda _: f"results/corpora/{experiment_named(PROTOCOL).corpus}/vocabulary.json",
-        plain="tests/plain_gpt.py",
     output:
         throughput="results/benchmark/throughput.csv",
         machine="results/benchmark/machine.json",

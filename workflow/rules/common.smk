@@ -8,10 +8,10 @@ from snakemake.exceptions import WorkflowError
 
 from orderparam import code_digest as digests
 from orderparam.claims.ledger import load_ledger
-from orderparam.config import load_settings
+from orderparam.settings.config import load_settings
 from orderparam.errors import OrderParameterError
-from orderparam.physics import load_physics
-from orderparam.recorded import Record, missing_runs
+from orderparam.settings.physics import load_physics
+from orderparam.archive import Record, missing_runs
 from orderparam.search_path import add_to_search_path
 from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
 

@@ -8,7 +8,7 @@ if str(LIBRARY) not in sys.path:
 
 from snakemake.exceptions import WorkflowError
 
-from orderparam.config import check_readable
+from orderparam.settings.config import check_readable
 from orderparam.errors import OrderParameterError
 
 try:

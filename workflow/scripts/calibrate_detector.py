@@ -1,8 +1,8 @@
 """False positives and power of the detector of slope changes, on simulated curves."""
 
-from orderparam.records import write_table
+from orderparam.known_systems.calibration import measure_false_positives, measure_power
+from orderparam.tables import write_table
 from orderparam.tracking import tracked_job
-from orderparam.transition.calibration import measure_false_positives, measure_power
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:

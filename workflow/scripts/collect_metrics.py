@@ -1,11 +1,9 @@
-"""Gather the metrics of all runs of an experiment into one tidy table."""
+"""Collect the metrics of an experiment's training jobs in one table."""
 
-from orderparam.metrics import METRICS_COLUMNS, collect_rows
-from orderparam.records import read_table, write_table
+from orderparam.tables import collect_runs, write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
-        tables = [read_table(path, METRICS_COLUMNS) for path in snakemake.input]
-        write_table(collect_rows(tables, snakemake.params.sizes), snakemake.output.metrics)
+        write_table(collect_runs(snakemake.input, snakemake.params.sizes), snakemake.output.metrics)
         job.log_artifact(snakemake.output.metrics)

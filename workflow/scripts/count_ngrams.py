@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from orderparam.ngrams import ngram_entropies
-from orderparam.records import read_json, write_table
+from orderparam.files import read_json
+from orderparam.tables import write_table
+from orderparam.text.ngrams import ngram_entropies
+from orderparam.text.vocabulary import load_tokens
 from orderparam.tracking import tracked_job
-from orderparam.vocabulary import load_tokens
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:

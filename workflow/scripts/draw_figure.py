@@ -2,18 +2,18 @@
 
 from importlib import import_module
 
-from orderparam.architecture import describe_architecture, to_mermaid
-from orderparam.experiment import Run
 from orderparam.figures.style import FigureContext, save_figure
-from orderparam.records import atomic_write, read_json
-from orderparam.tables import read_known_table
+from orderparam.files import atomic_write, read_json
+from orderparam.model.diagram import describe_architecture, to_mermaid
+from orderparam.settings.experiment import Run
+from orderparam.tables import read_table
+from orderparam.text.vocabulary import describe_corpora
 from orderparam.tracking import tracked_job
-from orderparam.vocabulary import describe_corpora
 
 
 def describe_model(run, vocabularies):
     """The architecture of the model that `run` trains, read off the model itself."""
-    from orderparam.model import build_model_of_run
+    from orderparam.model.gpt import build_model_of_run
 
     (size,) = {len(record["characters"]) for record in vocabularies if record["corpus"] == run.corpus}
     return describe_architecture(build_model_of_run(run, 0, size), title=f"GPT of size {run.size}")
@@ -31,7 +31,7 @@ if __name__ == "__main__":
             entropy_sizes=tuple(snakemake.params.sizes),
         )
         sources = {name: path for name, path in snakemake.input.items() if name != "vocabularies"}
-        arguments = {name: read_known_table(path) for name, path in sources.items()}
+        arguments = {name: read_table(path) for name, path in sources.items()}
         module = import_module(f"orderparam.figures.{snakemake.params.figure}")
         if snakemake.params.architecture:
             run = Run.from_dict(snakemake.params.architecture)

@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
-from orderparam.experiment import Run
-from orderparam.metrics import METRICS_COLUMNS
-from orderparam.recompute import verify_job
-from orderparam.records import read_table, write_table
+from orderparam.measuring.verification import verify_job
+from orderparam.settings.experiment import Run
+from orderparam.tables import METRICS, write_table
+from orderparam.text.vocabulary import load_tokens
 from orderparam.tracking import tracked_job
 from orderparam.training.device import resolve_device
 from orderparam.training.job import drop_unfinished
-from orderparam.vocabulary import load_tokens
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
         run = Run.from_dict(snakemake.params.run)
-        trajectory = read_table(snakemake.input.trajectory, METRICS_COLUMNS)
+        trajectory = METRICS.read(snakemake.input.trajectory)
         verification = verify_job(
             run,
             snakemake.params.seeds,

@@ -4,17 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from orderparam.claims.verdict import CLAIM_COLUMNS, LEDGER_COLUMNS
-from orderparam.records import read_table, write_table
+from orderparam.tables import ALL_CLAIMS, CLAIMS, write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
-        tables = [
-            read_table(path, CLAIM_COLUMNS).assign(judged_on=Path(path).parent.name)
-            for path in snakemake.input
-        ]
-        table = pd.concat(tables, ignore_index=True)[list(LEDGER_COLUMNS)]
+        tables = [CLAIMS.read(path).assign(judged_on=Path(path).parent.name) for path in snakemake.input]
+        table = pd.concat(tables, ignore_index=True)[list(ALL_CLAIMS.columns)]
         write_table(table, snakemake.output.claims)
         for row in table.itertuples():
             job.set_tag(f"claim.{row.judged_on}.{row.id}", row.verdict)

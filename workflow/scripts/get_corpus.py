@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orderparam.corpus import fetch_corpus
+from orderparam.text.corpus import fetch_corpus
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.judge import judge_claims
 from orderparam.claims.ledger import Claim
-from orderparam.records import write_table
+from orderparam.tables import write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

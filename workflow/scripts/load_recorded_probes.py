@@ -1,8 +1,8 @@
 """Check every file of a record and gather its probes."""
 
-from orderparam.recorded import Record
-from orderparam.recorded.tables import load_tables
-from orderparam.records import write_table
+from orderparam.archive import Record
+from orderparam.archive.tables import load_tables
+from orderparam.tables import write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from orderparam.recorded import Record
-from orderparam.records import atomic_write
+from orderparam.archive import Record
+from orderparam.files import atomic_write
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from orderparam.hopfield import estimate_capacity, measure_retrieval
-from orderparam.records import write_table
+from orderparam.known_systems.hopfield import estimate_capacity, measure_retrieval
+from orderparam.tables import write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

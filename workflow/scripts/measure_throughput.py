@@ -1,37 +1,28 @@
 """Time the training engine against a plain model, and the machine's matrix products and copies."""
 
-import importlib.util
 from pathlib import Path
 
 import pandas as pd
 import torch
 
 from orderparam.environment import processor_name
-from orderparam.experiment import Run
-from orderparam.records import read_json, write_json, write_table
-from orderparam.throughput import add_floors, best_of, describe_machine, measure_peak, measure_throughput
+from orderparam.files import read_json, write_json
+from orderparam.measuring.throughput import (
+    add_floors,
+    best_of,
+    describe_machine,
+    measure_peak,
+    measure_throughput,
+)
+from orderparam.model.plain import build_plain
+from orderparam.settings.experiment import Run
+from orderparam.tables import write_table
+from orderparam.text.vocabulary import load_tokens
 from orderparam.tracking import tracked_job
-from orderparam.vocabulary import load_tokens
-
-
-def load_plain_model(path):
-    """The builder of the plain model, from a file outside the package."""
-    spec = importlib.util.spec_from_file_location("plain_gpt", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def build(run, vocabulary_size):
-        return module.PlainGPT(
-            vocabulary_size, run.context, run.d_model, run.n_head, run.n_layer, run.dropout
-        )
-
-    return build
-
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
         torch.set_num_threads(1)
-        build_plain = load_plain_model(snakemake.input.plain)
         train, validation = load_tokens(Path(snakemake.input.tokens), Path(snakemake.input.vocabulary))
         vocabulary_size = len(read_json(snakemake.input.vocabulary)["characters"])
         peaks, tables = [measure_peak()], []

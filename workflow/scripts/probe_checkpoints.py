@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from orderparam.experiment import Run
-from orderparam.probes import ProbeWindows, probe_checkpoints
-from orderparam.records import write_table
+from orderparam.measuring.probes import ProbeWindows, probe_checkpoints
+from orderparam.settings.experiment import Run
+from orderparam.tables import write_table
+from orderparam.text.vocabulary import load_tokens, load_vocabulary
 from orderparam.tracking import tracked_job
 from orderparam.training.device import resolve_device
-from orderparam.vocabulary import load_tokens, load_vocabulary
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:

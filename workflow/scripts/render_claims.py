@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from orderparam.claims.page import Section, render_claims
-from orderparam.claims.verdict import LEDGER_COLUMNS
-from orderparam.page import FigureEntry
-from orderparam.records import atomic_write, read_json, read_table
+from orderparam.files import atomic_write, read_json
+from orderparam.pages.claims import Section, render_claims
+from orderparam.pages.page import FigureEntry
+from orderparam.tables import ALL_CLAIMS
+from orderparam.text.vocabulary import describe_corpora
 from orderparam.tracking import tracked_job
-from orderparam.vocabulary import describe_corpora
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
@@ -23,7 +23,7 @@ if __name__ == "__main__":
             for section in snakemake.params.sections
         ]
         corpora = describe_corpora([read_json(path) for path in snakemake.input.vocabularies])
-        verdicts = read_table(snakemake.input.claims, LEDGER_COLUMNS)
+        verdicts = ALL_CLAIMS.read(snakemake.input.claims)
         page = render_claims(verdicts, snakemake.params.sources, sections, corpora["notice"])
         with atomic_write(snakemake.output.page) as file:
             file.write(page)

@@ -1,7 +1,7 @@
 """Sample an Ising system at each point of its grids and measure every observable with its error."""
 
-from orderparam.ising.grids import Grid, sample_grids
-from orderparam.records import write_table
+from orderparam.known_systems.ising.grids import Grid, sample_grids
+from orderparam.tables import write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Sample the Potts model at its transition of first order."""
 
-from orderparam.ising.phases import sample_phases
-from orderparam.records import write_table
+from orderparam.known_systems.ising.phases import sample_phases
+from orderparam.tables import write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from orderparam.corpus import generate_surrogate
-from orderparam.records import read_json
+from orderparam.files import read_json
+from orderparam.text.corpus import generate_surrogate
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

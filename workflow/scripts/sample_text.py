@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from orderparam.records import atomic_write
-from orderparam.sampling import TextSampler
+from orderparam.files import atomic_write
+from orderparam.measuring.sampling import TextSampler
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

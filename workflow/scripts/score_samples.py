@@ -5,15 +5,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from orderparam.experiment import Run
-from orderparam.metrics import SAMPLE_QUALITY_COLUMNS
-from orderparam.records import write_table
-from orderparam.sample_quality import SampleScorer
-from orderparam.sampling import TextSampler
-from orderparam.tables import read_known_table
+from orderparam.measuring.sample_quality import SampleScorer
+from orderparam.measuring.sampling import TextSampler
+from orderparam.settings.experiment import Run
+from orderparam.tables import SAMPLE_QUALITY, read_table, write_table
+from orderparam.text.vocabulary import load_tokens, load_vocabulary
 from orderparam.tracking import tracked_job
 from orderparam.training.schedule import checkpoint_steps
-from orderparam.vocabulary import load_tokens, load_vocabulary
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
@@ -23,7 +21,7 @@ if __name__ == "__main__":
         vocabulary = load_vocabulary(encoding)
         train, val = load_tokens(Path(snakemake.input.tokens), encoding)
         scorer = SampleScorer(vocabulary.decode(train), val, len(vocabulary))
-        metrics = read_known_table(snakemake.input.metrics)
+        metrics = read_table(snakemake.input.metrics)
         of_run = metrics[(metrics["size"] == run.size) & (metrics["seed"] == seed)].set_index("step")
         losses = of_run["val_loss"].reindex(checkpoint_steps(run)).dropna()
         rows = []
@@ -37,5 +35,5 @@ if __name__ == "__main__":
                     start | {"sample": sample, "quantity": name, "value": value}
                     for name, value in scores.items()
                 ]
-        write_table(pd.DataFrame(rows)[list(SAMPLE_QUALITY_COLUMNS)], snakemake.output.quality)
+        write_table(pd.DataFrame(rows)[list(SAMPLE_QUALITY.columns)], snakemake.output.quality)
         job.log_artifact(snakemake.output.quality)

@@ -1,8 +1,8 @@
 """Deep linear nets: global minima and sweeps of the weight decay, beside the closed forms."""
 
-from orderparam.deep_linear.landscape import Task
-from orderparam.deep_linear.sweep import summarize, sweep_all
-from orderparam.records import write_table
+from orderparam.known_systems.deep_linear.landscape import Task
+from orderparam.known_systems.deep_linear.sweep import summarize, sweep_all
+from orderparam.tables import write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """States of the square lattice below, at and above its critical temperature."""
 
-from orderparam.ising.phases import take_snapshots
-from orderparam.records import write_table
+from orderparam.known_systems.ising.phases import take_snapshots
+from orderparam.tables import write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from orderparam.records import read_json
+from orderparam.files import read_json
+from orderparam.text.vocabulary import tokenize_corpus
 from orderparam.tracking import tracked_job
-from orderparam.vocabulary import tokenize_corpus
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orderparam.experiment import Run, Seeds
+from orderparam.settings.experiment import Run, Seeds
 from orderparam.tracking import tracked_job
 from orderparam.training.job import JobPaths, train_job
 

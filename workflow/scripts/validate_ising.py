@@ -1,13 +1,12 @@
 """Compare what was measured on the lattices with what is known exactly."""
 
-from orderparam.ising.validation import compare_with_exact, summarise_validation
-from orderparam.records import write_table
-from orderparam.tables import read_known_tables
+from orderparam.known_systems.ising.validation import compare_with_exact, summarise_validation
+from orderparam.tables import read_tables, write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
-        validation = compare_with_exact(read_known_tables(snakemake.input))
+        validation = compare_with_exact(read_tables(snakemake.input))
         summary = summarise_validation(validation)
         write_table(validation, snakemake.output.validation)
         write_table(summary, snakemake.output.summary)

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from orderparam.experiment import Experiment
-from orderparam.metrics import COMPARISON_COLUMNS, VERIFICATION_COLUMNS
-from orderparam.page import FigureEntry
-from orderparam.records import atomic_write, read_json, read_table
-from orderparam.tables import read_known_table
+from orderparam.files import atomic_write, read_json
+from orderparam.pages.page import FigureEntry
+from orderparam.pages.write_up import Corpus, render_write_up
+from orderparam.settings.experiment import Experiment
+from orderparam.tables import COMPARISON, VERIFICATION, read_table
+from orderparam.text.vocabulary import describe_corpora
 from orderparam.tracking import tracked_job
-from orderparam.vocabulary import describe_corpora
-from orderparam.writeup import Corpus, render_write_up
 
 
 def heading_of(sample):
@@ -22,13 +21,13 @@ if __name__ == "__main__":
     with tracked_job(snakemake) as job:
         vocabularies = [read_json(path) for path in snakemake.input.vocabularies]
         job.set_corpus(describe_corpora(vocabularies))
-        entropies = [read_known_table(path) for path in snakemake.input.ngram_entropies]
-        verified = read_table(snakemake.input.verification, VERIFICATION_COLUMNS)
-        compared = [read_table(path, COMPARISON_COLUMNS) for path in snakemake.input.comparison]
+        entropies = [read_table(path) for path in snakemake.input.ngram_entropies]
+        verified = VERIFICATION.read(snakemake.input.verification)
+        compared = [COMPARISON.read(path) for path in snakemake.input.comparison]
         page = render_write_up(
             Experiment.from_dict(snakemake.params.experiment),
             {size: int(count) for size, count in verified.groupby("size")["parameters"].first().items()},
-            metrics=read_known_table(snakemake.input.metrics),
+            metrics=read_table(snakemake.input.metrics),
             corpora=[Corpus(record, table) for record, table in zip(vocabularies, entropies, strict=True)],
             figures=[
                 FigureEntry(Path(svg).stem, Path(svg), Path(caption))

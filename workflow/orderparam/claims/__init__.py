@@ -1,1 +1,1 @@
-"""The ledger of claims: each claim of config/claims.yaml judged by a test on the tables of an experiment."""
+"""The ledger of claims: each is judged by a test on tables. Imports settings and analysis."""

@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 
 from orderparam.claims.verdict import NotTestedError
-from orderparam.errors import RecordError
-from orderparam.records import read_json, read_table
-from orderparam.tables import known_columns
+from orderparam.files import read_json
+from orderparam.tables import read_table
 
 # Tables of an experiment, results/<experiment>/<name>. Of others, a claim says where its own lie.
 EXPERIMENT_TABLES = (
@@ -53,24 +52,13 @@ class Evidence:
         return path
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table with at least the columns known of it; RecordError, naming the file, if it lacks one.
+        """A table, read once; RecordError, naming the file, if it is damaged.
 
         Raises NotTestedError if there is no such table.
         """
         path = self.path(name)
         if name not in self._tables:
-            try:
-                found = list(pd.read_csv(path, nrows=0).columns)
-            except (OSError, ValueError) as error:
-                raise RecordError(
-                    f"{path}: not a readable table ({error}); delete it and build it anew"
-                ) from None
-            lacking = [column for column in known_columns(path) if column not in found]
-            if lacking:
-                raise RecordError(
-                    f"{path}: lacks the columns {', '.join(lacking)}; delete it and build it anew"
-                )
-            self._tables[name] = read_table(path, found)
+            self._tables[name] = read_table(path)
         return self._tables[name]
 
     def manifest(self, name: str) -> Any:

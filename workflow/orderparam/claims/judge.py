@@ -10,7 +10,8 @@ import pandas as pd
 from orderparam.claims.all_tests import TESTS
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.ledger import Claim
-from orderparam.claims.verdict import CLAIM_COLUMNS, NOT_TESTED, NotTestedError, Verdict
+from orderparam.claims.verdict import NOT_TESTED, NotTestedError, Verdict
+from orderparam.tables import CLAIMS
 
 
 def judge_claim(claim: Claim, evidence: Evidence) -> Verdict:
@@ -25,14 +26,14 @@ def judge_claim(claim: Claim, evidence: Evidence) -> Verdict:
 
 
 def judge_claims(claims: Iterable[Claim], evidence: Evidence) -> pd.DataFrame:
-    """A row for each claim, with CLAIM_COLUMNS; RecordError where a table lacks a column."""
+    """A row for each claim, as tables.CLAIMS; RecordError where a table lacks a column."""
     rows = []
     for claim in claims:
         verdict = judge_claim(claim, evidence)
         numbers = (number if math.isfinite(number) else math.nan for number in _numbers(verdict))
         row = (claim.id, claim.text, verdict.verdict, verdict.statistic, *numbers, verdict.file, verdict.note)
         rows.append(row)
-    return pd.DataFrame(rows, columns=list(CLAIM_COLUMNS))
+    return CLAIMS.frame(rows)
 
 
 def _numbers(verdict: Verdict) -> tuple[float, float, float]:

@@ -11,8 +11,8 @@ from typing import Any
 from orderparam.claims.all_tests import TESTS
 from orderparam.claims.evidence import EXPERIMENT_TABLES
 from orderparam.errors import ConfigError
-from orderparam.schema import Problem, check, fill_defaults, load_schema, show, suggest
-from orderparam.yaml_file import YamlFileError, read_yaml
+from orderparam.settings.schema import Problem, check, fill_defaults, load_schema, show, suggest
+from orderparam.settings.yaml_file import YamlFileError, read_yaml
 
 LEDGER_FILE = "config/claims.yaml"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
+from orderparam.analysis.published_values import prediction_interval
 from orderparam.claims.evidence import MACHINE, Evidence
 from orderparam.claims.intervals import Interval, decide, judge_interval, share_interval
 from orderparam.claims.registry import claim_test
 from orderparam.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED, NotTestedError, Verdict
-from orderparam.comparison import prediction_interval
 
 
 @claim_test("comparison.csv")

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 
+from orderparam.analysis.levels import BETWEEN_LEVELS
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.intervals import Interval, decide, judge_interval, slope_interval
 from orderparam.claims.registry import claim_test
 from orderparam.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED, NotTestedError, Verdict
-from orderparam.transition.columns import BETWEEN_LEVELS
 
 # Difference of BIC from which a sharp change of slope counts as detected in the analysis of transitions.
 _THRESHOLD = 10.0

@@ -9,9 +9,6 @@ REFUTED = "refuted"
 INCONCLUSIVE = "inconclusive"
 NOT_TESTED = "not tested at this scale"
 
-CLAIM_COLUMNS = ("id", "claim", "verdict", "statistic", "value", "lower", "upper", "file", "note")
-LEDGER_COLUMNS = ("judged_on", *CLAIM_COLUMNS)
-
 
 class NotTestedError(Exception):
     """A test lacks what it needs: a table, a size, a measured step. The message is the verdict's note."""

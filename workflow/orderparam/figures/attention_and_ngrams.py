@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orderparam.derivative import find_crossings
+from orderparam.analysis.derivative import find_crossings
 from orderparam.figures.axes import require_rows
 from orderparam.figures.layout import LegendGroup, describe_origin, shorten, start_figure
 from orderparam.figures.panels import set_step_axis

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orderparam.deep_linear.landscape import Task, closed_form
 from orderparam.figures.axes import require_rows
 from orderparam.figures.layout import LegendGroup, start_figure
 from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, styled
+from orderparam.known_systems.deep_linear.landscape import Task, closed_form
 
 _TITLES = {1: "(a) one hidden layer", 2: "(b) two hidden layers"}
 # Colour, marker and share of the points that are drawn filled.

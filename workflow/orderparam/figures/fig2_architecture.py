@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from orderparam.architecture import ArchitectureGraph, Kind, Node, describe_group, describe_node
 from orderparam.figures.layout import MARGIN, describe_origin, start_figure, wrap
 from orderparam.figures.style import COLUMN_WIDTH, GREY, FigureContext, literal, styled
+from orderparam.model.diagram import ArchitectureGraph, Kind, Node, describe_group, describe_node
 
 FILLS: dict[Kind, str] = {"data": "#F2F2F2", "layer": "#D6E8F4", "operation": "#FFFFFF"}
 _GAP = 0.11

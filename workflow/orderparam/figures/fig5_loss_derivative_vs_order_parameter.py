@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orderparam.derivative import find_crossings
+from orderparam.analysis.derivative import find_crossings
 from orderparam.figures.axes import (
     name_sizes,
     plot_runs,

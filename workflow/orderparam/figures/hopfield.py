@@ -23,7 +23,7 @@ _CRITICAL_LOAD = 0.138
 def draw(retrieval: pd.DataFrame, capacity: pd.DataFrame) -> Figure:
     """Overlap with the stored pattern against load, and the load of half retrieval against 1/N.
 
-    The tables are those of `orderparam.hopfield`. Raises RecordError where there is no row.
+    The tables are those of `orderparam.known_systems.hopfield`. Raises RecordError where there is no row.
     """
     require_rows(retrieval, "retrieval")
     require_rows(capacity, "capacities")

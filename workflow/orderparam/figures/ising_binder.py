@@ -20,7 +20,7 @@ from orderparam.figures.ising_axes import (
 )
 from orderparam.figures.layout import LegendGroup, start_figure
 from orderparam.figures.style import GREY, PAGE_WIDTH, styled
-from orderparam.ising.transitions import TRANSITIONS
+from orderparam.known_systems.ising.transitions import TRANSITIONS
 
 # Relative distance from T_c up to which the crossings are shown.
 RANGE = 0.032

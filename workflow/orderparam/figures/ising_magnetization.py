@@ -18,7 +18,7 @@ from orderparam.figures.ising_axes import (
 )
 from orderparam.figures.layout import LegendGroup, start_figure
 from orderparam.figures.style import GREY, PAGE_WIDTH, styled
-from orderparam.ising.transitions import TRANSITIONS
+from orderparam.known_systems.ising.transitions import TRANSITIONS
 
 SUBTITLE = (
     "Mean $|m|$ of Monte Carlo simulations without a field, with standard errors, and exact lines of "
@@ -30,7 +30,7 @@ SUBTITLE = (
 def draw(observables: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     """A panel per system, a marker per measured point; raises RecordError when there is none.
 
-    `observables` and `exact` are the tables of orderparam.ising with those columns.
+    `observables` and `exact` are the tables of orderparam.known_systems.ising with those columns.
     """
     require_rows(observables, "observables")
     systems = [system for system in NAMES if (observables["system"] == system).any()]

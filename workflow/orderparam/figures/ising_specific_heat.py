@@ -18,7 +18,7 @@ from orderparam.figures.ising_axes import (
 )
 from orderparam.figures.layout import LegendGroup, start_figure
 from orderparam.figures.style import GREY, PAGE_WIDTH, styled
-from orderparam.ising.transitions import TRANSITIONS
+from orderparam.known_systems.ising.transitions import TRANSITIONS
 
 LABELS = {"energy": "energy per site $e/J$", "specific_heat": r"specific heat per site $C/k_\mathrm{B}$"}
 

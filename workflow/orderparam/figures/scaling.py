@@ -21,7 +21,7 @@ _PUBLISHED = 0.076
 def draw(points: pd.DataFrame, scaling: pd.DataFrame, context: FigureContext) -> Figure:
     """Losses of each size against N, fitted lines, and the published exponent's slope for comparison.
 
-    The tables are those of `orderparam.kaplan`. Raises RecordError where there is no size.
+    The tables are those of `orderparam.analysis.scaling`. Raises RecordError where there is no size.
     """
     require_rows(points, "sizes")
     fits = scaling.set_index("loss")

@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from orderparam.records import atomic_write
+from orderparam.files import atomic_write
 
 STYLE_FILE = Path(__file__).with_name("orderparam.mplstyle")
 COLUMN_WIDTH = 3.4

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from orderparam.experiment import RESERVED_EXPERIMENTS
+from orderparam.settings.experiment import RESERVED_EXPERIMENTS
 from orderparam.tracking.job import INVOCATION
 from orderparam.tracking.provenance import (
     code_tags,

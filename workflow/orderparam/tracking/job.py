@@ -18,8 +18,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from orderparam.errors import OrderParameterError
-from orderparam.job_log import set_up_logging
-from orderparam.records import atomic_write, read_json
+from orderparam.files import atomic_write, read_json
+from orderparam.tracking.job_log import set_up_logging
 from orderparam.tracking.provenance import (
     code_tags,
     describe_file,

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from orderparam.environment import git_state, package_versions, processor_name
-from orderparam.records import sha256_of_file
+from orderparam.files import sha256_of_file
 
 PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "safetensors", "snakemake", "mlflow")
 

@@ -16,7 +16,7 @@ from typing import get_args
 from filelock import FileLock, Timeout
 
 from orderparam.errors import RecordError
-from orderparam.records import atomic_write
+from orderparam.files import atomic_write
 from orderparam.tracking.provenance import is_alive
 from orderparam.tracking.record import RunRecord, Status
 from orderparam.tracking.spool import read_invocation

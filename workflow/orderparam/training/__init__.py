@@ -1,1 +1,1 @@
-"""Training runs: the schedule of measurements, the batches, the loop and what it leaves on disk."""
+"""Training: a job's runs, engines, schedule, snapshots. Imports settings, text, model, measuring."""

@@ -1,6 +1,6 @@
 """Train one job without the workflow, for machines that have PyTorch and pandas only.
 
-PYTHONPATH=workflow python3 -m orderparam.config run paper 10K > run.json
+PYTHONPATH=workflow python3 -m orderparam.settings.config run paper 10K > run.json
 PYTHONPATH=workflow python3 -m orderparam.training run.json --corpus CORPUS_FOLDER --out FOLDER
 
 All seeds of run.json are trained: at once on CUDA, one after the other elsewhere. FOLDER gets the tables,
@@ -18,8 +18,8 @@ from pathlib import Path
 
 from orderparam.environment import describe_environment
 from orderparam.errors import OrderParameterError
-from orderparam.experiment import Run, Seeds
-from orderparam.records import read_json, write_json
+from orderparam.files import read_json, write_json
+from orderparam.settings.experiment import Run, Seeds
 from orderparam.training.device import resolve_device
 from orderparam.training.job import JobPaths, drop_unfinished, train_job
 from orderparam.training.run import SNAPSHOT_SECONDS, Durations
@@ -32,7 +32,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", type=Path, help="as printed by `python -m orderparam.config run`")
+    parser.add_argument("run", type=Path, help="as printed by `python -m orderparam.settings.config run`")
     parser.add_argument("--corpus", type=Path, required=True, help="has tokens.npy and vocabulary.json")
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and checkpoints")
     parser.add_argument("--start-from", type=Path, help="checkpoints folder of the run that start_from names")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from orderparam.measure import gather_windows
+from orderparam.measuring.losses import gather_windows
 
 
 class BatchSampler:

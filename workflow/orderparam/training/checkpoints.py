@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from orderparam.errors import RecordError
-from orderparam.experiment import Run, Seeds
-from orderparam.model import GPT, build_model_of_run, count_parameters
-from orderparam.records import read_json, sha256_of_file, write_json
+from orderparam.files import read_json, sha256_of_file, write_json
+from orderparam.model.gpt import GPT, build_model_of_run, count_parameters
+from orderparam.settings.experiment import Run, Seeds
 
 
 def checkpoint_path(folder: Path, seed: int, step: int) -> Path:

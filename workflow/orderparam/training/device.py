@@ -7,7 +7,7 @@ import logging
 import torch
 
 from orderparam.errors import TrainingError
-from orderparam.experiment import Run
+from orderparam.settings.experiment import Run
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from orderparam.experiment import Run, Seeds
-from orderparam.metrics import METRICS_COLUMNS, STEP_COLUMNS
-from orderparam.model import GPT
+from orderparam.model.gpt import GPT
+from orderparam.settings.experiment import Run, Seeds
+from orderparam.tables import METRICS, STEPS
 from orderparam.training.stop import StopRequest
 
 Weights = dict[str, Tensor]
@@ -33,11 +33,11 @@ class History:
     steps: list[tuple[float, float]] = field(default_factory=list)
 
     def trajectory_table(self) -> pd.DataFrame:
-        """One row per measured step, columns METRICS_COLUMNS."""
-        return pd.DataFrame(self.trajectory, columns=list(METRICS_COLUMNS))
+        """One row per measured step, tables.METRICS."""
+        return METRICS.frame(self.trajectory)
 
     def step_table(self) -> pd.DataFrame:
-        """One row per update, columns STEP_COLUMNS."""
+        """One row per update, tables.STEPS."""
         values = np.array(self.steps, dtype=np.float64).reshape(-1, 2)
         columns = {
             "size": self.run.size,
@@ -46,7 +46,7 @@ class History:
             "order_parameter": values[:, 0],
             "batch_loss": values[:, 1],
         }
-        return pd.DataFrame(columns, columns=list(STEP_COLUMNS))
+        return STEPS.frame(columns)
 
 
 class Engine(Protocol):
@@ -82,14 +82,14 @@ class Engine(Protocol):
 def trajectory_row(
     history: History, step: int, b: float, train_loss: float, val_loss: float, magnetization: float
 ) -> dict[str, Any]:
-    """A row of a trajectory, with the columns METRICS_COLUMNS."""
+    """A row of a trajectory, with tables.METRICS."""
     values = (history.run.size, history.seeds.seed, step, b, train_loss, val_loss, magnetization)
-    return dict(zip(METRICS_COLUMNS, values, strict=True))
+    return dict(zip(METRICS.columns, values, strict=True))
 
 
 def first_non_finite(row: dict[str, Any]) -> str | None:
     """The name of the first measured quantity that is not a finite number, if any."""
-    for name in METRICS_COLUMNS[3:]:
+    for name in METRICS.measured:
         if not math.isfinite(row[name]):
             return name
     return None

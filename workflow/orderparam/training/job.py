@@ -13,17 +13,18 @@ import pandas as pd
 import torch
 
 from orderparam.errors import TrainingError
-from orderparam.experiment import Run, Seeds, digest
-from orderparam.records import read_json, write_table
+from orderparam.files import read_json
+from orderparam.settings.experiment import Run, Seeds, digest
+from orderparam.tables import write_table
+from orderparam.text.vocabulary import check_windows, load_tokens
 from orderparam.training.device import resolve_device, resolve_precision
 from orderparam.training.engine import Engine, History
-from orderparam.training.loop import Trainer
 from orderparam.training.run import SNAPSHOT_SECONDS, Durations, RunFolders, train_run
+from orderparam.training.sequential import Trainer
 from orderparam.training.snapshots import SnapshotStore
-from orderparam.training.stacked_trainer import StackedTrainer
+from orderparam.training.stacked import StackedTrainer
 from orderparam.training.start_from import load_starts
 from orderparam.training.stop import stop_request
-from orderparam.vocabulary import check_windows, load_tokens
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import Parameter
 
-from orderparam.experiment import Run
+from orderparam.settings.experiment import Run
 
 
 def build_optimizer(run: Run, parameters: Iterable[Parameter], capturable: bool = False) -> torch.optim.Adam:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orderparam.errors import TrainingError
-from orderparam.records import write_table
+from orderparam.tables import write_table
 from orderparam.training.checkpoints import checkpoint_path, save_checkpoint
 from orderparam.training.engine import Engine, History, first_non_finite, first_non_finite_step
 from orderparam.training.progress import ProgressBar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orderparam.experiment import Run
+from orderparam.settings.experiment import Run
 
 
 def checkpoint_steps(run: Run) -> list[int]:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from orderparam.errors import RecordError
-from orderparam.records import read_json, sha256_of_file, write_json
+from orderparam.files import read_json, sha256_of_file, write_json
 
 log = logging.getLogger(__name__)
 

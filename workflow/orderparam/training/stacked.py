@@ -1,168 +1,296 @@
-"""Several models of one architecture as one: every parameter gains a leading dimension, a place per seed.
+"""The engine for CUDA: the runs of all seeds of a job at once, a step being one CUDA graph.
 
-The forward pass is that of `orderparam.model`, in batched operations that keep the seeds apart, so that a GPU
-is given one large kernel where the models one by one would give it many small ones.
+On other devices the same step runs operation by operation, which is how it is tested.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import Parameter
-from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from orderparam.errors import TrainingError
-from orderparam.experiment import Run
-from orderparam.measure import TOKENS_PER_BATCH, SplitMeasurement
-from orderparam.model import GPT
+from orderparam.measuring.losses import order_parameter, window_starts
+from orderparam.model.gpt import GPT, build_model_of_run
+from orderparam.settings.experiment import Run, Seeds, digest
+from orderparam.training.batches import StackedStarts
+from orderparam.training.engine import History, Weights, trajectory_row
+from orderparam.training.optimizer import build_optimizer
+from orderparam.training.stacked_model import StackedGPT, measure_stack
+from orderparam.training.stop import StopRequest
 
-# Windows, those of all seeds counted: with dropout, PyTorch's memory-efficient attention takes no more.
-ATTENDED_AT_ONCE = 65_535
-
-
-class StackedGPT:
-    """The models of S seeds; `weights` has a GPT's parameters by name, each of shape (S, ...)."""
-
-    def __init__(self, run: Run, models: Sequence[GPT]) -> None:
-        """Raises TrainingError unless the stack computes what each of the models, on one device, does."""
-        self.run = run
-        self.training = True
-        parameters = [dict(model.named_parameters()) for model in models]
-        self.weights = {
-            name: Parameter(torch.stack([own[name].detach() for own in parameters])) for name in parameters[0]
-        }
-        self._check(models)
-
-    @property
-    def seeds(self) -> int:
-        """S, the number of models."""
-        return len(self.weights["head.weight"])
-
-    @torch.no_grad()
-    def copy_to(self, models: Sequence[GPT]) -> None:
-        """Give each of S models the weights of its seed."""
-        for seed, model in enumerate(models):
-            for name, parameter in model.named_parameters():
-                parameter.copy_(self.weights[name][seed])
-
-    def losses(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """Each position's cross-entropy in nats, and the residual stream before the final LayerNorm.
-
-        `windows` are token ids, int64 (S, B, T + 1); the results have shapes (S, B * T), float32, and
-        (S, B * T, d_model).
-        """
-        inputs, targets = windows[..., :-1], windows[..., 1:]
-        residual = self.residual_stream(inputs)
-        logits = self.logits(residual)
-        losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-        return losses.view(self.seeds, -1), residual
-
-    def residual_stream(self, tokens: Tensor) -> Tensor:
-        """The residual stream before the final LayerNorm: (S, B, T) in, (S, B * T, d_model) out."""
-        seeds, _, length = tokens.shape
-        table = self.weights["token_embedding.weight"]
-        first = torch.arange(seeds, device=tokens.device).view(seeds, 1, 1) * table.shape[1]
-        positions = self.weights["position_embedding.weight"][:, None, :length]
-        x = (F.embedding(tokens + first, table.flatten(0, 1)) + positions).flatten(1, 2)
-        for layer in range(self.run.n_layer):
-            block = f"blocks.{layer}"
-            if self.run.attention == "causal":
-                normed = self._layer_norm(x, f"{block}.attention_norm")
-                x = x + self._attention(normed, f"{block}.attention", length)
-            hidden = F.relu(self._linear(self._layer_norm(x, f"{block}.mlp_norm"), f"{block}.mlp.expand"))
-            x = x + self._dropout(self._linear(hidden, f"{block}.mlp.contract"))
-        return x
-
-    def logits(self, residual: Tensor) -> Tensor:
-        """Logits (S, N, vocabulary) of a residual stream (S, N, d_model)."""
-        return self._linear(self._layer_norm(residual, "final_norm"), "head")
-
-    def _linear(self, x: Tensor, name: str) -> Tensor:
-        weight, bias = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
-        if len(weight) == 1:  # for the kernels that add the bias on the way
-            # Views all: an index's backward pass would fill and copy the whole tensor.
-            own_bias = None if bias is None else bias.squeeze(0)
-            return F.linear(x.squeeze(0), weight.squeeze(0), own_bias).unsqueeze(0)
-        if bias is None:
-            return torch.bmm(x, weight.mT)
-        return torch.baddbmm(bias[:, None], x, weight.mT)
-
-    def _layer_norm(self, x: Tensor, name: str) -> Tensor:
-        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        if len(weight) == 1:
-            return F.layer_norm(x, x.shape[-1:], weight.squeeze(0), bias.squeeze(0))
-        return torch.addcmul(bias[:, None], F.layer_norm(x, x.shape[-1:]), weight[:, None])
-
-    def _attention(self, x: Tensor, name: str, length: int) -> Tensor:
-        d_model, n_head = self.run.d_model, self.run.n_head
-        qkv = self._linear(x, f"{name}.qkv").view(-1, length, 3, n_head, d_model // n_head)
-        if len(qkv) <= ATTENDED_AT_ONCE:
-            heads = self._attend(qkv)
-        else:
-            heads = torch.cat([self._attend(part) for part in qkv.split(ATTENDED_AT_ONCE)])
-        joined = heads.transpose(1, 2).reshape(x.shape)
-        output = self._linear(joined, f"{name}.projection")
-        return self._dropout(output) if self.run.output_dropout else output
-
-    def _attend(self, qkv: Tensor) -> Tensor:
-        """(W, T, 3, heads, head size) in, (W, heads, T, head size) out."""
-        query, key, value = (each.transpose(1, 2) for each in qkv.unbind(2))
-        return F.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            dropout_p=self.run.dropout if self.training else 0.0,
-            is_causal=True,
-            scale=self.run.d_model**-0.5,
-        )
-
-    def _dropout(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.run.dropout) if self.training and self.run.dropout else x
-
-    @torch.no_grad()
-    def _check(self, models: Sequence[GPT]) -> None:
-        """The stack knows one architecture: notice where the model has become another."""
-        vocabulary_size = self.weights["token_embedding.weight"].shape[1]
-        device = self.weights["head.weight"].device
-        tokens = torch.arange(self.run.context, device=device).remainder(vocabulary_size)[None]
-        expected = torch.stack([model.eval()(tokens)[0] for model in models])
-        self.training = False
-        found = self.logits(self.residual_stream(tokens.expand(self.seeds, 1, -1)))
-        self.training = True
-        if not torch.allclose(found, expected, rtol=1e-3, atol=1e-3):
-            raise TrainingError(
-                f"{self.run.experiment} {self.run.size}: the engine for CUDA does not compute this model, "
-                "which has an option that only the engine for other devices knows; set training.device to cpu"
-            )
+GRAPHS_VARIABLE = "ORDERPARAM_CUDA_GRAPHS"
+STEPS_DRAWN_AHEAD = 500
+STEPS_PER_READING = 100  # how long a signal may have to wait, against a pause for the host to read
+WARM_UP_STEPS = 3
+# cuDNN's attention is left out: it differs from release to release in what a graph may hold.
+ATTENTION_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
-@torch.no_grad()
-def measure_stack(
-    model: StackedGPT,
-    tokens: Tensor,
-    starts: Tensor,
-    between_batches: Callable[[], None] = lambda: None,
-) -> list[SplitMeasurement]:
-    """What `measure_split` measures, for each seed, over the windows of `tokens` (on the device) at `starts`.
+class StackedTrainer:
+    """The runs of several seeds in progress (an Engine); `step` counts the updates made.
 
-    Sums are in float64 on the device, which is read once.
+    Initial weights and batches are each seed's own, the same as with `Trainer`; `initial` has other weights
+    for each seed. Dropout masks come from the device's one generator, seeded from all dropout seeds, so a
+    seed's run depends on which seeds share its job. `precision` is that of training, measurements are in
+    float32. The environment variable ORDERPARAM_CUDA_GRAPHS=off, or `graphs`, does without CUDA graphs.
     """
-    seeds, context = model.seeds, model.run.context
-    per_batch = max(1, TOKENS_PER_BATCH[tokens.device.type] // (context * seeds))
-    offsets = torch.arange(context + 1, device=tokens.device)
-    sums = torch.zeros(2, seeds, dtype=torch.float64, device=tokens.device)
-    was_training = model.training
-    model.training = False
+
+    def __init__(
+        self,
+        run: Run,
+        seeds: Sequence[Seeds],
+        vocabulary_size: int,
+        train_tokens: np.ndarray,
+        val_tokens: np.ndarray,
+        device: torch.device,
+        stop: StopRequest | None = None,
+        initial: Sequence[Weights] | None = None,
+        precision: str = "float32",
+        graphs: bool | None = None,
+    ) -> None:
+        if device.index is not None and device.type == "cuda":
+            torch.cuda.set_device(device)
+        self.run = run
+        self.device = device
+        self.stop = stop or StopRequest()
+        self.precision = precision
+        self.histories = [History(run, each) for each in seeds]
+        self.step = 0
+        if graphs is None:
+            graphs = os.environ.get(GRAPHS_VARIABLE, "on") != "off"
+        self._wants_graph = graphs and device.type == "cuda"
+        self._models = [model.to(device) for model in _build_models(run, seeds, vocabulary_size, initial)]
+        with _matmul_precision("highest"):
+            self.model = StackedGPT(run, self._models)
+        self.optimizer = build_optimizer(run, self.model.weights.values(), capturable=self._wants_graph)
+        for parameter in self.model.weights.values():
+            # What the first update would set up, here since a graph needs it in its final place.
+            self.optimizer.state[parameter] = {
+                "step": torch.zeros((), device=device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+        self.splits = {
+            name: (_to_device(tokens, device), _starts(tokens, run.context, windows, device))
+            for name, tokens, windows in (
+                ("train", train_tokens, run.train_windows),
+                ("val", val_tokens, run.val_windows),
+            )
+        }
+        self._sampler = StackedStarts(
+            len(train_tokens), run.context, run.batch_size, [each.batches for each in seeds]
+        )
+        self._used = STEPS_DRAWN_AHEAD  # of the starts on the device
+        self._place = torch.zeros(1, dtype=torch.int64, device=device)
+        self._starts = torch.zeros(
+            STEPS_DRAWN_AHEAD, len(seeds), run.batch_size, dtype=torch.int64, device=device
+        )
+        self._offsets = torch.arange(run.context + 1, device=device)
+        self._record = torch.zeros(STEPS_DRAWN_AHEAD, 2, len(seeds), dtype=torch.float64, device=device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        torch.manual_seed(dropout_seed(seeds))
+
+    def models(self) -> list[GPT]:
+        """Each seed's model with the present weights, on the device, in evaluation mode."""
+        self.model.copy_to(self._models)
+        return self._models
+
+    def is_measured(self) -> bool:
+        """Whether the present step has its rows in the trajectories."""
+        rows = self.histories[0].trajectory
+        return bool(rows) and rows[-1]["step"] == self.step
+
+    def measure_all(self) -> list[dict[str, Any]]:
+        """Measure all weights as they are, append a row to each history and return the rows."""
+        with _matmul_precision("highest"), sdpa_kernel(ATTENTION_KERNELS):
+            train, val = (
+                measure_stack(self.model, *self.splits[name], self.stop.raise_if_received)
+                for name in ("train", "val")
+            )
+        rows = [
+            trajectory_row(
+                history,
+                self.step,
+                float(order_parameter(head)),
+                train[seed].loss,
+                val[seed].loss,
+                val[seed].hidden_magnetization,
+            )
+            for seed, (history, head) in enumerate(
+                zip(self.histories, self.model.weights["head.weight"].detach(), strict=True)
+            )
+        ]
+        for history, row in zip(self.histories, rows, strict=True):
+            history.trajectory.append(row)
+        return rows
+
+    def advance(self, until: int) -> None:
+        """Make at least one update, and none beyond step `until`; the host reads what they recorded once."""
+        if self._used == STEPS_DRAWN_AHEAD:
+            self._starts.copy_(self._sampler.draw(STEPS_DRAWN_AHEAD))
+            self._place.zero_()
+            self._used = 0
+        count = min(until - self.step, STEPS_DRAWN_AHEAD - self._used, STEPS_PER_READING)
+        with _matmul_precision("high" if self.precision == "tf32" else "highest"):
+            if self._wants_graph and self._graph is None:
+                self._graph = self._capture()
+            for _ in range(count):
+                if self._graph is None:
+                    self._update()
+                else:
+                    self._graph.replay()
+        recorded = self._record[self._used : self._used + count].cpu()
+        for history, steps in zip(self.histories, recorded.permute(2, 0, 1).tolist(), strict=True):
+            history.steps += [(b, loss) for b, loss in steps]
+        self._used += count
+        self.step += count
+
+    def _update(self) -> None:
+        """One step, from the drawn starts to the record; the host hears nothing, so a graph can hold it."""
+        starts = self._starts.index_select(0, self._place)[0]
+        train_tokens, _ = self.splits["train"]
+        windows = train_tokens[starts[..., None] + self._offsets].long()
+        head = self.model.weights["head.weight"].detach()
+        b = torch.linalg.vector_norm(head, dim=(1, 2), dtype=torch.float64) / head.shape[-1]
+        self.optimizer.zero_grad(set_to_none=True)
+        bf16 = self.precision == "bf16"
+        with (
+            sdpa_kernel(ATTENTION_KERNELS),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False),
+        ):
+            losses, _ = self.model.losses(windows)
+            batch_losses = losses.mean(1)
+        # Each seed's parameters meet their own loss only, so the sum's gradient is that of each.
+        batch_losses.sum().backward()
+        self.optimizer.step()
+        row = torch.stack((b, batch_losses.detach().double()))
+        self._record.index_copy_(0, self._place, row[None])
+        self._place.add_(1)
+
+    def _capture(self) -> torch.cuda.CUDAGraph:
+        """A graph of one step.
+
+        Steps made before on the same stream settle what a graph may not do: choice of kernels, workspaces.
+        Raises TrainingError where PyTorch refuses.
+        """
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self.device)
+        with self._undisturbed():
+            stream.wait_stream(torch.cuda.current_stream(self.device))
+            with torch.cuda.stream(stream), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*capturable=True")
+                for _ in range(WARM_UP_STEPS):
+                    self._update()
+            torch.cuda.current_stream(self.device).wait_stream(stream)
+            try:
+                with torch.cuda.graph(graph, stream=stream):
+                    self._update()
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                raise TrainingError(
+                    f"{self.run.experiment} {self.run.size}: PyTorch {torch.__version__} cannot make a CUDA "
+                    f"graph of a step; {GRAPHS_VARIABLE}=off in the environment does without ({error})"
+                ) from error
+        return graph
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Updates within the block leave weights, optimizer, generators and place as they were."""
+        saved = {name: tensor.clone() for name, tensor in self._tensors().items()}
+        place, generators = self._place.clone(), self._generators()
+        yield
+        self._overwrite(saved)
+        self._place.copy_(place)
+        self._set_generators(generators)
+
+    def _generators(self) -> dict[str, Tensor]:
+        states = {"generator.default": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["generator.cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
+
+    def _set_generators(self, states: dict[str, Tensor]) -> None:
+        torch.set_rng_state(states["generator.default"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(states["generator.cuda"], self.device)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The live tensors that an update changes, by name."""
+        tensors = {f"model.{name}": weight.detach() for name, weight in self.model.weights.items()}
+        for name, weight in self.model.weights.items():
+            for key, tensor in self.optimizer.state[weight].items():
+                tensors[f"optimizer.{name}.{key}"] = tensor
+        return tensors
+
+    def _overwrite(self, values: dict[str, Tensor]) -> None:
+        # In place: a graph knows its tensors by their address.
+        for name, tensor in self._tensors().items():
+            tensor.copy_(values[name])
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that `restore` needs to go on: tensors by name, and JSON values."""
+        tensors = self._tensors() | self._generators()
+        fresh = self._used == STEPS_DRAWN_AHEAD
+        states = self._sampler.states() if fresh else self._sampler.states_after(self._used)
+        tensors |= {f"generator.batches.{seed}": state for seed, state in enumerate(states)}
+        steps = [history.steps for history in self.histories]
+        tensors["history.steps"] = torch.tensor(steps, dtype=torch.float64).reshape(len(steps), -1, 2)
+        return tensors, {"trajectory": [row for history in self.histories for row in history.trajectory]}
+
+    def restore(self, step: int, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """Take up the state that another process left after `step` updates."""
+        self._overwrite(tensors)
+        self._set_generators(tensors)
+        self._sampler.restore([tensors[f"generator.batches.{i}"] for i in range(len(self.histories))])
+        self._used = STEPS_DRAWN_AHEAD
+        for history, steps in zip(self.histories, tensors["history.steps"].tolist(), strict=True):
+            history.steps = [(b, loss) for b, loss in steps]
+            seed = history.seeds.seed
+            history.trajectory = [row for row in values["trajectory"] if row["seed"] == seed]
+        self.step = step
+
+
+def dropout_seed(seeds: Sequence[Seeds]) -> int:
+    """The seed of the one generator from which a stack's dropout masks come."""
+    return int(digest([each.dropout for each in seeds])[:15], 16)
+
+
+@contextmanager
+def _matmul_precision(name: str) -> Iterator[None]:
+    previous = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
     try:
-        for part in starts.split(per_batch):
-            between_batches()
-            windows = tokens[part[:, None] + offsets].long()
-            losses, residual = model.losses(windows.expand(seeds, -1, -1))
-            sums[0] += losses.sum(1, dtype=torch.float64)
-            sums[1] += residual.abs().mean(-1).sum(1, dtype=torch.float64)
+        yield
     finally:
-        model.training = was_training
-    means = (sums / (len(starts) * context)).T.tolist()
-    return [SplitMeasurement(loss, magnetization) for loss, magnetization in means]
+        torch.set_float32_matmul_precision(previous)
+
+
+def _build_models(
+    run: Run, seeds: Sequence[Seeds], vocabulary_size: int, initial: Sequence[Weights] | None
+) -> list[GPT]:
+    built: dict[int, GPT] = {}
+    for each in seeds:
+        if each.weights not in built:
+            built[each.weights] = build_model_of_run(run, each.weights, vocabulary_size)
+    models = [copy.deepcopy(built[each.weights]).eval() for each in seeds]
+    for model, weights in zip(models, initial or (), strict=False):
+        model.load_state_dict(weights)
+    return models
+
+
+def _to_device(tokens: np.ndarray, device: torch.device) -> Tensor:
+    # PyTorch indexes few kinds of unsigned integers on a GPU.
+    return torch.from_numpy(tokens.astype(np.uint8 if tokens.dtype == np.uint8 else np.int32)).to(device)
+
+
+def _starts(tokens: np.ndarray, context: int, windows: Any, device: torch.device) -> Tensor:
+    return torch.from_numpy(window_starts(len(tokens), context, windows)).to(device)

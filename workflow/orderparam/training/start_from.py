@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orderparam.errors import TrainingError
-from orderparam.experiment import Run, Seeds
-from orderparam.model import build_model_of_run
+from orderparam.model.gpt import build_model_of_run
+from orderparam.settings.experiment import Run, Seeds
 from orderparam.training.checkpoints import checkpoint_path, load_weights
 from orderparam.training.engine import Weights
 

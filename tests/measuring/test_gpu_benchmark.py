@@ -1,0 +1,84 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from orderparam.measuring import gpu_benchmark
+from orderparam.measuring.gpu_benchmark import Bench, measure_case, run_benchmark
+from orderparam.tables import GPU_THROUGHPUT
+
+
+@pytest.fixture
+def bench(tokens):
+    return Bench(11, tokens[:1800], tokens[1800:], torch.device("cpu"))
+
+
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch):
+    monkeypatch.setattr(gpu_benchmark, "BLOCK_SECONDS", 0.01)
+    monkeypatch.setattr(gpu_benchmark, "MAX_REPEATS", 4)
+
+
+def test_each_size_and_stack_has_its_time(make_run, bench, tmp_path):
+    runs = [make_run(size="deep", n_layer=2), make_run(size="flat")]
+    table = run_benchmark(bench, runs, [1, 2], 100.0, tmp_path / "table.csv")
+    assert list(table.columns) == list(GPU_THROUGHPUT.columns)
+    assert set(zip(table["size"], table["seeds"], strict=True)) == {
+        (size, stack) for size in ("deep", "flat") for stack in (1, 2)
+    }
+    assert (table["repeats"] >= 3).all() and table["interleaved"].all()
+    assert (table["lower_quartile_seconds"] <= table["median_seconds"]).all()
+    assert (table["median_seconds"] <= table["upper_quartile_seconds"]).all()
+    assert table["evaluation_seconds"].gt(0).all()
+    rate = table["seeds"] * 4 * 8 / table["median_seconds"]
+    np.testing.assert_allclose(table["tokens_per_second"], rate)
+    written = pd.read_csv(tmp_path / "table.csv", dtype={"size": str})
+    np.testing.assert_allclose(written["median_seconds"], table["median_seconds"])
+
+
+def test_variants_that_do_not_fit_together_are_timed_apart(make_run, bench, monkeypatch):
+    variants = [gpu_benchmark.Variant("float32", graphs=False) for _ in range(3)]
+    for index, variant in enumerate(variants):
+        variant.index = index
+    monkeypatch.setattr(Bench, "variants", lambda self: variants)
+    build, alive = Bench.build, []
+
+    def build_in_little_memory(self, run, stack, variant):
+        alive.append(variant.index)
+        if alive[-2:] == [0, 1] or variant.index == 2:
+            raise torch.OutOfMemoryError("there is no more")
+        return build(self, run, stack, variant)
+
+    monkeypatch.setattr(Bench, "build", build_in_little_memory)
+    monkeypatch.setattr(gpu_benchmark, "_free", alive.clear)
+    measured = []
+    monkeypatch.setattr(gpu_benchmark, "_time_measurement", lambda trainer: measured.append(1) or 0.5)
+    # Together 0 and 1 are too much; apart 2 still is.
+    table = measure_case(bench, make_run(), 1, 0.2)
+    assert not table["interleaved"].any()
+    assert table["note"].tolist() == ["", "", "out of memory"]
+    assert np.isfinite(table["median_seconds"]).tolist() == [True, True, False]
+    assert measured == [1] and (table["evaluation_seconds"] == 0.5).all()
+
+
+def test_cases_beyond_the_time_are_marked(make_run, bench, tmp_path):
+    table = run_benchmark(bench, [make_run()], [1, 2], -1.0, tmp_path / "table.csv")
+    assert table["note"].tolist() == ["the time was up"] * 2
+    assert table["median_seconds"].isna().all()
+
+
+def test_command_line_writes_table_and_environment(make_run, corpus, tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"run": make_run().to_dict(), "seeds": []}))
+    command = [sys.executable, "-m", "orderparam.measuring.gpu_benchmark", "run.json", "--corpus", "."]
+    command += ["--out", "table.csv", "--seconds", "100", "--stacks", "1", "2"]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow"), "PATH": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(tmp_path / "table.csv")["seeds"].tolist() == [1, 2]
+    described = json.loads((tmp_path / "table.json").read_text())
+    assert described["torch"] and "--stacks 1 2" in described["command"]

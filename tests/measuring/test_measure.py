@@ -1,0 +1,107 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from orderparam.measuring.losses import gather_windows, measure_split, order_parameter, window_starts
+from orderparam.model.gpt import build_model
+
+
+def build(context=8, vocabulary_size=11, dropout=0.2):
+    return build_model(
+        0,
+        vocabulary_size=vocabulary_size,
+        context=context,
+        d_model=16,
+        n_head=2,
+        n_layer=1,
+        dropout=dropout,
+    )
+
+
+def test_order_parameter_of_a_known_matrix():
+    assert float(order_parameter(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))) == pytest.approx(2.5)
+
+
+def test_order_parameter_of_a_constant_matrix_is_its_entry_times_sqrt_v_over_d():
+    weight = torch.full((65, 32), 0.25)
+    assert float(order_parameter(weight)) == pytest.approx(0.25 * math.sqrt(65 / 32), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("d_model", "published"), [(32, 0.1457), (64, 0.07181), (128, 0.03616), (384, 0.01212)]
+)
+def test_initial_order_parameter_is_the_published_one_and_near_its_expectation(d_model, published):
+    n_head, n_layer = {32: (2, 1), 64: (2, 2), 128: (4, 4), 384: (6, 6)}[d_model]
+    model = build_model(
+        1337,
+        vocabulary_size=65,
+        context=256,
+        d_model=d_model,
+        n_head=n_head,
+        n_layer=n_layer,
+        dropout=0.2,
+    )
+    b = float(order_parameter(model.head.weight))
+    assert float(f"{b:.4g}") == published
+    assert b == pytest.approx(math.sqrt(65 / 3) / d_model, rel=0.03)
+
+
+@settings(max_examples=50)
+@given(count=st.integers(2, 5000), context=st.integers(1, 300), windows=st.integers(1, 40) | st.just("all"))
+def test_windows_do_not_overlap_and_have_their_targets(count, context, windows):
+    starts = window_starts(count, context, windows)
+    available = (count - 1) // context
+    assert len(starts) == (available if windows == "all" else min(windows, available))
+    assert (np.diff(starts) >= context).all()
+    assert (starts >= 0).all()
+    assert (starts + context < count).all()
+
+
+def test_exact_loss_is_the_mean_over_every_position(tokens):
+    model = build().eval()
+    starts = window_starts(len(tokens), 8, "all")
+    windows = gather_windows(tokens, starts, 8)
+    with torch.no_grad():
+        logits = model(windows[:, :-1])
+        expected = F.cross_entropy(logits.double().flatten(0, 1), windows[:, 1:].flatten())
+        hidden = model.residual_stream(windows[:, :-1]).double().abs().mean()
+    measured = measure_split(model, tokens, starts)
+    assert measured.loss == pytest.approx(expected.item(), rel=1e-6)
+    assert measured.hidden_magnetization == pytest.approx(hidden.item(), rel=1e-6)
+
+
+def test_exact_loss_does_not_depend_on_how_windows_are_batched(tokens, monkeypatch):
+    model = build()
+    starts = window_starts(len(tokens), 8, "all")
+    whole = measure_split(model, tokens, starts)
+    monkeypatch.setattr("orderparam.measuring.losses.TOKENS_PER_BATCH", {"cpu": 56})
+    parts = measure_split(model, tokens, starts)
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-6)
+    assert parts.hidden_magnetization == pytest.approx(whole.hidden_magnetization, rel=1e-6)
+
+
+def test_measuring_draws_nothing_and_leaves_the_mode(tokens):
+    model = build().train()
+    state = torch.get_rng_state()
+    first = measure_split(model, tokens, np.array([0, 8]))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.training
+    assert measure_split(model, tokens, np.array([0, 8])) == first
+
+
+def test_a_head_of_zeros_has_the_loss_of_its_bias(tokens):
+    model = build()
+    frequencies = np.bincount(tokens, minlength=11) / len(tokens)
+    with torch.no_grad():
+        model.head.weight.zero_()
+        model.head.bias.copy_(torch.from_numpy(np.log(frequencies)))
+    starts = window_starts(len(tokens), 8, "all")
+    targets = gather_windows(tokens, starts, 8)[:, 1:].flatten().numpy()
+    measured = measure_split(model, tokens, starts)
+    assert measured.loss == pytest.approx(-np.log(frequencies[targets]).mean(), rel=1e-6)
+    assert float(order_parameter(model.head.weight)) == 0

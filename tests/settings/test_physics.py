@@ -1,0 +1,70 @@
+"""The settings of the systems with a known answer: this project's are valid, and every fault is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orderparam.errors import ConfigError
+from orderparam.known_systems.ising.grids import Grid
+from orderparam.settings.physics import load_physics
+from orderparam.settings.schema import load_schema
+
+PROJECT = Path(__file__).resolve().parents[2]
+GRID = "  a: {system: 2d, lengths: [4], temperatures: [2], samples: 400}\n"
+
+
+def write(root, text):
+    (root / "config/physics").mkdir(parents=True, exist_ok=True)
+    (root / "config/physics/ising.yaml").write_text(text)
+
+
+def test_this_project_is_valid_and_meets_what_the_figures_show():
+    document = load_physics("ising", PROJECT)
+    grids = [Grid.from_dict(grid) for grid in document["grids"].values()]
+    assert {grid.system for grid in grids} == {"1d", "2d", "3d", "mean-field"}
+    assert document["potts"]["states"] == 10
+    assert max(document["potts"]["lengths"]) >= 40
+    assert document["snapshots"]["length"] >= 128
+    below, at, above = document["snapshots"]["relative_temperatures"]
+    assert below < at == 1 < above
+
+
+def test_defaults_are_filled_in_and_those_of_a_grid_are_its_own(tmp_path):
+    write(tmp_path, "grids:\n" + GRID)
+    document = load_physics("ising", tmp_path)
+    assert document["seed"] == 1
+    assert document["potts"] == {"states": 10, "lengths": [20, 30, 40], "samples": 60000}
+    grid = Grid.from_dict(document["grids"]["a"])
+    assert grid == Grid("2d", (4,), (2.0,), 400)
+    (entry,) = load_schema("ising")["properties"]["grids"]["patternProperties"].values()
+    for key in ("field", "algorithm"):
+        assert entry["properties"][key]["default"] == getattr(grid, key)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("grids:\n" + GRID.replace("2d", "4d"), 'grids.a.system: found "4d"; must be 1d, 2d, 3d or mean'),
+        ("grids:\n" + GRID.replace("[4]", "[2]"), "grids.a.lengths[0]: found 2; must be an integer >= 3"),
+        (
+            "grids:\n" + GRID.replace("[2]", "[0]"),
+            "grids.a.temperatures[0]: found 0; must be a finite number > 0",
+        ),
+        ("grids:\n" + GRID.replace("samples", "sample"), "did you mean samples?"),
+        ("seed: 1\n", "grids: found no such key"),
+        ("grids: [", "not valid YAML"),
+    ],
+)
+def test_faults_are_told_with_file_and_key(tmp_path, text, expected):
+    write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_physics("ising", tmp_path)
+    assert str(caught.value).startswith("config/physics/ising.yaml has ")
+    assert expected in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"config/physics/ising\.yaml has 1 error.*\n.*No such file"):
+        load_physics("ising", tmp_path)

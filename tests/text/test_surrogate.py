@@ -1,0 +1,179 @@
+"""The 4-gram table and the text sampled from it."""
+
+import hashlib
+import lzma
+import math
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+import tiny_shakespeare
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orderparam.errors import CorpusError, RecordError
+from orderparam.text.ngrams import NgramCounts
+from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, main, sample_text
+
+
+@pytest.fixture(scope="module")
+def table():
+    return NgramTable.read(TINY_SHAKESPEARE)
+
+
+def table_of(text):
+    alphabet = "".join(sorted(set(text)))
+    return NgramTable.from_tokens(np.array([alphabet.index(c) for c in text]), alphabet, "text", "0" * 64)
+
+
+def conditional_entropy(text, order):
+    tokens = np.frombuffer(text.encode("ascii"), np.uint8)
+    return NgramCounts.count(tokens, 128, order).conditional_entropy(order)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text("abcd", min_size=1, max_size=40))
+def test_counts_are_circular_and_so_are_their_marginals(text):
+    table = table_of(text)
+    for length in range(5):
+        circle = text * 5
+        expected = Counter(circle[i : i + length] for i in range(len(text)))
+        ngrams, counts = table.marginal(length)
+        words = ["".join(table.alphabet[place] for place in ngram) for ngram in ngrams.tolist()]
+        assert words == sorted(expected)
+        assert dict(zip(words, counts.tolist(), strict=True)) == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
+def test_written_table_reads_back(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("table") / "table.xz"
+    table = table_of(text)
+    table.write(path)
+    again = NgramTable.read(path)
+    assert (again.corpus, again.alphabet, again.sha256) == (table.corpus, table.alphabet, table.sha256)
+    assert np.array_equal(again.ngrams, table.ngrams)
+    assert np.array_equal(again.counts, table.counts)
+
+
+def test_codes_of_the_largest_alphabet_read_back(tmp_path):
+    alphabet = "".join(chr(code) for code in range(1, 0xD800)) + "".join(map(chr, range(0xE000, 0x12800)))
+    tokens = np.array([65_534, 65_534, 65_534, 65_534, 0, 1, 65_534])
+    table = NgramTable.from_tokens(tokens, alphabet[:65_535], "wide", "0" * 64)
+    table.write(tmp_path / "table.xz")
+    assert np.array_equal(NgramTable.read(tmp_path / "table.xz").ngrams, table.ngrams)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "other text", "short body"])
+def test_damaged_table_is_refused_by_name(tmp_path, damage):
+    path = tmp_path / "table.xz"
+    table_of("a rose is a rose").write(path)
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut": content[:-8],
+            "flipped": content[:40] + bytes([content[40] ^ 1]) + content[41:],
+            "other text": b"not xz",
+            "short body": lzma.compress(lzma.decompress(content)[:-1]),
+        }[damage]
+    )
+    with pytest.raises(RecordError, match=r"table\.xz"):
+        NgramTable.read(path)
+    with pytest.raises(RecordError, match="no such file"):
+        NgramTable.read(tmp_path / "absent.xz")
+
+
+def test_entropies_of_a_periodic_text():
+    table = table_of("abab" * 10 + "acac" * 10)
+    # a is followed by b and by c 20 times each, b and c always by a.
+    assert table.conditional_entropy(1) == pytest.approx(1.5 * math.log(2), rel=1e-12)
+    assert table.conditional_entropy(2) == pytest.approx(0.5 * math.log(2), rel=1e-12)
+
+
+def test_sampling_follows_the_definition():
+    """A second writing of the chain, over plain strings and lists of repeated characters."""
+    text = "the cat sat on the mat and the hat"
+    circle = text + text[:3]
+    for order in (1, 2, 3):
+        draw = random.Random(5).random
+        starts = sorted(circle[i : i + order] for i in range(len(text)))
+        sampled = starts[int(draw() * len(starts))]
+        while len(sampled) < 200:
+            state = sampled[-order:]
+            next_characters = sorted(
+                circle[i + order] for i in range(len(text)) if circle[i : i + order] == state
+            )
+            sampled += next_characters[int(draw() * len(next_characters))]
+        assert sample_text(table_of(text), order, 5, 200) == sampled
+
+
+def test_lengths_and_refusals():
+    table = table_of("abracadabra")
+    assert [len(sample_text(table, 3, 0, n)) for n in (0, 1, 2, 3, 50)] == [0, 1, 2, 3, 50]
+    for order in (0, 4):
+        with pytest.raises(ValueError, match=f"Markov orders 1 to 3, not {order}"):
+            sample_text(table, order, 0, 10)
+    with pytest.raises(ValueError, match="-1 characters"):
+        sample_text(table, 1, 0, -1)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_surrogate_has_its_own_statistics_and_none_beyond(order):
+    # With few distinct n-grams the estimates' bias, (n-grams - contexts) / 2N by Miller, is below 0.003.
+    words = random.Random(1).choices(["abcd", "acdb", "bdca", "abdabd"], k=20_000)
+    source = "".join(words)
+    text = sample_text(table_of(source), order, 2, 200_000)
+    kept = table_of(source).conditional_entropy(order + 1)
+    assert conditional_entropy(text, order + 1) == pytest.approx(kept, abs=0.006)
+    # One more character of context tells much about the source and nothing about the surrogate.
+    assert conditional_entropy(source, order + 2) < kept - 0.03
+    assert conditional_entropy(text, order + 2) == pytest.approx(kept, abs=0.009)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_entropy_of_the_sampled_text_is_the_tables(table, order):
+    characters = 400_000
+    kept = conditional_entropy(sample_text(table, order, 7, characters), order + 1)
+    # Three standard errors, of a surprisal that varies by about 1.5 nats and is correlated; and the bias.
+    error = 0.008
+    bias = (len(table.marginal(order + 1)[1]) - len(table.marginal(order)[1])) / (2 * characters)
+    truth = table.conditional_entropy(order + 1)
+    assert truth - bias - error < kept < truth + error
+
+
+def test_shipped_table_is_of_tiny_shakespeare(table):
+    assert (table.corpus, table.sha256) == ("tiny_shakespeare", tiny_shakespeare.SHA256)
+    assert len(table.alphabet) == 65
+    assert table.counts.sum() == 1_115_394
+    assert TINY_SHAKESPEARE.stat().st_size < 80_000
+
+
+def test_stand_in_is_pinned(table):
+    text = sample_text(table, 3, 1337, 1_115_394)
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    assert digest == "92477c0c5a2ce9ebd76ed80302e88836090ab1a4053ddc2473ceda0c5972a426"
+
+
+@tiny_shakespeare.needed
+def test_shipped_table_is_rebuilt_from_the_real_corpus(tmp_path):
+    for name in ("first.xz", "second.xz"):
+        main(["build", str(tiny_shakespeare.PATH), str(tmp_path / name)])
+    assert (tmp_path / "first.xz").read_bytes() == (tmp_path / "second.xz").read_bytes()
+    # Versions of liblzma may compress differently, so what is compared with the shipped file is the content.
+    assert lzma.decompress((tmp_path / "first.xz").read_bytes()) == lzma.decompress(
+        TINY_SHAKESPEARE.read_bytes()
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "empty"), (b"ab\xff", "invalid UTF-8 at byte 2"), (None, "cannot be read")],
+)
+def test_build_refuses_what_is_no_text(tmp_path, content, message):
+    source = tmp_path / "novel.txt"
+    if content is not None:
+        source.write_bytes(content)
+    with pytest.raises(CorpusError, match=rf"novel\.txt: .*{message}"):
+        main(["build", str(source), str(tmp_path / "table.xz")])
+    assert not (tmp_path / "table.xz").exists()

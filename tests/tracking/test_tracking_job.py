@@ -1,0 +1,260 @@
+"""The job's side of tracking, which needs no MLflow: the record, the log, errors and signals."""
+
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tracking_helpers import script_object, start_job
+
+from orderparam.errors import CorpusError
+from orderparam.files import read_json, sha256_of_file
+from orderparam.tracking import tracked_job
+from orderparam.tracking.job import INVOCATION
+from orderparam.tracking.provenance import regenerate_command, repeated_settings, user_name
+from orderparam.tracking.record import RunRecord, flatten
+
+RECORD = "results/preview/jobs/draw_figure.json"
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """An empty project folder as working folder; what a job's logging does to this process is undone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(INVOCATION, raising=False)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    logger = logging.getLogger()
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "level", logger.level)
+    yield tmp_path
+    logging.captureWarnings(False)
+
+
+def write(path: str, text: str) -> str:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text, encoding="utf-8")
+    return path
+
+
+def test_record_tells_what_was_run_on_what(root):
+    table = write("results/preview/metrics.csv", "size,seed\n")
+    snakemake = script_object(
+        wildcards={"experiment": "preview", "figure": "fig4"},
+        input={"metrics": table},
+        params={"style": {"width": 3.5, "sizes": [1, 2]}, "title": "b"},
+    )
+    with tracked_job(snakemake) as job:
+        figure = write(snakemake.output.svg, "<svg/>")
+        job.log_artifact(figure)
+        job.set_tag("note", 3)
+    record = read_json("results/preview/jobs/draw_figure.fig4.json")
+    assert (record["name"], record["experiment"], record["status"]) == (
+        "draw_figure fig4",
+        "preview",
+        "FINISHED",
+    )
+    assert record["params"] == {
+        "style.width": "3.5",
+        "style.sizes": "[1, 2]",
+        "title": "b",
+        "threads": "1",
+        "wildcard.figure": "fig4",
+        "resource.mem_mb": "100",
+    }
+    assert record["inputs"] == [
+        {"name": "metrics", "path": table, "sha256": sha256_of_file(table), "bytes": 10}
+    ]
+    assert record["outputs"][0]["sha256"] == sha256_of_file(figure)
+    assert record["artifacts"] == [figure]
+    assert record["tags"]["note"] == "3"
+    assert record["tags"]["regenerate"] == f"snakemake --cores 1 --force {figure}"
+    assert record["tags"].keys() >= {
+        "git.commit",
+        "git.dirty",
+        "machine.host",
+        "machine.cpu",
+        "version.torch",
+    }
+    assert 0 <= record["end_time"] - record["start_time"] < 60_000
+
+
+def test_a_folder_is_known_by_all_its_files(root):
+    def digest_of_output() -> str:
+        with tracked_job(script_object(output={"checkpoints": "results/preview/checkpoints"})):
+            pass
+        return read_json(RECORD)["outputs"][0]["sha256"]
+
+    write("results/preview/checkpoints/a/0.bin", "x")
+    first = digest_of_output()
+    write("results/preview/checkpoints/a/1.bin", "y")
+    second = digest_of_output()
+    Path("results/preview/checkpoints/a/1.bin").rename("results/preview/checkpoints/2.bin")
+    assert len({first, second, digest_of_output()}) == 3
+
+
+def test_jobs_without_experiment_leave_their_record_beside_their_output(root):
+    snakemake = script_object(
+        "get_corpus", {"corpus": "novel"}, output={"text": "results/corpora/novel/corpus.txt"}
+    )
+    with tracked_job(snakemake):
+        pass
+    assert read_json("results/corpora/jobs/get_corpus.novel.json")["outputs"][0]["sha256"] is None
+
+
+@pytest.mark.parametrize("where", ["input", "output", "params", "explicit"])
+def test_a_stand_in_corpus_is_called_one(root, where):
+    manifest = {"corpus": "speare", "stand_in": True, "notice": "sampled, not real"}
+    path = "results/corpora/speare/corpus.json"
+    if where in ("input", "explicit"):
+        write(path, json.dumps(manifest))
+    snakemake = script_object(
+        input={"manifest": path} if where == "input" else {},
+        output={"manifest": path} if where == "output" else None,
+        params=manifest if where == "params" else {},
+    )
+    with tracked_job(snakemake) as job:
+        if where == "output":
+            write(path, json.dumps(manifest))
+        if where == "explicit":
+            job.set_corpus(path)
+    found = Path("results").glob("*/jobs/*.json")
+    assert read_json(next(found))["tags"]["corpus"] == "speare (STAND-IN: sampled, not real)"
+
+
+def test_metrics_keep_what_json_cannot_hold(root):
+    points = [("loss", 2.5, 0), ("loss", float("nan"), 1), ("loss", float("-inf"), 2), ("b", 1, 0)]
+    with tracked_job(script_object()) as job:
+        job.log_metrics(points)
+    read_back = list(RunRecord.from_json(Path(RECORD)).metric_points())
+    assert repr(read_back) == repr([(key, float(value), step) for key, value, step in points])
+
+
+def test_tables_become_a_series_per_column_and_seed(root):
+    table = pd.DataFrame(
+        {"seed": [1, 1, 2], "step": [0, 10, 0], "loss": [4.0, 3.0, 4.5], "b": [0.1, None, 0.2], "note": "x"}
+    )
+    with tracked_job(script_object()) as job:
+        job.log_table(table, step="step", by="seed")
+        job.log_table(table[:1], step="seed")
+    assert read_json(RECORD)["metrics"] == {
+        "loss/seed-1": {"steps": [0, 10], "values": [4.0, 3.0]},
+        "b/seed-1": {"steps": [0], "values": [0.1]},
+        "loss/seed-2": {"steps": [0], "values": [4.5]},
+        "b/seed-2": {"steps": [0], "values": [0.2]},
+        "step": {"steps": [1], "values": [0.0]},
+        "loss": {"steps": [1], "values": [4.0]},
+        "b": {"steps": [1], "values": [0.1]},
+    }
+
+
+def test_error_passes_through_and_leaves_traceback(root):
+    with pytest.raises(ZeroDivisionError), tracked_job(script_object()) as job:
+        job.set_tag("reached", len([]) / 0)
+    record = read_json(RECORD)
+    assert record["status"] == "FAILED"
+    assert record["tags"]["error"] == "ZeroDivisionError: division by zero"
+    assert "len([]) / 0" in record["texts"]["traceback.txt"]
+
+
+def test_handlers_are_restored(root):
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with pytest.raises(CorpusError), tracked_job(script_object()):
+        assert signal.getsignal(signal.SIGTERM) != before[0]
+        raise CorpusError("bad")
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_user_error_is_one_clean_line_in_log_and_terminal(root):
+    body = """
+        from orderparam.errors import CorpusError
+        raise CorpusError("novel.txt: empty; give a text")
+    """
+    job = start_job(root, body, "log='logs/job.log'")
+    _, told = job.communicate()
+    assert job.returncode == 1
+    assert told == "[draw_figure] error: novel.txt: empty; give a text\n"
+    logged = Path("logs/job.log").read_text()
+    assert "error: novel.txt: empty; give a text" in logged
+    assert "Traceback" not in logged
+
+
+def test_other_errors_and_messages_are_logged_in_full(root):
+    body = """
+        import logging, warnings
+        logging.getLogger("orderparam.training").info("step 100")
+        warnings.warn("beware")
+        raise RuntimeError("50% broken")
+    """
+    job = start_job(root, body, "log='logs/job.log'")
+    _, told = job.communicate()
+    assert job.returncode == 1
+    for text in (told, Path("logs/job.log").read_text()):
+        assert "step 100" in text
+        assert "beware" in text
+        assert "Traceback" in text
+        assert "RuntimeError: 50% broken" in text
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+def test_stop_signal_unwinds_and_leaves_a_killed_run(root, number, code):
+    body = """
+        try:
+            print("ready", flush=True)
+            time.sleep(60)
+        finally:
+            Path("unwound").touch()
+    """
+    job = start_job(root, body)
+    assert job.stdout.readline() == "ready\n"
+    job.send_signal(number)
+    job.communicate(timeout=20)
+    assert job.returncode == code
+    assert Path("unwound").exists()
+    assert read_json(RECORD)["status"] == "KILLED"
+
+
+def test_tracking_that_cannot_even_start_is_told_and_does_no_harm(root):
+    write("results/.tracking", "a file where the folder should be")
+    job = start_job(root, "print('done')", "config={'tracking': {}}")
+    out, told = job.communicate()
+    assert (job.returncode, out) == (0, "done\n")
+    assert told.count("warning: tracking:") == 1
+    assert read_json(RECORD)["status"] == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        ("--cores 4", ""),
+        ("--cores 4 results/a.svg --config a=1 b=2 --forceall", "--config a=1 b=2"),
+        ("-c4 -C a=1 -- results/a.svg", "-C a=1"),
+        ("--configfile=x.yaml -j 2 -s other/Snakefile -n", "--configfile=x.yaml -s other/Snakefile"),
+        ("--configfile x.yaml y.yaml -F", "--configfile x.yaml y.yaml"),
+        ("--profile profiles/slurm results/a.svg", "--profile profiles/slurm"),
+        ("-Ca=1 --rerun-triggers mtime --keep-going", "-Ca=1 --rerun-triggers mtime"),
+    ],
+)
+def test_settings_that_regeneration_repeats(arguments, kept):
+    assert repeated_settings(arguments.split()) == kept.split()
+
+
+def test_regenerate_command_is_quoted_for_the_shell():
+    command = regenerate_command("results/a b.svg", ["--config", "tracking={'enabled': false}"])
+    assert (
+        command
+        == """snakemake --cores 1 --force 'results/a b.svg' --config 'tracking={'"'"'enabled'"'"': false}'"""
+    )
+
+
+def test_flatten_keeps_empty_mappings_and_text():
+    assert flatten({"a": {"b": {}, "c": "x"}, "d": None}) == {"a.b": "{}", "a.c": "x", "d": "null"}
+
+
+def test_a_user_without_a_name_is_unknown(monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
+    assert user_name() == "unknown"

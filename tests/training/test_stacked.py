@@ -1,0 +1,357 @@
+import json
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from orderparam.errors import TrainingError
+from orderparam.measuring.losses import TOKENS_PER_BATCH, measure_split, order_parameter, window_starts
+from orderparam.model.gpt import Dropout, build_model_of_run
+from orderparam.model.plain import PlainGPT
+from orderparam.settings.experiment import Seeds
+from orderparam.training import stacked as stacked_trainer
+from orderparam.training import stacked_model as stacked
+from orderparam.training.batches import BatchSampler, StackedStarts
+from orderparam.training.checkpoints import checkpoint_path, load_model
+from orderparam.training.device import resolve_precision
+from orderparam.training.job import JobPaths, train_job
+from orderparam.training.run import Durations, RunFolders, train_run
+from orderparam.training.sequential import Trainer
+from orderparam.training.snapshots import SnapshotStore
+from orderparam.training.stacked import StackedTrainer, dropout_seed
+from orderparam.training.stacked_model import StackedGPT, measure_stack
+
+CPU = torch.device("cpu")
+SEEDS = [Seeds(1, 1, 2, 3), Seeds(2, 1, 8, 4), Seeds(7, 5, 2, 3)]
+
+
+def job_paths(folder):
+    names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
+    return JobPaths(*(folder / name for name in names))
+
+
+def stack_of(run, tokens, seeds=SEEDS, **options):
+    return StackedTrainer(run, seeds, 11, tokens[:1800], tokens[1800:], CPU, **options)
+
+
+def models_of(run, seeds=SEEDS):
+    return [build_model_of_run(run, each.weights, 11).eval() for each in seeds]
+
+
+@pytest.mark.parametrize("attention", ["causal", "ablated"])
+@pytest.mark.parametrize("seeds", [SEEDS[:1], SEEDS])
+def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds, attention):
+    run = make_run(n_layer=2, dropout=0.0, attention=attention)
+    models = models_of(run, seeds)
+    windows = torch.from_numpy(tokens[: len(seeds) * 3 * 9].astype(np.int64)).view(len(seeds), 3, 9)
+    stack = StackedGPT(run, models)
+    losses, residual = stack.losses(windows)
+    losses.mean(1).sum().backward()
+    for seed, model in enumerate(models):
+        inputs, targets = windows[seed, :, :-1], windows[seed, :, 1:]
+        expected = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), reduction="none")
+        torch.testing.assert_close(losses[seed], expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(residual[seed].view(3, 8, 16), model.residual_stream(inputs))
+        expected.mean().backward()
+        for name, parameter in model.named_parameters():
+            error = torch.linalg.norm(stack.weights[name].grad[seed] - parameter.grad)
+            assert error <= 1e-5 * torch.linalg.norm(parameter.grad), name
+
+
+@pytest.mark.parametrize("output_dropout", [True, False])
+def test_dropout_follows_the_maps_that_it_follows_in_the_model(make_run, tokens, monkeypatch, output_dropout):
+    run = make_run(n_layer=2, dropout=0.5, output_dropout=output_dropout)
+    windows = torch.from_numpy(tokens[: 3 * 3 * 9].astype(np.int64)).view(3, 3, 9)
+    stack = StackedGPT(run, models_of(run))
+    dropped = []
+    monkeypatch.setattr(stack, "_dropout", lambda x: dropped.append(x.shape) or x)
+    stack.losses(windows)
+    in_model = [
+        module
+        for name, module in models_of(run)[0].named_modules()
+        if isinstance(module, Dropout) and module.p and not name.endswith("attention_dropout")
+    ]
+    assert len(dropped) == len(in_model) == (4 if output_dropout else 2)
+
+
+def test_attention_in_parts_is_that_of_all_windows(make_run, tokens, monkeypatch):
+    model = StackedGPT(make_run(n_layer=2, dropout=0.0), models_of(make_run(n_layer=2)))
+    windows = torch.from_numpy(tokens[: 3 * 5 * 9].astype("int64")).view(3, 5, 9)
+
+    def gradients():
+        model.weights["token_embedding.weight"].grad = None
+        model.losses(windows)[0].sum().backward()
+        return model.weights["token_embedding.weight"].grad
+
+    expected = gradients()
+    monkeypatch.setattr(stacked, "ATTENDED_AT_ONCE", 4)
+    torch.testing.assert_close(gradients(), expected)
+
+
+def test_weights_go_to_the_stack_and_back(make_run):
+    run = make_run(n_layer=2)
+    models = models_of(run)
+    stack = StackedGPT(run, models)
+    others = models_of(run, [replace(each, weights=50 + i) for i, each in enumerate(SEEDS)])
+    stack.copy_to(others)
+    for model, other in zip(models, others, strict=True):
+        for tensor, copied in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+            assert torch.equal(tensor, copied)
+
+
+def test_a_model_that_the_stack_does_not_know_is_refused(make_run):
+    run = make_run()
+    models = models_of(run)
+    models[1].blocks[0].attention.scale *= 2
+    with pytest.raises(TrainingError, match="does not compute this model"):
+        StackedGPT(run, models)
+
+
+def test_dropout_acts_in_training_and_keeps_the_right_share(make_run, tokens):
+    run = make_run(dropout=0.2)
+    stack = StackedGPT(run, models_of(run))
+    x = torch.ones(3, 4000, 16)
+    torch.manual_seed(0)
+    dropped = stack._dropout(x)
+    assert set(dropped.unique().tolist()) == {0.0, 1.25}
+    assert (dropped > 0).double().mean().item() == pytest.approx(0.8, abs=0.005)
+    windows = torch.from_numpy(tokens[:27].astype(np.int64)).view(3, 1, 9)
+    with torch.no_grad():
+        first, second = stack.losses(windows)[0], stack.losses(windows)[0]
+    assert not torch.equal(first, second)
+    stack.training = False
+    with torch.no_grad():
+        assert torch.equal(stack.losses(windows)[0], stack.losses(windows)[0])
+
+
+@given(steps=st.lists(st.integers(1, 30), min_size=1, max_size=4), batch=st.integers(1, 7))
+def test_starts_drawn_ahead_are_those_of_one_step_at_a_time(steps, batch):
+    seeds = [3, 99]
+    ahead = StackedStarts(500, 8, batch, seeds)
+    drawn = torch.cat([ahead.draw(count) for count in steps])
+    text = np.arange(500)
+    for place, seed in enumerate(seeds):
+        sampler = BatchSampler(text, 8, batch, seed)
+        expected = [sampler.draw()[0][:, 0].tolist() for _ in range(sum(steps))]
+        assert drawn[:, place].tolist() == expected
+
+
+def test_starts_go_on_from_the_middle_of_what_was_drawn_ahead():
+    ahead, again = StackedStarts(500, 8, 4, [3, 99]), StackedStarts(500, 8, 4, [1, 2])
+    ahead.draw(10)
+    drawn = ahead.draw(20)
+    again.restore(ahead.states_after(13))
+    assert torch.equal(again.draw(7), drawn[13:])
+    assert torch.equal(again.draw(5), ahead.draw(5))
+
+
+def test_measurements_are_those_of_the_models_one_by_one(make_run, tokens):
+    run = make_run(n_layer=2, train_windows="all")
+    models = models_of(run)
+    stack = StackedGPT(run, models)
+    starts = window_starts(len(tokens), run.context, "all")
+    found = measure_stack(stack, torch.from_numpy(tokens), torch.from_numpy(starts))
+    assert stack.training
+    for model, measured in zip(models, found, strict=True):
+        expected = measure_split(model, tokens, starts)
+        assert measured.loss == pytest.approx(expected.loss, rel=1e-6)
+        assert measured.hidden_magnetization == pytest.approx(expected.hidden_magnetization, rel=1e-6)
+
+
+def test_batches_of_a_measurement_do_not_matter(make_run, tokens, monkeypatch):
+    run = make_run()
+    stack, starts = StackedGPT(run, models_of(run)), torch.arange(0, 200, 8)
+    whole = measure_stack(stack, torch.from_numpy(tokens), starts)
+    monkeypatch.setitem(TOKENS_PER_BATCH, "cpu", 7 * 8 * 3)
+    for a, b in zip(measure_stack(stack, torch.from_numpy(tokens), starts), whole, strict=True):
+        assert a.loss == pytest.approx(b.loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("regularizer", ["decoupled", "l2"])
+def test_without_dropout_stacked_runs_are_the_sequential_ones(make_run, tokens, regularizer):
+    run = make_run(dropout=0.0, n_layer=2, steps=20, regularizer=regularizer)
+    stack = stack_of(run, tokens)
+    while stack.step < 20:
+        stack.advance(until=min(20, stack.step + 7))
+    rows = stack.measure_all()
+    for seeds, history, model, row in zip(SEEDS, stack.histories, stack.models(), rows, strict=True):
+        alone = Trainer(run, seeds, 11, tokens[:1800], tokens[1800:], CPU)
+        for _ in range(20):
+            alone.update()
+        np.testing.assert_allclose(history.steps, alone.history.steps, rtol=1e-5)
+        expected = alone.measure()
+        assert row.keys() == expected.keys()
+        for name, value in expected.items():
+            assert row[name] == (pytest.approx(value, rel=1e-5) if isinstance(value, float) else value)
+        assert row["order_parameter"] == float(order_parameter(model.head.weight))
+
+
+def test_a_stack_of_one_follows_a_plain_loop(make_run, seeds, tokens):
+    run = make_run(dropout=0.0, steps=10)
+    stack = stack_of(run, tokens, [seeds])
+    stack.advance(until=10)
+    torch.manual_seed(seeds.weights)
+    plain = PlainGPT(11, 8, 16, 2, 1, 0.0)
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=run.learning_rate)
+    sampler = BatchSampler(tokens[:1800], 8, 4, seeds.batches)
+    for _, ours in stack.histories[0].steps:
+        inputs, targets = sampler.draw()
+        loss = F.cross_entropy(plain(inputs).flatten(0, 1), targets.flatten())
+        assert ours == pytest.approx(loss.item(), rel=1e-5)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("ahead", [5, 500])
+def test_how_far_batches_are_drawn_ahead_does_not_matter(make_run, tokens, monkeypatch, ahead):
+    run = make_run(steps=12)
+    whole = stack_of(run, tokens)
+    whole.advance(until=12)
+    monkeypatch.setattr(stacked_trainer, "STEPS_DRAWN_AHEAD", ahead)
+    monkeypatch.setattr(stacked_trainer, "STEPS_PER_READING", 3)
+    parts = stack_of(run, tokens)
+    while parts.step < 12:
+        parts.advance(until=12)
+    assert [h.steps for h in parts.histories] == [h.steps for h in whole.histories]
+
+
+def test_the_steps_that_warm_a_graph_up_leave_no_trace(make_run, tokens):
+    run = make_run()
+    plain, warmed = stack_of(run, tokens), stack_of(run, tokens)
+    warmed.advance(until=2)
+    before = {name: tensor.clone() for name, tensor in warmed.state()[0].items()}
+    with warmed._undisturbed():
+        for _ in range(3):
+            warmed._update()
+        assert not torch.equal(warmed.model.weights["head.weight"], before["model.head.weight"])
+    for name, tensor in warmed.state()[0].items():
+        assert torch.equal(tensor, before[name]), name
+    warmed.advance(until=6)
+    torch.manual_seed(dropout_seed(SEEDS))
+    plain.advance(until=6)
+    assert [h.steps for h in warmed.histories] == [h.steps for h in plain.histories]
+
+
+def test_masks_come_from_all_dropout_seeds(make_run, tokens):
+    run = make_run()
+    other = [*SEEDS[:2], replace(SEEDS[2], dropout=9)]
+    assert dropout_seed(SEEDS) != dropout_seed(other)
+    losses = []
+    for seeds in (SEEDS, SEEDS, other):
+        stack = stack_of(run, tokens, seeds)
+        stack.advance(until=3)
+        losses.append([loss for _, loss in stack.histories[0].steps])
+    assert losses[0] == losses[1] != losses[2]
+
+
+def finish(stack, folder, durations=None):
+    train_run(
+        stack,
+        SnapshotStore(folder / "snapshots", "key"),
+        RunFolders(folder / "checkpoints", folder / "diverged"),
+        durations=durations,
+    )
+    return stack
+
+
+class StopAt:
+    """Stands for a signal that arrives while step `step` is made."""
+
+    def __init__(self, step):
+        self.step, self.stack = step, None
+
+    def raise_if_received(self):
+        if self.stack is not None and self.stack.step >= self.step:
+            raise SystemExit(143)
+
+
+@pytest.mark.parametrize("step", [0, 7, 10, 19])
+def test_a_stopped_stack_goes_on_bit_for_bit(make_run, tokens, tmp_path, monkeypatch, step):
+    monkeypatch.setattr(stacked_trainer, "STEPS_DRAWN_AHEAD", 12)
+    monkeypatch.setattr(stacked_trainer, "STEPS_PER_READING", 2)
+    run = make_run()
+    whole = finish(stack_of(run, tokens), tmp_path / "whole")
+    stop = StopAt(step)
+    stopped = stack_of(run, tokens, stop=stop)
+    stop.stack = stopped
+    with pytest.raises(SystemExit):
+        finish(stopped, tmp_path / "parts")
+    torch.manual_seed(99)
+    resumed = finish(stack_of(run, tokens), tmp_path / "parts")
+    assert resumed.histories == whole.histories
+    for name, weight in whole.model.weights.items():
+        assert torch.equal(resumed.model.weights[name], weight), name
+    files = sorted((tmp_path / "whole/checkpoints").rglob("*.*"))
+    assert len(files) == 3 * 3 * 2
+    for path in files:
+        other = tmp_path / "parts" / path.relative_to(tmp_path / "whole")
+        assert other.read_bytes() == path.read_bytes()
+
+
+def test_durations_add_up(make_run, tokens, tmp_path):
+    durations = Durations()
+    finish(stack_of(make_run(), tokens), tmp_path, durations)
+    assert durations.steps == 20
+    assert durations.training > 0 and durations.measuring > 0
+
+
+def test_a_stacked_job_writes_what_a_sequential_one_does(make_run, corpus, tmp_path):
+    run = make_run(dropout=0.0)
+    tables = {
+        stacked: train_job(run, SEEDS, *corpus, job_paths(tmp_path / str(stacked)), stacked=stacked)
+        for stacked in (False, True)
+    }
+    pd.testing.assert_frame_equal(tables[True], tables[False], rtol=1e-5)
+    steps = [pd.read_parquet(tmp_path / str(stacked) / "steps.parquet") for stacked in (False, True)]
+    pd.testing.assert_frame_equal(steps[1], steps[0], rtol=1e-5)
+    names = [
+        sorted(str(p.relative_to(tmp_path / name)) for p in (tmp_path / name / "checkpoints").rglob("*.*"))
+        for name in ("False", "True")
+    ]
+    assert names[0] == names[1]
+    model = load_model(checkpoint_path(tmp_path / "True/checkpoints", 7, 20))
+    row = tables[True].query("seed == 7 and step == 20").iloc[0]
+    assert float(order_parameter(model.head.weight)) == row["order_parameter"]
+
+
+def test_a_diverging_seed_is_named_and_all_that_was_measured_kept(make_run, tokens, tmp_path):
+    run = make_run(steps=50)
+    stack = stack_of(run, tokens)
+    stack.advance(until=3)
+    with torch.no_grad():
+        stack.model.weights["head.weight"][1] = 1e38
+    with pytest.raises(TrainingError, match=r"seed 2: the batch loss of step 3 is not finite") as caught:
+        finish(stack, tmp_path)
+    assert str(tmp_path / "diverged/seed-2") in str(caught.value)
+    for seed in (1, 2, 7):
+        steps = pd.read_parquet(tmp_path / f"diverged/seed-{seed}/steps.parquet")
+        assert len(steps) == 4
+        assert np.isfinite(steps["batch_loss"].iloc[-1]) == (seed != 2)
+
+
+def test_precision_is_for_cuda(make_run, caplog):
+    cuda = torch.device("cuda")
+    assert resolve_precision(make_run(precision="tf32"), cuda) == "tf32"
+    assert resolve_precision(make_run(), CPU) == "float32"
+    with pytest.raises(TrainingError, match=r"'bf16'.*for CUDA only.*device is 'cpu'"):
+        resolve_precision(make_run(precision="bf16"), CPU)
+    with caplog.at_level(logging.WARNING):
+        assert resolve_precision(make_run(precision="tf32", device="auto"), CPU) == "float32"
+    assert "float32" in caplog.text
+
+
+def test_snapshots_of_a_stack_are_those_of_its_seeds(make_run, corpus, tmp_path, caplog):
+    run = make_run()
+    train_job(run, SEEDS, *corpus, job_paths(tmp_path), stacked=True)
+    snapshot = max((tmp_path / "unfinished/seeds-1-7").glob("*.json"))
+    assert json.loads(snapshot.read_text())["step"] == 20
+    with caplog.at_level(logging.INFO):
+        train_job(run, SEEDS, *corpus, job_paths(tmp_path), stacked=True)
+    assert "going on from the snapshot of step 20" in caplog.text

@@ -1,0 +1,107 @@
+"""What a CUDA graph asks of a step, as far as a CPU tells: the same operations, none that the host awaits."""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from orderparam.settings.experiment import Seeds
+from orderparam.training.stacked import StackedTrainer
+
+CPU = torch.device("cpu")
+SEEDS = [Seeds(1, 1, 2, 3), Seeds(2, 1, 8, 4)]
+# Their result's value or shape is known on the device only.
+READ_BY_THE_HOST = (
+    "_local_scalar_dense",
+    "equal",
+    "is_nonzero",
+    "masked_select",
+    "nonzero",
+    "repeat_interleave.Tensor",
+    "_unique",
+    "unique_",
+)
+
+
+class Operations(TorchDispatchMode):
+    """The operations within the block, with the shapes and dtypes of their tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.made = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        tensors = [x for x in torch.utils._pytree.tree_leaves(args) if isinstance(x, torch.Tensor)]
+        self.made.append((str(func), tuple((tuple(x.shape), x.dtype) for x in tensors)))
+        return func(*args, **(kwargs or {}))
+
+    def read_by_the_host(self):
+        """Names of those whose result the host would wait for."""
+        names = {name.removeprefix("aten.") for name, _ in self.made}
+        by_mask = {
+            name.removeprefix("aten.")
+            for name, tensors in self.made
+            if "index" in name and any(dtype == torch.bool for _, dtype in tensors)
+        }
+        return {name for name in names if name.startswith(READ_BY_THE_HOST)} | by_mask
+
+
+def operations_of_a_step(stack):
+    with Operations() as operations:
+        stack._update()
+    return operations
+
+
+@pytest.fixture(params=[1, 2], ids=["one seed", "two seeds"])
+def stack(request, make_run, tokens):
+    return lambda **options: StackedTrainer(
+        make_run(**options.pop("run", {})),
+        SEEDS[: request.param],
+        11,
+        tokens[:1800],
+        tokens[1800:],
+        CPU,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize(
+    "run",
+    [{}, {"attention": "ablated"}, {"output_dropout": False}, {"dropout": 0.0}, {"regularizer": "l2"}],
+    ids=str,
+)
+def test_steps_are_alike_and_the_host_hears_nothing_of_them(stack, run, precision):
+    made = stack(run=run, precision=precision)
+    made.advance(until=3)
+    first, second = operations_of_a_step(made), operations_of_a_step(made)
+    assert len(first.made) > 50
+    assert first.made == second.made
+    assert not first.read_by_the_host()
+
+
+def test_a_read_of_the_host_would_be_noticed(stack, monkeypatch):
+    made = stack()
+    step = made.optimizer.step
+    weight = made.model.weights["head.weight"]
+    monkeypatch.setattr(made.optimizer, "step", lambda: (float(weight.detach().sum()), step()))
+    assert operations_of_a_step(made).read_by_the_host() == {"_local_scalar_dense.default"}
+    monkeypatch.setattr(made.optimizer, "step", lambda: (weight.detach()[weight > 0], step()))
+    assert operations_of_a_step(made).read_by_the_host() == {"index.Tensor"}
+
+
+def test_what_a_graph_holds_stays_where_it_is(stack):
+    made = stack()
+
+    def places():
+        held = made._tensors() | {"place": made._place, "starts": made._starts, "record": made._record}
+        return {name: tensor.data_ptr() for name, tensor in held.items()}
+
+    before = places()
+    made.advance(until=2)
+    tensors, values = made.state()
+    kept = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+    made.advance(until=5)
+    made.measure_all()
+    made.restore(2, kept, values)
+    made.advance(until=3)
+    assert places() == before

@@ -1,0 +1,184 @@
+"""Both engines against the plain model in training: same weights, same batches, other dropout masks.
+
+Losses of paired runs then differ by the masks' noise alone. The test is one of equivalence: the 95%
+confidence interval (t) of the mean difference over five seeds must lie within a tolerance, in nats per
+character. Hence it fails when an engine is wrong, and also when the runs are too few or too short to tell.
+"""
+
+import contextlib
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from cut_products import TF32_BITS, CutProducts
+from scipy import stats
+from torch.nn import functional as F
+
+from orderparam.model import plain as plain_gpt
+from orderparam.model.gpt import build_model_of_run
+from orderparam.model.plain import PlainGPT
+from orderparam.settings.experiment import Seeds
+from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_text
+from orderparam.training.batches import BatchSampler
+from orderparam.training.sequential import Trainer
+from orderparam.training.stacked import StackedTrainer
+
+CPU = torch.device("cpu")
+SEEDS = [Seeds(seed, seed, 100 + seed, 200 + seed) for seed in range(5)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """How long the runs are, and what difference of the loss counts as none.
+
+    Queries and keys begin `sharpened` times as large: attention is nearly uniform at first, and its scale
+    would not matter within a short run. `tolerance` is for the mean batch loss of all steps,
+    `late_tolerance` for that of the last 50.
+    """
+
+    context: int
+    batch_size: int
+    learning_rate: float
+    steps: int
+    sharpened: float
+    tolerance: float
+    late_tolerance: float
+
+
+SMALL = Scale(32, 16, 3e-3, 200, 3.0, tolerance=0.003, late_tolerance=0.008)
+PROTOCOL = Scale(256, 64, 3e-4, 300, 1.0, tolerance=0.001, late_tolerance=0.002)
+# Runs that differ by the precision of their products have the same masks, and a tenth of the noise. Cutting
+# factors off makes each smaller, by up to 2^-10: that bias is larger than the noise.
+SMALL_PRECISION = dataclasses.replace(SMALL, tolerance=0.0002, late_tolerance=0.0004)
+PROTOCOL_PRECISION = dataclasses.replace(PROTOCOL, tolerance=0.0005, late_tolerance=0.0005)
+
+
+@pytest.fixture(scope="module")
+def text():
+    """200,000 tokens that resemble Tiny Shakespeare, and the number of characters."""
+    drawn = sample_text(NgramTable.read(TINY_SHAKESPEARE), 3, seed=0, characters=200_000)
+    characters = sorted(set(drawn))
+    return np.array([characters.index(c) for c in drawn], dtype=np.uint8), len(characters)
+
+
+def run_of(make_run, scale):
+    return make_run(
+        d_model=32,
+        context=scale.context,
+        batch_size=scale.batch_size,
+        learning_rate=scale.learning_rate,
+        steps=scale.steps,
+    )
+
+
+def initial_weights(run, seeds, vocabulary_size, sharpened):
+    weights = build_model_of_run(run, seeds.weights, vocabulary_size).state_dict()
+    weights["blocks.0.attention.qkv.weight"][: 2 * run.d_model] *= sharpened
+    return weights
+
+
+def sequential_losses(run, scale, text):
+    tokens, size = text
+    losses = []
+    for seeds in SEEDS:
+        initial = initial_weights(run, seeds, size, scale.sharpened)
+        trainer = Trainer(run, seeds, size, tokens, tokens, CPU, initial=initial)
+        losses.append([trainer.update() for _ in range(run.steps)])
+    return np.array(losses)
+
+
+def stacked_losses(run, scale, text, precision="float32", products=None):
+    tokens, size = text
+    initial = [initial_weights(run, seeds, size, scale.sharpened) for seeds in SEEDS]
+    trainer = StackedTrainer(run, SEEDS, size, tokens, tokens, CPU, initial=initial, precision=precision)
+    with products or contextlib.nullcontext():
+        while trainer.step < run.steps:
+            trainer.advance(until=run.steps)
+    return np.array([[loss for _, loss in history.steps] for history in trainer.histories])
+
+
+def plain_losses(run, scale, text, dropout=0.2):
+    tokens, size = text
+    losses = []
+    for seeds in SEEDS:
+        torch.manual_seed(seeds.weights)
+        model = PlainGPT(size, run.context, run.d_model, run.n_head, run.n_layer, dropout)
+        with torch.no_grad():
+            for head in model.blocks[0].heads:
+                head.query.weight *= scale.sharpened
+                head.key.weight *= scale.sharpened
+        optimizer = torch.optim.AdamW(model.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay)
+        sampler = BatchSampler(tokens, run.context, run.batch_size, seeds.batches)
+        torch.manual_seed(7000 + seeds.seed)
+        own = []
+        for _ in range(run.steps):
+            inputs, targets = sampler.draw()
+            loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            own.append(loss.item())
+        losses.append(own)
+    return np.array(losses)
+
+
+def attend_with_head_size_scale(self, x):
+    """A Head as most transformers have it, its logits scaled by head_size^-1/2."""
+    length = x.shape[-2]
+    logits = self.query(x) @ self.key(x).mT * self.key.out_features**-0.5
+    weights = F.softmax(logits.masked_fill(~self.visible[:length, :length], -torch.inf), dim=-1)
+    return self.dropout(weights) @ self.value(x)
+
+
+def farthest(ours, theirs):
+    """The end of the mean difference's 95% confidence interval that is farther from 0."""
+    differences = ours - theirs
+    margin = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+    return abs(differences.mean()) + margin
+
+
+def agree(ours, theirs, scale):
+    early = farthest(ours.mean(1), theirs.mean(1))
+    late = farthest(ours[:, -50:].mean(1), theirs[:, -50:].mean(1))
+    print(f"{early:.5f} (tolerance {scale.tolerance}), late {late:.5f} ({scale.late_tolerance})")
+    return early <= scale.tolerance and late <= scale.late_tolerance
+
+
+def test_engines_train_as_the_plain_model_does_and_wrong_ones_do_not(make_run, text, monkeypatch):
+    run = run_of(make_run, SMALL)
+    plain = plain_losses(run, SMALL, text)
+    assert agree(sequential_losses(run, SMALL, text), plain, SMALL)
+    assert agree(stacked_losses(run, SMALL, text), plain, SMALL)
+    doubled = dataclasses.replace(run, dropout=0.4)
+    assert not agree(stacked_losses(doubled, SMALL, text), plain, SMALL)
+    monkeypatch.setattr(plain_gpt.Head, "forward", attend_with_head_size_scale)
+    assert not agree(plain_losses(run, SMALL, text), plain, SMALL)
+
+
+def check_precisions(run, scale, text):
+    exact = stacked_losses(run, scale, text)
+    assert agree(stacked_losses(run, scale, text, "bf16"), exact, scale)
+    tf32, coarser = CutProducts(TF32_BITS), CutProducts(3)
+    assert agree(stacked_losses(run, scale, text, products=tf32), exact, scale)
+    assert tf32.count == 21 * run.steps
+    assert not agree(stacked_losses(run, scale, text, products=coarser), exact, scale)
+
+
+def test_coarser_products_do_not_change_the_loss_and_far_coarser_ones_do(make_run, text):
+    check_precisions(run_of(make_run, SMALL), SMALL_PRECISION, text)
+
+
+@pytest.mark.slow
+def test_coarser_products_do_not_change_the_loss_at_the_protocols_scale(make_run, text):
+    check_precisions(run_of(make_run, PROTOCOL), PROTOCOL_PRECISION, text)
+
+
+@pytest.mark.slow
+def test_engines_train_as_the_plain_model_does_at_the_protocols_scale(make_run, text):
+    run = run_of(make_run, PROTOCOL)
+    plain = plain_losses(run, PROTOCOL, text)
+    assert agree(sequential_losses(run, PROTOCOL, text), plain, PROTOCOL)
+    assert agree(stacked_losses(run, PROTOCOL, text), plain, PROTOCOL)
+    doubled = dataclasses.replace(run, dropout=0.4)
+    assert not agree(sequential_losses(doubled, PROTOCOL, text), plain, PROTOCOL)

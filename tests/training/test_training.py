@@ -1,0 +1,212 @@
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from orderparam.errors import CorpusError, RecordError, TrainingError
+from orderparam.measuring.losses import order_parameter
+from orderparam.model.plain import PlainGPT
+from orderparam.settings.experiment import Seeds
+from orderparam.tables import STEPS, read_table
+from orderparam.training.batches import BatchSampler
+from orderparam.training.checkpoints import checkpoint_path, load_model, load_weights
+from orderparam.training.device import resolve_device
+from orderparam.training.job import JobPaths, drop_unfinished, train_job
+from orderparam.training.schedule import checkpoint_steps, log_spaced_steps, measured_steps
+from orderparam.training.sequential import Trainer
+
+CPU = torch.device("cpu")
+
+
+def job_paths(folder):
+    names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
+    return JobPaths(*(folder / name for name in names))
+
+
+def trainer_of(run, seeds, tokens):
+    return Trainer(run, seeds, 11, tokens[:1800], tokens[1800:], CPU)
+
+
+def test_schedule_is_the_union_of_regular_log_spaced_and_checkpoint_steps(make_run):
+    run = make_run(steps=25, measure_every=10, checkpoint_every=8, log_spaced_per_decade=2)
+    assert checkpoint_steps(run) == [0, 8, 16, 24, 25]
+    assert log_spaced_steps(25, 2) == {1, 3, 10}
+    assert measured_steps(run) == [0, 1, 3, 8, 10, 16, 20, 24, 25]
+
+
+def test_paper_schedule_has_the_published_steps(make_run):
+    run = make_run(steps=20_000, measure_every=500, checkpoint_every=1000, log_spaced_per_decade=8)
+    assert set(range(0, 20_001, 500)) <= set(measured_steps(run))
+    assert checkpoint_steps(run) == list(range(0, 20_001, 1000))
+
+
+@given(steps=st.integers(1, 30_000), per_decade=st.integers(1, 20))
+def test_log_spaced_steps_lie_within_the_run(steps, per_decade):
+    chosen = log_spaced_steps(steps, per_decade)
+    assert min(chosen) == 1
+    assert max(chosen) <= steps
+
+
+def test_batches_are_windows_of_the_text_and_reach_both_ends(tokens):
+    text = np.arange(20, dtype=np.uint8)
+    sampler = BatchSampler(text, context=4, batch_size=500, seed=0)
+    inputs, targets = sampler.draw()
+    assert inputs.dtype == targets.dtype == torch.int64
+    assert torch.equal(targets, inputs + 1)
+    starts = inputs[:, 0]
+    # Starts are uniform in [0, n - context): the last window's target is the last token.
+    assert (starts.min(), starts.max()) == (0, 15)
+
+
+def test_each_seed_moves_only_what_it_names(make_run, tokens):
+    run = make_run()
+    base = Seeds(0, weights=1, batches=2, dropout=3)
+
+    def first_steps(seeds):
+        trainer = trainer_of(run, seeds, tokens)
+        start = float(order_parameter(trainer.model.head.weight))
+        inputs, _ = BatchSampler(tokens[:1800], 8, 4, seeds.batches).draw()
+        return start, inputs.tolist(), trainer.update()
+
+    start, inputs, loss = first_steps(base)
+    assert first_steps(base) == (start, inputs, loss)
+    other_start, same_inputs, _ = first_steps(replace(base, weights=9))
+    assert other_start != start and same_inputs == inputs
+    same_start, other_inputs, _ = first_steps(replace(base, batches=9))
+    assert same_start == start and other_inputs != inputs
+    same_start, same_inputs, other_loss = first_steps(replace(base, dropout=9))
+    assert (same_start, same_inputs) == (start, inputs) and other_loss != loss
+
+
+@pytest.mark.parametrize("microbatch_tokens", [4096, 24, 8])
+def test_without_dropout_the_loop_follows_a_plain_one(
+    make_run, seeds, tokens, monkeypatch, microbatch_tokens
+):
+    # 24 tokens split the batch of four windows of eight unevenly, into three and one.
+    monkeypatch.setattr("orderparam.training.sequential.TOKENS_PER_MICROBATCH", microbatch_tokens)
+    run = make_run(dropout=0.0, steps=10)
+    trainer = trainer_of(run, seeds, tokens)
+    losses = [trainer.update() for _ in range(10)]
+
+    torch.manual_seed(seeds.weights)
+    plain = PlainGPT(11, 8, 16, 2, 1, 0.0)
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=run.learning_rate)
+    sampler = BatchSampler(tokens[:1800], 8, 4, seeds.batches)
+    for ours in losses:
+        inputs, targets = sampler.draw()
+        loss = F.cross_entropy(plain(inputs).flatten(0, 1), targets.flatten())
+        assert ours == pytest.approx(loss.item(), rel=1e-5)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    ours, theirs = trainer.model.head.weight, plain.head.weight
+    assert float(order_parameter(ours)) == pytest.approx(float(order_parameter(theirs)), rel=1e-5)
+
+
+def test_step_table_pairs_b_with_the_loss_of_the_same_weights(make_run, seeds, tokens):
+    trainer = trainer_of(make_run(), seeds, tokens)
+    initial = float(order_parameter(trainer.model.head.weight))
+    for _ in range(3):
+        trainer.update()
+    table = trainer.history.step_table()
+    assert list(table.columns) == list(STEPS.columns)
+    assert table["step"].tolist() == [0, 1, 2]
+    assert table["order_parameter"][0] == initial
+    assert table["batch_loss"][0] == pytest.approx(np.log(11), abs=0.5)
+
+
+def test_same_job_twice_gives_the_same_bytes(make_run, seeds, corpus, tmp_path):
+    run = make_run()
+    for name in ("first", "second"):
+        train_job(run, [seeds, replace(seeds, seed=2, batches=8)], *corpus, job_paths(tmp_path / name))
+        drop_unfinished(tmp_path / name / "unfinished")
+    files = sorted(p.relative_to(tmp_path / "first") for p in (tmp_path / "first").rglob("*") if p.is_file())
+    assert len(files) == 2 + 2 * 2 * 3
+    for file in files:
+        assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes(), file
+
+
+def test_training_lowers_the_loss(make_run, seeds, corpus, tmp_path):
+    run = make_run(steps=150, learning_rate=1e-2, dropout=0.0)
+    trajectory = train_job(run, [seeds], *corpus, job_paths(tmp_path / "run"))
+    losses = trajectory.set_index("step")["train_loss"]
+    assert losses[150] < np.log(4) < np.log(11) - 0.3 < losses[0]
+    assert read_table(tmp_path / "run/trajectory.parquet").equals(trajectory)
+
+
+def test_checkpoint_holds_the_measured_weights(make_run, seeds, corpus, tmp_path):
+    trajectory = train_job(make_run(), [seeds], *corpus, job_paths(tmp_path / "run"))
+    path = checkpoint_path(tmp_path / "run/checkpoints", seeds.seed, 20)
+    model = load_model(path)
+    description = json.loads(path.with_suffix(".json").read_text())
+    assert description["seeds"] == asdict(seeds)
+    assert description["measured"]["order_parameter"] == trajectory["order_parameter"].iloc[-1]
+    assert float(order_parameter(model.head.weight)) == trajectory["order_parameter"].iloc[-1]
+
+
+def test_damaged_checkpoint_is_refused(make_run, seeds, corpus, tmp_path):
+    train_job(make_run(), [seeds], *corpus, job_paths(tmp_path / "run"))
+    path = checkpoint_path(tmp_path / "run/checkpoints", seeds.seed, 20)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(RecordError, match="step-000020"):
+        load_weights(path)
+
+
+def test_divergence_stops_the_run_and_keeps_what_was_measured(make_run, seeds, corpus, tmp_path):
+    run = make_run(steps=50, learning_rate=1e30)
+    with pytest.raises(TrainingError, match="not finite") as caught:
+        train_job(run, [seeds], *corpus, job_paths(tmp_path / "run"))
+    folder = tmp_path / "run/diverged/seed-1"
+    assert str(folder) in str(caught.value)
+    assert not (tmp_path / "run/trajectory.parquet").exists()
+    trajectory = pd.read_parquet(folder / "trajectory.parquet")
+    steps = pd.read_parquet(folder / "steps.parquet")
+    assert np.isfinite(trajectory["train_loss"].iloc[0])
+    assert len(steps) >= 1
+    assert not np.isfinite([steps["batch_loss"].iloc[-1], trajectory["train_loss"].iloc[-1]]).all()
+    assert checkpoint_path(folder.parent, 1, 0).exists()
+
+
+def test_split_shorter_than_a_window_is_refused_before_training(make_run, seeds, corpus, tmp_path):
+    with pytest.raises(CorpusError, match=r"made_up.txt.*validation"):
+        train_job(make_run(context=200), [seeds], *corpus, job_paths(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_there_is_an_error_with_the_choices():
+    assert resolve_device("cpu") == CPU
+    with pytest.raises(TrainingError, match=r"cuda:99.*cpu"):
+        resolve_device("cuda:99")
+
+
+def test_command_line_trains_without_workflow_or_mlflow(make_run, seeds, corpus, tmp_path):
+    (tmp_path / "run.json").write_text(
+        json.dumps({"run": make_run(steps=5).to_dict(), "seeds": [asdict(seeds)], "commit": "abc"})
+    )
+    blocked = "import sys\nfor m in ('mlflow', 'snakemake', 'jsonschema', 'psutil'): sys.modules[m] = None\n"
+    call = "import runpy\nrunpy.run_module('orderparam.training', run_name='__main__')"
+    command = [sys.executable, "-c", blocked + call, "run.json", "--corpus", ".", "--out", "out"]
+    library = Path(__file__).parents[2] / "workflow"
+    environment = {"PYTHONPATH": str(library), "PATH": ""}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "tokens/s" in result.stderr
+    assert len(pd.read_parquet(tmp_path / "out/steps.parquet")) == 5
+    environment = json.loads((tmp_path / "out/environment.json").read_text())
+    known = {"device_name", "cpu", "platform", "python", "torch", "numpy", "pandas", "command", "started"}
+    assert all(environment[key] for key in known)
+    assert environment["git_commit"] == "abc" and environment["dirty"] is None  # PATH has no git
+    assert (environment["precision"], environment["steps"], environment["cuda"]) == ("float32", 5, None)
+    assert (
+        environment["seconds"] > environment["training_seconds"] > 5 * 0.9 * environment["seconds_per_step"]
+    )
+    assert environment["command"].startswith("python3 -m orderparam.training run.json")

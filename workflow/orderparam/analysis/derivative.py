@@ -1,0 +1,107 @@
+"""Slope of the training loss along the order parameter, and where the loss passes a given level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from orderparam.errors import RecordError
+from orderparam.tables import DERIVATIVE
+
+
+def compute_derivative(metrics: pd.DataFrame, checkpoint_every: Mapping[str, int]) -> pd.DataFrame:
+    """Backward differences of the training loss along b on each size's grid of checkpoints.
+
+    With L the training loss (nats per character) and b the order parameter (dimensionless), the value
+    at checkpoint k is (L_k - L_{k-1}) / (b_k - b_{k-1}), in nats per character, recorded at step and b
+    of k; the first interval is included. This is the article's estimator (its Figure 5).
+
+    `metrics` has a row per measured step with at least size, seed, step, order_parameter, train_loss.
+    `checkpoint_every` maps each size to its grid spacing in steps. The grid 0, every, 2 every, ... ends
+    with the last step measured for the size; other measured steps are not used.
+
+    Where b_k equals b_{k-1}, or the quotient overflows, no slope along b exists: the value is NaN (an
+    empty CSV cell), never zero or infinite. The row stays, so every grid point but step 0 has one.
+
+    Returns a tables.DERIVATIVE, in the order of `metrics`. Raises RecordError, naming size,
+    seed and step, for a grid step that is missing or recorded twice or a value there that is not finite,
+    and, naming the size, for a size present on one side only.
+    """
+    _check_sizes(metrics, checkpoint_every)
+    tables = [_empty_table()]
+    for size, of_size in metrics.groupby("size", sort=False):
+        every = checkpoint_every[str(size)]
+        if every < 1:
+            raise ValueError(f"checkpoint_every of {size} is {every}; it must be at least 1")
+        grid = range(0, int(of_size["step"].max()) + 1, every)
+        for seed, run in of_size.groupby("seed", sort=False):
+            tables.append(_differentiate(run, f"size {size}, seed {seed}", grid))
+    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
+
+
+def _check_sizes(metrics: pd.DataFrame, checkpoint_every: Mapping[str, int]) -> None:
+    measured = [str(size) for size in metrics["size"].unique()]
+    unmeasured = [size for size in checkpoint_every if size not in measured]
+    unconfigured = [size for size in measured if size not in checkpoint_every]
+    if unmeasured:
+        raise RecordError(f"the metrics hold no row for size {', '.join(unmeasured)}; collect them again")
+    if unconfigured:
+        raise RecordError(
+            f"the metrics hold size {', '.join(unconfigured)}, for which no checkpoint_every is given; "
+            "collect them again"
+        )
+
+
+def _differentiate(run: pd.DataFrame, name: str, grid: range) -> pd.DataFrame:
+    on_grid = run[run["step"].isin(grid)].sort_values("step")
+    steps = on_grid["step"].to_numpy()
+    repeated = steps[1:][steps[1:] == steps[:-1]]
+    if repeated.size:
+        raise RecordError(f"metrics of {name}: step {repeated[0]} is recorded twice; collect them again")
+    missing = sorted(set(grid) - set(steps.tolist()))
+    if missing:
+        raise RecordError(
+            f"metrics of {name}: step {missing[0]} is missing from the checkpoints every {grid.step} steps; "
+            "train again, or correct checkpoint_every"
+        )
+    values = on_grid[["order_parameter", "train_loss"]].to_numpy(dtype=np.float64)
+    broken = steps[~np.isfinite(values).all(axis=1)]
+    if broken.size:
+        raise RecordError(f"metrics of {name}: a value at step {broken[0]} is not a finite number")
+    delta_b, delta_loss = np.diff(values, axis=0).T
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slope = delta_loss / delta_b
+    slope[~np.isfinite(slope)] = np.nan
+    table = on_grid.iloc[1:][["size", "seed", "step", "order_parameter"]]
+    return table.assign(dloss_dorder=slope)
+
+
+def _empty_table() -> pd.DataFrame:
+    types = dict(zip(DERIVATIVE.columns, ("str", "int64", "int64", "float64", "float64"), strict=True))
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
+
+
+def find_crossings(metrics: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Where each run's training loss first falls below `level` (nats per character).
+
+    Both b and step are interpolated linearly in the loss between the two measured steps around the
+    crossing. Returns a table size, seed, step (float), order_parameter, in the order of `metrics`, with
+    no row for a run that starts below the level or never reaches it.
+    """
+    rows = []
+    for (size, seed), run in metrics.groupby(["size", "seed"], sort=False):
+        ordered = run.sort_values("step")
+        loss = ordered["train_loss"].to_numpy(dtype=np.float64)
+        below = np.flatnonzero((loss[:-1] >= level) & (loss[1:] < level))
+        if below.size == 0:
+            continue
+        i = int(below[0])
+        share = (loss[i] - level) / (loss[i] - loss[i + 1])
+        step, b = (
+            float(v[i] + share * (v[i + 1] - v[i]))
+            for v in (ordered[name].to_numpy(dtype=np.float64) for name in ("step", "order_parameter"))
+        )
+        rows.append((size, seed, step, b))
+    return pd.DataFrame(rows, columns=["size", "seed", "step", "order_parameter"])

@@ -1,0 +1,87 @@
+"""A power law of the loss in the number of parameters, fitted to an experiment's sizes: a description only.
+
+Kaplan et al. (arXiv 2001.08361) find L ~ N^-0.076 for models trained nearly to convergence, N from
+about 10^3 to 10^9 non-embedding parameters. A few sizes after equally many steps cannot test that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from orderparam.tables import SCALING, SCALING_POINTS
+
+LOSSES = ("train_loss", "val_loss", "least_val_loss")
+_FEWEST_SIZES = 3
+# Final values are means over this last share of the steps, and the late fall is that over twice as much.
+_LAST = 0.1
+
+
+def non_embedding_parameters(d_model: int, n_layer: int, attends: bool = True) -> int:
+    """Parameters of the blocks and the final LayerNorm: without embeddings of tokens and positions, and head.
+
+    12 d^2 + 10 d per block: LayerNorms 4 d, attention 4 d^2 + d (bias at its output only), MLP 8 d^2 + 5 d.
+    """
+    block = 8 * d_model**2 + 5 * d_model + 2 * d_model
+    attention = 4 * d_model**2 + d_model + 2 * d_model if attends else 0
+    return n_layer * (block + attention) + 2 * d_model
+
+
+def measure_points(metrics: pd.DataFrame, shapes: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """For each size its final losses (means over seeds, nats per character), as tables.SCALING_POINTS.
+
+    `metrics` has size, seed, step, train_loss, val_loss; `shapes` each size's d_model, n_layer and
+    attention. `late_fall` is the relative fall of the training loss over the last fifth of the steps, between
+    means over its two halves.
+    """
+    rows = []
+    for size, of_size in metrics.groupby("size", sort=False):
+        shape = shapes[str(size)]
+        last = of_size["step"].max()
+        late = of_size[of_size["step"] >= (1 - _LAST) * last]
+        between = of_size["step"].between((1 - 2 * _LAST) * last, (1 - _LAST) * last, inclusive="left")
+        before = of_size[between]["train_loss"].mean()
+        final = late["train_loss"].mean()
+        rows.append(
+            (
+                size,
+                non_embedding_parameters(shape["d_model"], shape["n_layer"], shape["attention"] == "causal"),
+                of_size["seed"].nunique(),
+                final,
+                late["val_loss"].mean(),
+                of_size.groupby("seed")["val_loss"].min().mean(),
+                1 - final / before,
+            )
+        )
+    return SCALING_POINTS.frame(rows)
+
+
+def fit_scaling(points: pd.DataFrame) -> pd.DataFrame:
+    """Least-squares fits of L = c N^-alpha in logarithms, one per kind of loss, as tables.SCALING.
+
+    Intervals are Student's 95% with as many degrees of freedom as sizes less 2. No rows for fewer
+    than 3 distinct parameter counts.
+    """
+    rows = []
+    if points["parameters"].nunique() >= _FEWEST_SIZES:
+        x = np.log(points["parameters"].to_numpy(dtype=float))
+        for loss in LOSSES:
+            line = stats.linregress(x, np.log(points[loss].to_numpy(dtype=float)))
+            half = stats.t.ppf(0.975, len(points) - 2) * line.stderr
+            exponent = -line.slope
+            rows.append(
+                (
+                    loss,
+                    len(points),
+                    exponent,
+                    exponent - half,
+                    exponent + half,
+                    np.exp(line.intercept),
+                    line.rvalue**2,
+                )
+            )
+    return SCALING.frame(rows)

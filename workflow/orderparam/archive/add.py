@@ -1,0 +1,177 @@
+"""Putting finished training jobs into a record."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from orderparam.archive.finished_job import FinishedJob
+from orderparam.archive.readme import render_readme
+from orderparam.archive.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record, RecordedJob
+from orderparam.errors import RecordError
+from orderparam.files import atomic_write, sha256_of_file, write_json
+from orderparam.settings.experiment import Experiment, Run
+from orderparam.tables import write_table
+
+# A shorter run, measured at other steps, by another machine, is a run of the same protocol.
+FREE = (
+    "experiment",
+    "steps",
+    "measure_every",
+    "log_spaced_per_decade",
+    "checkpoint_every",
+    "train_windows",
+    "val_windows",
+    "device",
+    "threads",
+    "precision",
+)
+
+
+def add_jobs(
+    folder: Path,
+    experiment: Experiment,
+    jobs: Sequence[FinishedJob],
+    corpora: Path,
+    published: pd.DataFrame | None,
+) -> Record:
+    """Write `jobs` into the record of `experiment` at `folder`, beside those already there; return it.
+
+    `corpora` has a folder for each corpus, with vocabulary.json and ngram_entropies.csv. Jobs of the same
+    size, all of whose seeds a new job has too, are replaced. The record is swapped in as a whole, so that an
+    interruption leaves the earlier one. Raises RecordError if the earlier record is damaged, or if a job
+    is not of the experiment's protocol: it may be shorter and measured at other steps, nothing else; if
+    a corpus lacks a file; if two of `jobs` share a seed; or if something recorded would be lost, seeds that
+    the new job lacks or steps beyond its last.
+    """
+    for job in jobs:
+        check_protocol(job.run, experiment)
+        check_corpus(corpora / job.run.corpus)
+    check_distinct(jobs)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".record-") as temporary:
+        new = Path(temporary) / "record"
+        if folder.exists():
+            earlier = Record(folder)
+            earlier.check()
+            shutil.copytree(folder, new)
+            recorded = earlier.jobs()
+            for job in jobs:
+                for replaced in replaced_by(job, recorded):
+                    _remove_job(new, replaced)
+        write_json(new / EXPERIMENT, experiment.to_dict())
+        for corpus in {job.run.corpus for job in jobs}:
+            target = new / "corpora" / corpus
+            target.mkdir(parents=True, exist_ok=True)
+            for name in CORPUS_FILES:
+                shutil.copyfile(corpora / corpus / name, target / name)
+        for job in jobs:
+            _write_job(new, job)
+        _write_manifest(new)
+        record = Record(new)
+        with atomic_write(new / "README.md") as file:
+            file.write(render_readme(record, published))
+        record.check()
+        old = Path(temporary) / "old"
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    return Record(folder)
+
+
+def check_protocol(run: Run, experiment: Experiment) -> None:
+    """Raise RecordError unless `run` is one of the experiment's, up to length and measurement."""
+    if run.size not in experiment.runs:
+        raise RecordError(f"the experiment {experiment.name} has no size {run.size}")
+    found, wanted = run.to_dict(), experiment.runs[run.size].to_dict()
+    for key in wanted.keys() - set(FREE):
+        if found[key] != wanted[key]:
+            raise RecordError(
+                f"{run.experiment} {run.size} was trained with {key} {found[key]}, but {experiment.name} "
+                f"has {wanted[key]}: not a run of that protocol"
+            )
+    if run.steps > experiment.runs[run.size].steps:
+        raise RecordError(f"{run.experiment} {run.size} has more steps than {experiment.name} asks for")
+
+
+def check_corpus(folder: Path) -> None:
+    """Raise RecordError unless the corpus in `folder` has the files that a record keeps of it."""
+    for path in (folder / name for name in CORPUS_FILES):
+        if not path.exists():
+            raise RecordError(
+                f"{path}: missing, and a record keeps it; make it by "
+                f"`snakemake --cores 1 results/corpora/{folder.name}/{path.name}`, or name with --corpora a "
+                "folder that has it"
+            )
+
+
+def check_distinct(jobs: Sequence[FinishedJob]) -> None:
+    """Raise RecordError if two jobs of a size share a seed."""
+    runs = Counter((job.run.size, seeds.seed) for job in jobs for seeds in job.seeds)
+    for (size, seed), count in runs.items():
+        if count > 1:
+            raise RecordError(f"{count} of these jobs have seed {seed} of {size}; a record has each run once")
+
+
+def replaced_by(job: FinishedJob, earlier: Sequence[RecordedJob]) -> list[RecordedJob]:
+    """The jobs of an earlier record whose place `job` takes: of its size, and with no seed that it lacks.
+
+    Raises RecordError where it has only some of a job's seeds, or fewer steps.
+    """
+    own = {seeds.seed for seeds in job.seeds}
+    found = []
+    for recorded in earlier:
+        theirs = {seeds.seed for seeds in recorded.seeds}
+        if recorded.run.size != job.run.size or not own & theirs:
+            continue
+        lost = None
+        if lacking := sorted(theirs - own):
+            lost = f"seed {lacking[0]} of {job.run.size}, which the new job lacks"
+        elif recorded.run.steps > job.run.steps:
+            lost = f"{recorded.run.steps} steps of {job.run.size}, the new job has {job.run.steps}"
+        if lost:
+            raise RecordError(
+                f"{recorded.folder}: would be replaced, but has {lost}; --recorded names another folder for "
+                "the record"
+            )
+        found.append(recorded)
+    return found
+
+
+def _remove_job(folder: Path, job: RecordedJob) -> None:
+    shutil.rmtree(folder / "runs" / job.run.size / job.name)
+    for seeds in job.seeds:
+        for sample in (folder / "samples" / job.run.size).glob(f"seed-{seeds.seed}-*.txt"):
+            sample.unlink()
+
+
+def _write_job(folder: Path, job: FinishedJob) -> None:
+    target = folder / "runs" / job.run.size / job.name
+    write_json(
+        target / "run.json", {"run": job.run.to_dict(), "seeds": [asdict(seeds) for seeds in job.seeds]}
+    )
+    write_table(job.metrics, target / "metrics.csv")
+    # Seven digits serve every use, at half the size.
+    thin = job.steps.astype({"order_parameter": "float32", "batch_loss": "float32", "step": "int32"})
+    write_table(thin, target / "steps.parquet")
+    write_table(job.verification, target / "verification.csv")
+    if job.probes is not None:
+        write_table(job.probes, target / "probes.csv")
+    write_json(target / "environment.json", job.environment)
+    for name, text in job.samples.items():
+        with atomic_write(folder / "samples" / job.run.size / name) as file:
+            file.write(text)
+
+
+def _write_manifest(folder: Path) -> None:
+    own = {MANIFEST, "README.md"}
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    names = sorted(name for path in paths if (name := path.relative_to(folder).as_posix()) not in own)
+    sums = {name: sha256_of_file(folder / name) for name in names}
+    write_json(folder / MANIFEST, {"format": FORMAT, "files": sums})

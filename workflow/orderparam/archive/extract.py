@@ -1,0 +1,47 @@
+"""What the workflow's rules do after training, for a job that was trained without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orderparam.files import atomic_write, read_json, write_json
+from orderparam.measuring.sampling import TextSampler
+from orderparam.measuring.verification import verify_job
+from orderparam.settings.experiment import Run, Sampling, Seeds
+from orderparam.tables import METRICS, write_table
+from orderparam.text.vocabulary import load_tokens
+from orderparam.training.device import resolve_device
+
+
+def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
+    """Recompute the metrics of the job in `folder` from its checkpoints, sample text, and write both there.
+
+    `resolved` is what `python -m orderparam.settings.config run` printed, `folder` what
+    `orderparam.training` made of it. Adds run.json, metrics.csv, verification.csv and samples/; without its
+    checkpoints the folder is then what `add` takes. Raises RecordError as `verify_run` does.
+    """
+    content = read_json(resolved)
+    run, seeds = Run.from_dict(content["run"]), [Seeds(**seed) for seed in content["seeds"]]
+    sampling = Sampling(**content["sampling"])
+    trajectory = METRICS.read(folder / "trajectory.parquet")
+    checkpoints, vocabulary = folder / "checkpoints", corpus / "vocabulary.json"
+    verification = verify_job(
+        run,
+        [seed.seed for seed in seeds],
+        checkpoints,
+        trajectory,
+        *load_tokens(corpus / "tokens.npy", vocabulary),
+        verified_checkpoints=content["verified_checkpoints"],
+        device=resolve_device(run.device),
+    )
+    write_table(trajectory, folder / "metrics.csv")
+    write_table(verification, folder / "verification.csv")
+    write_json(folder / "run.json", content)
+    first = seeds[0].seed
+    sampler = TextSampler.load(checkpoints, first, run.steps, vocabulary, run.device)
+    for mode in ("evaluation", "dropout") if sampling.with_dropout else ("evaluation",):
+        text, _ = sampler.sample(
+            sampling.characters, sampling.temperature, sampling.seed, dropout=mode == "dropout"
+        )
+        with atomic_write(folder / "samples" / f"seed-{first}-{mode}.txt") as file:
+            file.write(text)

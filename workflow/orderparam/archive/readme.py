@@ -1,0 +1,71 @@
+"""The README of a record: what was run where, what is missing, and published against measured values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from orderparam.analysis.published_values import compare_with_published
+from orderparam.archive.missing import missing_runs
+from orderparam.archive.record import Record, RecordedJob
+from orderparam.tables import METRICS
+
+TEMPLATE = Path(__file__).parents[1] / "pages" / "templates" / "record_readme.md.j2"
+
+
+def render_readme(record: Record, published: pd.DataFrame | None) -> str:
+    """The README's Markdown; `published` as in config/published/order_parameter.csv, None without one."""
+    experiment, jobs = record.experiment(), record.jobs()
+    comparison = [] if published is None else compare_record(record, published).to_dict("records")
+    judged = [row for row in comparison if not pd.isna(row["inside"])]
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        experiment=experiment,
+        runs=[row for job in jobs for row in _rows(job)],
+        missing=missing_runs(record),
+        weights=experiment.seeds[0].weights,
+        compared=published is not None,
+        comparison=[
+            {
+                **row,
+                "interval": f"{row['lower']:.5g} to {row['upper']:.5g}" if row["runs"] > 1 else "-",
+                "verdict": {True: "yes", False: "no"}.get(row["inside"], "one run only"),
+                "quantity": {"order_parameter": "*b*", "train_loss": "training loss"}[row["quantity"]],
+            }
+            for row in comparison
+        ],
+        agreement={"rows": len(judged), "inside": sum(bool(row["inside"]) for row in judged)},
+    )
+
+
+def compare_record(record: Record, published: pd.DataFrame) -> pd.DataFrame:
+    """`compare_with_published` for the recorded runs from the initial weights of the first seed."""
+    weights = record.experiment().seeds[0].weights
+    jobs = record.jobs()
+    metrics = pd.concat([METRICS.read(job.metrics) for job in jobs], ignore_index=True)
+    seeds: dict[str, list[int]] = {}
+    for job in jobs:
+        seeds.setdefault(job.run.size, []).extend(s.seed for s in job.seeds if s.weights == weights)
+    return compare_with_published(metrics, published, seeds)
+
+
+def _rows(job: RecordedJob) -> list[dict[str, str | int]]:
+    environment = job.environment
+    return [
+        {
+            "size": job.run.size,
+            "seed": seeds.seed,
+            "weights": seeds.weights,
+            "draws": f"{seeds.batches}, {seeds.dropout}",
+            "steps": f"{job.run.steps:,}",
+            "hours": f"{environment['seconds'] / 3600:.2f}",
+            "device": environment["device_name"],
+            "torch": environment["torch"],
+            "commit": str(environment["git_commit"])[:10] + (" and changes" if environment["dirty"] else ""),
+        }
+        for seeds in job.seeds
+    ]

@@ -1,0 +1,1 @@
+"""Systems whose answers are known, on which the analysis is calibrated. Imports analysis."""

@@ -1,0 +1,85 @@
+"""Known answers for the points of a grid: exact values, and exact curves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from orderparam.known_systems.ising.lattice import MeanFieldModel, build_model
+from orderparam.known_systems.ising.mean_field import mean_field_magnetization, solve_mean_field
+from orderparam.known_systems.ising.square_lattice import (
+    correlation_length,
+    critical_temperature,
+    kaufman_observables,
+    onsager_energy,
+    onsager_specific_heat,
+    yang_magnetization,
+)
+from orderparam.known_systems.ising.transfer_matrix import solve_by_transfer_matrix
+from orderparam.tables import EXACT
+
+# Layers of more spins have transfer matrices too, but take minutes.
+LARGEST_LAYER = 9
+# exp(-20) is below any statistical error here.
+CORRELATION_LENGTHS_PER_SIDE = 20
+
+
+def exact_values(system: str, length: int, temperature: float, field: float) -> tuple[dict[str, float], str]:
+    """Exact values of this point's observables, those that are known, and where they come from."""
+    model = build_model(system, length, field)
+    if isinstance(model, MeanFieldModel):
+        return asdict(solve_mean_field(model, temperature)), "sum over states"
+    if model.sites // length <= LARGEST_LAYER:
+        return asdict(solve_by_transfer_matrix(model, temperature)), "transfer matrix"
+    if system != "2d" or field != 0:
+        return {}, ""
+    energy, specific_heat = kaufman_observables(length, length, temperature)
+    values = {"energy": energy, "specific_heat": specific_heat}
+    if is_yang_exact(length, temperature):
+        values["abs_magnetization"] = float(yang_magnetization(temperature))
+        return values, "Kaufman; Yang"
+    return values, "Kaufman"
+
+
+def is_yang_exact(length: int, temperature: float) -> bool:
+    """Whether a square lattice of this side has the infinite one's magnetization, to any precision here."""
+    ordered = temperature < critical_temperature()
+    return ordered and length >= CORRELATION_LENGTHS_PER_SIDE * float(correlation_length(temperature))
+
+
+def tabulate_exact_curves(observables: pd.DataFrame, points: int = 300) -> pd.DataFrame:
+    """Exact lines over the temperatures measured without a field; a tables.EXACT.
+
+    `observables` is a tables.OBSERVABLES. Infinite systems have no length (NaN): m of the chain (zero), of
+    Yang and of the mean field, and Onsager's energy and specific heat; Kaufman's are for each length.
+    """
+    without_field = observables[observables["field"] == 0]
+    rows: list[tuple[str, float, str, float, float, str]] = []
+    for system, measured in without_field.groupby("system", sort=False):
+        grid = np.linspace(measured["temperature"].min(), measured["temperature"].max(), points)
+        curves: list[tuple[float, str, np.ndarray, str]] = []
+        if system == "1d":
+            curves = [(np.nan, "abs_magnetization", np.zeros(points), "no order in d = 1")]
+        elif system == "mean-field":
+            m = np.array([mean_field_magnetization(float(t)) for t in grid])
+            curves = [(np.nan, "abs_magnetization", m, "self-consistency")]
+        elif system == "2d":
+            curves = [
+                (np.nan, "abs_magnetization", yang_magnetization(grid), "Yang"),
+                (np.nan, "energy", onsager_energy(grid), "Onsager"),
+                (np.nan, "specific_heat", onsager_specific_heat(grid), "Onsager"),
+            ]
+            for length in sorted(set(measured["length"])):
+                finite = np.array([kaufman_observables(length, length, float(t)) for t in grid]).T
+                names = ("energy", "specific_heat")
+                curves += [
+                    (length, name, values, "Kaufman") for name, values in zip(names, finite, strict=True)
+                ]
+        for length, name, values, source in curves:
+            rows += [
+                (str(system), length, name, t, v, source)
+                for t, v in zip(grid.tolist(), values.tolist(), strict=True)
+            ]
+    return EXACT.frame(rows)

@@ -1,0 +1,1 @@
+"""What is read off a model: losses, probes, sampled text, throughput. Imports text, model, training."""

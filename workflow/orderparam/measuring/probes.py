@@ -1,0 +1,161 @@
+"""What a model has learnt: attention mass per head, distance to the n-gram predictors, spectrum of W_head.
+
+Everything is measured on weights as they are, in evaluation mode, over a few windows of the validation
+split; so it can be read off checkpoints at any time, and adding a probe never retrains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from orderparam.measuring.losses import gather_windows, window_starts
+from orderparam.model.gpt import GPT, Block, CausalSelfAttention
+from orderparam.settings.experiment import Run
+from orderparam.tables import PROBES
+from orderparam.text.ngrams import NgramCounts
+from orderparam.training.checkpoints import checkpoint_path, load_model
+from orderparam.training.schedule import checkpoint_steps
+
+OFFSETS = 4
+ORDERS = 4
+WINDOWS_AT_ONCE = 8
+
+Probe = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ProbeWindows:
+    """Validation windows and, for each, the n-gram predictions that a model's are compared with.
+
+    `inputs` is (W, context), int64. `predictions[n - 1]`, float64, holds ln p of every possible next token
+    by the n-gram predictor of order n from the training split: (W, context, V) for n = 1 and 2, and
+    (W, context - n + 2, V) beyond, without the first n - 2 positions, where context is lacking.
+    """
+
+    inputs: Tensor
+    predictions: list[Tensor]
+
+    @classmethod
+    def choose(
+        cls,
+        train_tokens: np.ndarray,
+        val_tokens: np.ndarray,
+        vocabulary_size: int,
+        context: int,
+        windows: int,
+    ) -> ProbeWindows:
+        """`windows` non-overlapping validation windows, evenly spaced, and all of orders 1 to 4 that fit."""
+        starts = window_starts(len(val_tokens), context, windows)
+        inputs = gather_windows(val_tokens, starts, context)[:, :-1]
+        orders = min(ORDERS, context + 1, len(train_tokens))
+        counts = NgramCounts.count(train_tokens, vocabulary_size, orders)
+        predictions = []
+        for order in range(1, orders + 1):
+            # Order 1 also predicts the first token of a window, which the model does not.
+            skipped = 1 if order == 1 else 0
+            rows = [counts.predictive_log_probabilities(row, order)[skipped:] for row in inputs.numpy()]
+            predictions.append(torch.from_numpy(np.stack(rows)))
+        return cls(inputs, predictions)
+
+
+@torch.no_grad()
+def probe_model(model: GPT, windows: ProbeWindows) -> list[Probe]:
+    """Rows of quantity, layer, head, order and value (the last three None where they do not apply).
+
+    - `attention_mass`: mean weight that a head gives to the token `order` places back (0 is the token
+      itself), over the positions that have one; dimensionless.
+    - `ngram_divergence`: mean KL divergence D(n-gram predictor of `order` || model), nats per character,
+      over the positions whose whole context lies in the window.
+    - `head_spectral_norm`: largest singular value of W_head; `head_stable_rank`: ||W_head||_F^2 over its
+      square (Rudelson & Vershynin 2007), NaN if W_head is zero.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        rows = list(_spectrum(model.head.weight))
+        sums: dict[tuple[str, int | None, int | None, int], tuple[float, int]] = {}
+        for first in range(0, len(windows.inputs), WINDOWS_AT_ONCE):
+            part = slice(first, first + WINDOWS_AT_ONCE)
+            predictions = [table[part] for table in windows.predictions]
+            for key, value, count in _probe_batch(model, windows.inputs[part], predictions):
+                total, weight = sums.get(key, (0.0, 0))
+                sums[key] = (total + value, weight + count)
+    finally:
+        model.train(was_training)
+    for (quantity, layer, head, order), (total, weight) in sums.items():
+        rows.append(_row(quantity, total / weight, layer, head, order))
+    return rows
+
+
+def probe_checkpoints(
+    run: Run, seeds: Sequence[int], checkpoints: Path, windows: ProbeWindows, device: torch.device
+) -> pd.DataFrame:
+    """The probes of every checkpoint of `seeds`, tables.PROBES; RecordError if one is damaged."""
+    rows = []
+    for seed in seeds:
+        for step in checkpoint_steps(run):
+            model = load_model(checkpoint_path(checkpoints, seed, step)).to(device)
+            of_step = {"size": run.size, "seed": seed, "step": step}
+            rows += [of_step | probe for probe in probe_model(model, windows)]
+    table = PROBES.frame(rows)
+    return table.astype(dict.fromkeys(("layer", "head", "order"), "Int64"))
+
+
+def _row(
+    quantity: str,
+    value: float,
+    layer: int | None = None,
+    head: int | None = None,
+    order: int | None = None,
+) -> Probe:
+    return {"quantity": quantity, "layer": layer, "head": head, "order": order, "value": value}
+
+
+def _spectrum(head_weight: Tensor) -> Iterator[Probe]:
+    singular_values = torch.linalg.svdvals(head_weight.double())
+    yield _row("head_spectral_norm", float(singular_values[0]))
+    yield _row("head_stable_rank", float((singular_values / singular_values[0]).square().sum()))
+
+
+def _probe_batch(
+    model: GPT, inputs: Tensor, predictions: list[Tensor]
+) -> Iterator[tuple[tuple[str, int | None, int | None, int], float, int]]:
+    device = model.head.weight.device
+    x = model.token_embedding(inputs.to(device)) + model.position_embedding.weight[: inputs.shape[1]]
+    for layer, block in enumerate(cast("Iterable[Block]", model.blocks)):
+        if block.attends:
+            weights = attention_weights(block.attention, block.attention_norm(x))
+            for offset in range(min(OFFSETS, inputs.shape[1])):
+                mass = weights.diagonal(-offset, 2, 3)
+                for head in range(mass.shape[1]):
+                    of_head = mass[:, head]
+                    total = float(of_head.sum(dtype=torch.float64))
+                    yield ("attention_mass", layer, head, offset), total, of_head.numel()
+        x = block(x)
+    log_q = F.log_softmax(model.logits(x).double(), -1).cpu()
+    for order, log_p in enumerate(predictions, start=1):
+        divergence = (log_p.exp() * (log_p - log_q[:, max(order - 2, 0) :])).sum(-1)
+        yield ("ngram_divergence", None, None, order), float(divergence.sum()), divergence.numel()
+
+
+def attention_weights(attention: CausalSelfAttention, x: Tensor) -> Tensor:
+    """Softmax weights (batch, n_head, length, length), without dropout, of normed inputs.
+
+    The inputs are (batch, length, d_model).
+    """
+    batch, length, d_model = x.shape
+    qkv = attention.qkv(x).view(batch, length, 3, attention.n_head, d_model // attention.n_head)
+    query, key, _ = qkv.permute(2, 0, 3, 1, 4)
+    future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
+    logits = (query * attention.scale) @ key.mT
+    weights: Tensor = logits.masked_fill(future, -torch.inf).softmax(-1)
+    return weights

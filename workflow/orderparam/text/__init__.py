@@ -1,0 +1,1 @@
+"""Corpora: fetched, tokenized, counted, sampled as surrogates. Imports settings; no PyTorch."""

@@ -1,0 +1,236 @@
+"""Fetching a corpus: from a mirror folder, over the network, from an own file, or as a marked stand-in."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError
+from urllib3.util.retry import Retry
+
+from orderparam.errors import CorpusError
+from orderparam.files import atomic_write, write_json
+from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_text
+
+logger = logging.getLogger(__name__)
+
+CHUNK_BYTES = 1 << 20
+# Seconds to connect, and between two packets. A host that drops packets silently is tried once or twice
+# at each of its addresses, so the first is short.
+TIMEOUT = (3.0, 8.0)
+BACKOFF_SECONDS = 0.25
+
+
+class _Unreachable(Exception):
+    """A source did not answer; the message says why."""
+
+
+def fetch_corpus(
+    name: str,
+    entry: dict[str, Any],
+    mirror: Path | None,
+    text_path: Path,
+    manifest_path: Path,
+    root: Path,
+) -> dict[str, Any]:
+    """Write the text of the corpus `name` and its manifest, both atomically; return the manifest.
+
+    `entry` is the corpus's entry in the configuration. One with `file` is copied from there. Otherwise
+    the sources are, in order, `mirror_file` in the folder `mirror` and the `urls`, and the first that
+    answers wins. If none does and the entry has `stand_in` (order, seed, characters), the text is sampled
+    from the 4-gram table of Tiny Shakespeare and the manifest says so. Relative paths are relative to
+    `root`. The manifest has the keys corpus, source, sha256 (of the text), bytes, stand_in, notice (None
+    unless it is a stand-in) and alphabet (None, or all characters that the vocabulary must have).
+
+    Raises CorpusError when no source answers, a transfer breaks off, or the bytes are not those of the
+    entry's `sha256`: wrong bytes never lead to another source or to the stand-in.
+    """
+    expected = entry.get("sha256")
+    if "file" in entry:
+        path = Path(entry["file"])
+        try:
+            with _open_file(root / path) as body:
+                return _store(name, str(path), body, expected, text_path, manifest_path)
+        except _Unreachable as reason:
+            raise CorpusError(
+                f"corpus {name}: its file {root / path} cannot be read: {reason}; put the file there or "
+                f"correct corpora: {name}: file in the configuration"
+            ) from None
+
+    tried = []
+    for source, opened in _sources(entry, mirror, root):
+        logger.info("corpus %s: trying %s", name, source)
+        try:
+            with opened as body:
+                return _store(name, source, body, expected, text_path, manifest_path)
+        except _Unreachable as reason:
+            logger.info("corpus %s: %s not reached: %s", name, source, reason)
+            tried.append(f"  {source}: {reason}")
+    if "stand_in" in entry:
+        return _make_stand_in(name, entry, text_path, manifest_path)
+    place = f" as {entry['mirror_file']}" if "mirror_file" in entry else ""
+    folder = f"the mirror folder {mirror}" if mirror else "a folder"
+    raise CorpusError(
+        f"corpus {name}: no source could be reached:\n"
+        + "\n".join(tried or ["  (none is configured)"])
+        + f"\nPlace the file in {folder}{place}, or set corpus_mirror in the configuration to the folder "
+        "that holds it, or run again with a network."
+    )
+
+
+def generate_surrogate(
+    name: str,
+    entry: dict[str, Any],
+    origin_text: Path,
+    origin: dict[str, Any],
+    text_path: Path,
+    manifest_path: Path,
+) -> dict[str, Any]:
+    """Write a Markov surrogate of another corpus and its manifest, both atomically; return the manifest.
+
+    `entry` is the corpus's entry in the configuration (surrogate_of, order, seed and perhaps characters),
+    `origin_text` and `origin` are text and manifest of the corpus that it names. The surrogate of a
+    stand-in bears the stand-in's notice. The manifest's keys are those of `fetch_corpus`; `alphabet`
+    has all characters of the other corpus, so that both have one vocabulary.
+    """
+    table = NgramTable.from_text(origin_text)
+    if table.sha256 != origin["sha256"]:
+        raise CorpusError(
+            f"{origin_text}: not the text that its manifest describes; delete it to have it anew"
+        )
+    characters = entry.get("characters", int(table.counts.sum()))
+    content = sample_text(table, entry["order"], entry["seed"], characters).encode("utf-8")
+    source = f"{origin['corpus']}, Markov surrogate of order {entry['order']}, seed {entry['seed']}"
+    alphabet = "".join(sorted(set(table.alphabet) | set(origin["alphabet"] or "")))
+    return _store(name, source, [content], None, text_path, manifest_path, origin["notice"], alphabet)
+
+
+def _sources(
+    entry: dict[str, Any], mirror: Path | None, root: Path
+) -> Iterator[tuple[str, AbstractContextManager[Iterator[bytes]]]]:
+    """The sources in order: how each is named, and a context that opens it or raises _Unreachable."""
+    if mirror is not None and "mirror_file" in entry:
+        path = mirror / entry["mirror_file"]
+        yield str(path), _open_file(root / path)
+    for url in entry.get("urls", []):
+        yield url, _open_url(url)
+
+
+@contextmanager
+def _open_file(path: Path) -> Iterator[Iterator[bytes]]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise _Unreachable((error.strerror or str(error)).lower()) from None
+    with file:
+        yield iter(lambda: file.read(CHUNK_BYTES), b"")
+
+
+@contextmanager
+def _open_url(url: str) -> Iterator[Iterator[bytes]]:
+    retry = Retry(
+        total=4,
+        connect=1,
+        read=1,
+        backoff_factor=BACKOFF_SECONDS,
+        status_forcelist=[429, *range(500, 600)],
+        # A server may ask for a wait of hours.
+        respect_retry_after_header=False,
+        raise_on_status=False,
+    )
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=retry))
+        session.mount("https://", HTTPAdapter(max_retries=retry))
+        # Without compression the length announced is that of the file.
+        session.headers["Accept-Encoding"] = "identity"
+        try:
+            response = session.get(url, stream=True, timeout=TIMEOUT)
+        except requests.RequestException as error:
+            raise _Unreachable(_root_cause(error)) from None
+        with response:
+            if response.status_code != 200:
+                raise _Unreachable(f"HTTP {response.status_code} {response.reason}")
+            yield response.iter_content(CHUNK_BYTES)
+
+
+def _root_cause(error: BaseException) -> str:
+    """The reason inside what requests and urllib3 wrap around it."""
+    while error.args and isinstance(error.args[0], BaseException):
+        error = error.args[0]
+    if isinstance(error, MaxRetryError) and error.reason is not None:
+        error = error.reason
+    words = [part for part in error.args if isinstance(part, str)]
+    return words[-1] if words else str(error) or type(error).__name__
+
+
+def _store(
+    name: str,
+    source: str,
+    body: Iterable[bytes],
+    expected: str | None,
+    text_path: Path,
+    manifest_path: Path,
+    notice: str | None = None,
+    alphabet: str | None = None,
+) -> dict[str, Any]:
+    """Write the bytes of `body`, checking them on the way, then the manifest, which is returned."""
+    sha256, size = hashlib.sha256(), 0
+    with atomic_write(text_path, "wb") as file:
+        broken = None
+        try:
+            for chunk in body:
+                sha256.update(chunk)
+                size += len(chunk)
+                file.write(chunk)
+        except requests.RequestException as error:
+            broken = _root_cause(error)
+        found = sha256.hexdigest()
+        if broken is not None:
+            raise CorpusError(
+                f"corpus {name}: the transfer from {source} broke off after {size} bytes ({broken}): "
+                f"expected sha256 {expected}, found {found}; run again"
+            )
+        if expected is not None and found != expected:
+            raise CorpusError(
+                f"corpus {name}: {source} does not hold the expected text ({size} bytes): expected sha256 "
+                f"{expected}, found {found}; replace or remove that source, or, if its text is what you "
+                f"want, correct corpora: {name}: sha256 in the configuration"
+            )
+        # A manifest of an earlier text must not outlive it.
+        manifest_path.unlink(missing_ok=True)
+    logger.info("corpus %s: %d bytes from %s, sha256 %s", name, size, source, found)
+    manifest = {
+        "corpus": name,
+        "source": source,
+        "sha256": found,
+        "bytes": size,
+        "stand_in": notice is not None,
+        "notice": notice,
+        "alphabet": alphabet,
+    }
+    write_json(manifest_path, manifest)
+    return manifest
+
+
+def _make_stand_in(name: str, entry: dict[str, Any], text_path: Path, manifest_path: Path) -> dict[str, Any]:
+    table = NgramTable.read(TINY_SHAKESPEARE)
+    if entry.get("sha256") != table.sha256:
+        raise CorpusError(
+            f"corpus {name}: no source could be reached, and its stand_in is for another text, "
+            f"{table.corpus}, sha256 {table.sha256}; remove corpora: {name}: stand_in from the configuration"
+        )
+    order, seed = entry["stand_in"]["order"], entry["stand_in"]["seed"]
+    content = sample_text(table, order, seed, entry["stand_in"]["characters"]).encode("utf-8")
+    notice = (
+        f"STAND-IN for {table.corpus}: text sampled from its 4-gram table, because no source could be reached"
+    )
+    source = f"4-gram table of {table.corpus}, Markov order {order}, seed {seed}"
+    manifest = _store(name, source, [content], None, text_path, manifest_path, notice, table.alphabet)
+    logger.warning("%s", notice)
+    return manifest

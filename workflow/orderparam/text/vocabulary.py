@@ -1,0 +1,244 @@
+"""From text to token ids and back: a token is a character (Unicode code point), its id the rank among all.
+
+Files: `tokens.npy`, 1-D, uint8 up to 256 characters and uint16 above, and `vocabulary.json` beside it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparam.errors import CorpusError, RecordError
+from orderparam.files import atomic_write, read_json, sha256_of_file, write_json
+
+MAX_CHARACTERS = 65_535
+CODE_POINTS = 0x110000
+TRAIN_SHARE = 0.9
+
+Tokens = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+class Vocabulary:
+    """The distinct characters of a corpus in ascending order of code point; an id is a place in it."""
+
+    def __init__(self, characters: Iterable[str]) -> None:
+        """ValueError unless `characters` are single characters, distinct and ascending, 1 to 65,535."""
+        self.characters = tuple(characters)
+        if any(len(character) != 1 for character in self.characters):
+            raise ValueError("a vocabulary consists of single characters")
+        if list(self.characters) != sorted(set(self.characters)):
+            raise ValueError("the characters of a vocabulary are distinct and ascending")
+        if not 1 <= len(self.characters) <= MAX_CHARACTERS:
+            raise ValueError(f"a vocabulary has 1 to {MAX_CHARACTERS:,} characters, not {len(self)}")
+        self.dtype = np.dtype(np.uint8 if len(self) <= 256 else np.uint16)
+        self._code_points = np.array([ord(character) for character in self.characters], dtype=np.uint32)
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def encode(self, text: str) -> Tokens:
+        """Ids of the characters, shape (len(text),); ValueError names an unknown one and its position."""
+        code_points = _code_points(text)
+        ids = np.searchsorted(self._code_points, code_points)
+        known = self._code_points[np.minimum(ids, len(self) - 1)] == code_points
+        if not known.all():
+            position = int(np.argmin(known))
+            raise ValueError(f"character {text[position]!r} at position {position} is not in the vocabulary")
+        return ids.astype(self.dtype)
+
+    def decode(self, ids: Iterable[int] | NDArray[np.integer]) -> str:
+        """The text of the ids, a 1-D sequence; ValueError if one is out of range."""
+        places = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
+        if places.size == 0:
+            return ""
+        if places.min() < 0 or places.max() >= len(self):
+            raise ValueError(f"ids are 0 to {len(self) - 1}, found {places.min()} to {places.max()}")
+        return str(self._code_points[places].astype("<u4").tobytes(), "utf-32-le")
+
+
+def tokenize_corpus(
+    text_path: Path,
+    manifest: dict[str, Any],
+    tokens_path: Path,
+    vocabulary_path: Path,
+    chunk_bytes: int = 1 << 20,
+) -> dict[str, Any]:
+    """Write the token ids of a UTF-8 text, then its vocabulary.json; return what that holds.
+
+    `manifest` is the corpus's own (see `orderparam.text.corpus.fetch_corpus`). The vocabulary holds the
+    characters of the text and those of the manifest's `alphabet`. Newlines and every other character
+    stay as they are. The text is read twice, `chunk_bytes` at a time. Raises CorpusError, naming the
+    manifest's `source` and the place, for invalid UTF-8, an empty text, a NUL character, or more than
+    65,535 distinct characters; RecordError if the text is not the one that the manifest describes.
+    """
+    source = manifest["source"]
+    present = np.zeros(CODE_POINTS, dtype=bool)
+    present[_code_points(manifest["alphabet"] or "")] = True
+    count = 0
+    for offset, text in _read_text(text_path, source, chunk_bytes):
+        _add_characters(present, offset, text, text_path, source)
+        count += len(text)
+    if count == 0:
+        raise CorpusError(f"{source}: the file is empty; a corpus needs text")
+
+    vocabulary = Vocabulary(map(chr, np.flatnonzero(present)))
+    ids = np.zeros(CODE_POINTS, dtype=vocabulary.dtype)
+    ids[present] = np.arange(len(vocabulary))
+    descr = np.lib.format.dtype_to_descr(vocabulary.dtype)
+    sha256, written = hashlib.sha256(), 0
+    with atomic_write(tokens_path, "wb") as file:
+        header = {"descr": descr, "fortran_order": False, "shape": (count,)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for _, text in _read_text(text_path, source, chunk_bytes, sha256):
+            file.write(ids[_code_points(text)].tobytes())
+            written += len(text)
+        expected, found = manifest["sha256"], sha256.hexdigest()
+        if found != expected or written != count:
+            raise RecordError(
+                f"{text_path}: not the text that its manifest describes: expected sha256 {expected}, found "
+                f"{found}; delete it to have it fetched anew"
+            )
+        # A vocabulary of earlier tokens must not outlive them.
+        vocabulary_path.unlink(missing_ok=True)
+    record = {
+        "corpus": manifest["corpus"],
+        "source": source,
+        "characters": list(vocabulary.characters),
+        "tokens": count,
+        "train_tokens": int(TRAIN_SHARE * count),
+        "dtype": vocabulary.dtype.name,
+        "sha256": sha256_of_file(tokens_path),
+        "stand_in": manifest["stand_in"],
+        "notice": manifest["notice"],
+    }
+    write_json(vocabulary_path, record)
+    return record
+
+
+def corpus_label(record: Mapping[str, Any]) -> str:
+    """A corpus's name for readers: an entry that may be a stand-in is named as one only where it is."""
+    name = str(record["corpus"])
+    return name if record["stand_in"] else name.removesuffix("_or_stand_in")
+
+
+def describe_corpora(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Names and stand-in notices of all corpora that a result rests on, as one record.
+
+    `records` are vocabulary.json contents, the corpus whose n-gram entropies are shown first. The keys
+    are those that a stand-in is known by: corpus, stand_in and notice (None without a stand-in).
+    """
+    names = ", ".join(corpus_label(record) for record in records)
+    if len(records) > 1:
+        names += f" (n-gram entropies of {corpus_label(records[0])})"
+    notices = [record["notice"] for record in records if record["stand_in"]]
+    return {"corpus": names, "stand_in": bool(notices), "notice": "; ".join(notices) or None}
+
+
+def load_vocabulary(path: Path) -> Vocabulary:
+    """The vocabulary of a vocabulary.json; RecordError, naming the file, when missing or damaged."""
+    return _read_record(path)[1]
+
+
+def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Tokens]:
+    """The training and the validation split, memory-mapped and read-only, each 1-D.
+
+    The first int(0.9 N) of the N tokens train, the rest validate. Raises RecordError when a file is
+    missing or damaged, or the two files disagree in length or dtype.
+    """
+    record, vocabulary = _read_record(vocabulary_path)
+    try:
+        tokens = np.load(tokens_path, mmap_mode="r")
+    except FileNotFoundError:
+        raise RecordError(f"{tokens_path}: no such file") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise RecordError(f"{tokens_path}: not a readable .npy file ({error}); delete it") from None
+    if tokens.shape != (record["tokens"],) or tokens.dtype != vocabulary.dtype:
+        raise RecordError(
+            f"{tokens_path}: holds {tokens.dtype} tokens of shape {tokens.shape}, but {vocabulary_path} says "
+            f"{record['tokens']} tokens, {vocabulary.dtype}; delete both to have them rebuilt"
+        )
+    split = record["train_tokens"]
+    return tokens[:split], tokens[split:]
+
+
+def check_windows(tokens: NDArray[np.integer], context: int, split_name: str, source: str) -> None:
+    """Raise CorpusError unless a split holds one window: `context` tokens and the one after them."""
+    if len(tokens) < context + 1:
+        raise CorpusError(
+            f"{source}: its {split_name} split has {len(tokens)} tokens, but a context of {context} needs at "
+            f"least {context + 1}; use a longer text or a shorter context"
+        )
+
+
+def _read_record(path: Path) -> tuple[dict[str, Any], Vocabulary]:
+    record = read_json(path)
+    try:
+        vocabulary = Vocabulary(record["characters"])
+        fits = record["dtype"] == vocabulary.dtype.name and 0 <= record["train_tokens"] <= record["tokens"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{path}: not a vocabulary ({error!r}); delete it to have it rebuilt") from None
+    if not fits:
+        raise RecordError(f"{path}: contradicts itself in dtype or length; delete it to have it rebuilt")
+    return record, vocabulary
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+
+
+def _read_text(
+    path: Path, source: str, chunk_bytes: int, sha256: hashlib._Hash | None = None
+) -> Iterator[tuple[int, str]]:
+    """Pieces of a text with the byte offset at which each begins; `sha256` is fed with the bytes."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    offset = 0
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(chunk_bytes)
+            if sha256 is not None:
+                sha256.update(chunk)
+            pending = len(decoder.getstate()[0])
+            nul = chunk.find(b"\0")
+            try:
+                # Up to a NUL only, so that of two flaws in a chunk the first is named.
+                text = decoder.decode(chunk if nul < 0 else chunk[: nul + 1], final=not chunk)
+            except UnicodeDecodeError as error:
+                raise _flaw(f"invalid UTF-8 ({error.reason})", path, source, offset + error.start) from None
+            if nul >= 0:
+                raise _flaw("a NUL character, so not a text", path, source, offset + pending + nul)
+            if text:
+                yield offset, text
+            offset += pending + len(chunk) - len(decoder.getstate()[0])
+            if not chunk:
+                return
+
+
+def _add_characters(present: NDArray[np.bool_], offset: int, text: str, path: Path, source: str) -> None:
+    """Mark the characters of `text` as present; CorpusError, with the place, when they are too many."""
+    code_points = _code_points(text)
+    known = int(np.count_nonzero(present))
+    new, places = np.unique(code_points[~present[code_points]], return_index=True)
+    if known + len(new) > MAX_CHARACTERS:
+        firsts = np.flatnonzero(~present[code_points])[np.sort(places)]
+        place = offset + len(text[: firsts[MAX_CHARACTERS - known]].encode("utf-8"))
+        raise _flaw(f"more than {MAX_CHARACTERS:,} distinct characters", path, source, place)
+    present[new] = True
+
+
+def _flaw(what: str, path: Path, source: str, offset: int) -> CorpusError:
+    """The error for what is wrong at a byte offset of the text at `path`, copied from `source`."""
+    line, remaining = 1, offset
+    with path.open("rb") as file:
+        while remaining > 0 and (chunk := file.read(min(remaining, 1 << 20))):
+            line += chunk.count(b"\n")
+            remaining -= len(chunk)
+    return CorpusError(
+        f"{source}: {what}, at byte {offset} (counted from 0), line {line}; correct the file, or save it as "
+        "UTF-8"
+    )
