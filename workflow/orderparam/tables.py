@@ -258,7 +258,7 @@ SCALING_POINTS = Table(
         "train_loss": "last, nats per character",
         "val_loss": "last, nats per character",
         "least_val_loss": "nats per character",
-        "late_fall": "fall of the training loss over the last tenth of steps, nats",
+        "late_fall": "relative fall of the training loss over the last fifth of the steps",
     },
     key=("size",),
 )
@@ -375,7 +375,7 @@ VALIDATION_SUMMARY = Table(
         "bonferroni_z": "bound that the largest should keep",
         "beyond_3": "values with |z| > 3",
         "expected_beyond_3": "by chance",
-        "p_value": "of the sum of squares",
+        "p_value": "binomial probability of as many beyond 3",
         "agrees": "whether the p-value is above its bound",
     },
     key=("system", "observable"),
