@@ -24,7 +24,7 @@ class Linear(nn.Linear):
         if self.packed_weight is not None:
             return _product(x, self.packed_weight, self.bias, self.relu)
         if _takes_onednn(x):
-            output: Tensor = _OneDnnLinear.apply(x, self.weight, self.bias, self.relu)  # type: ignore[no-untyped-call]
+            output: Tensor = _OneDnnLinear.apply(x, self.weight, self.bias, self.relu)
             return output
         output = super().forward(x)
         return output.relu() if self.relu else output

@@ -248,7 +248,7 @@ def _adapt(run: Run, precision: str | None, steps: int | None) -> Run:
 def main(arguments: list[str] | None = None) -> None:
     """Check the configuration, or print a resolved run for training without the workflow."""
     parser = argparse.ArgumentParser(prog="python -m orderparam.settings.config", description=main.__doc__)
-    project = Path(__file__).resolve().parents[2]
+    project = Path(__file__).resolve().parents[3]
     parser.add_argument("--root", type=Path, default=project, help="the project's folder (%(default)s)")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check", help="print every error of every file, or ok")
