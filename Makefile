@@ -9,78 +9,72 @@ ARGS ?=
 CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 VENV := .venv
-BIN := $(VENV)/bin/python
-INSTALL := $(BIN) -m pip install --disable-pip-version-check --requirement
-# A .venv whose interpreter is gone, after a system's upgrade, is made anew.
-MISSING := $(shell test -x $(BIN) || echo make-venv)
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: run
+.PHONY: run test test-slow lint types format ui env env-dev lock clean-env clean-caches help make-venv
+
 run: $(VENV)/run.stamp ## Build config.yaml's experiment (default); CORES=4, ARGS="results/... --config experiment=paper"
-	$(BIN) -m snakemake --cores $(CORES) $(ARGS)
+	$(BIN)/python -m snakemake --cores $(CORES) $(ARGS)
 
-.PHONY: test
 test: lint types ## Lint, check formats and types, run the tests; JOBS=2
-	OMP_NUM_THREADS=1 $(BIN) -m pytest -m "not slow" -n $(JOBS)
+	$(PYTEST) -m "not slow" -n $(JOBS)
 
-.PHONY: test-slow
 test-slow: $(VENV)/dev.stamp ## Run the tests that take minutes
-	OMP_NUM_THREADS=1 $(BIN) -m pytest -m slow
+	$(PYTEST) -m slow
 
-.PHONY: lint
 lint: $(VENV)/dev.stamp ## Check style and formats; changes nothing
-	$(BIN) -m ruff check .
-	$(BIN) -m ruff format --check .
-	$(BIN) -m snakefmt --check Snakefile workflow/rules
-	$(BIN) -m snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/python -m snakemake --lint
 
-.PHONY: types
 types: $(VENV)/dev.stamp ## Check types
-	$(BIN) -m mypy
+	$(BIN)/mypy
 
-.PHONY: format
 format: $(VENV)/dev.stamp ## Put Python files and rules into the project's format
-	$(BIN) -m ruff check --fix .
-	$(BIN) -m ruff format .
-	$(BIN) -m snakefmt Snakefile workflow/rules
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
 
-.PHONY: ui
 ui: $(VENV)/run.stamp ## Open the MLflow store (or MLFLOW_TRACKING_URI) as a local page; PORT=5001
-	PYTHONPATH=workflow $(BIN) -m orderparam.tracking ui --port $(PORT)
+	$(BIN)/python -m orderparam.tracking ui --port $(PORT)
 
-.PHONY: env
 env: $(VENV)/run.stamp ## Only set up .venv; PYTHON=python3.12 chooses the interpreter
 
-.PHONY: env-dev
 env-dev: $(VENV)/dev.stamp ## Only set up .venv, with the tools for tests
 
-.PHONY: lock
-lock: $(MISSING) ## Renew envs/requirements*.txt from envs/requirements*.in
-	$(BIN) envs/lock.py
+lock: $(VENV)/dev.stamp ## Renew envs/requirements*.txt from pyproject.toml
+	$(COMPILE) pyproject.toml --output-file envs/requirements.txt
+	$(COMPILE) --group dev --constraint envs/requirements.txt --output-file envs/requirements-dev.txt
 
-.PHONY: clean-env
 clean-env: ## Delete .venv
 	rm -rf $(VENV)
 
-.PHONY: clean-caches
 clean-caches: ## Delete the caches of tests, linters and type checks
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
 	@echo "On Linux, without a GPU: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make"
 	@echo "leaves out the CUDA libraries."
 
-# A stamp is written last, so that an interrupted installation is taken up again.
-$(VENV)/run.stamp: envs/requirements.txt $(MISSING)
-	$(INSTALL) envs/requirements.txt
+# A .venv whose interpreter is gone, after a system's upgrade, is made anew.
+MISSING := $(shell test -x $(BIN)/python || echo make-venv)
+
+# The second command adds torch, and the library itself. A stamp is written last, so that an interrupted
+# installation is taken up again.
+$(VENV)/run.stamp: envs/requirements.txt pyproject.toml $(MISSING)
+	$(INSTALL) --require-hashes --requirement envs/requirements.txt
+	$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: envs/requirements-dev.txt envs/requirements.txt $(MISSING)
-	$(INSTALL) envs/requirements-dev.txt
-	@touch $(VENV)/run.stamp $@
+$(VENV)/dev.stamp: envs/requirements-dev.txt $(VENV)/run.stamp
+	$(INSTALL) --require-hashes --requirement envs/requirements-dev.txt
+	@touch $@
 
-.PHONY: make-venv
 make-venv:
 	@for python in $(CANDIDATES); do \
 	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \

@@ -1,10 +1,22 @@
+from pathlib import Path
+
+import orderparam
+from orderparam.errors import OrderParameterError
+from orderparam.settings.config import check_readable
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
 
-
-# Makes the library importable, and tells what is wrong with a file that `configfile` could not read.
-include: "workflow/rules/library.smk"
+ROOT = Path(workflow.basedir)
+LIBRARY = ROOT / "workflow"
+if not Path(orderparam.__file__).parents[1].samefile(LIBRARY):
+    raise WorkflowError(f"{orderparam.__file__} is another project's library; install this one: make env")
+try:
+    # Of a file that it cannot read `configfile` tells neither name nor line.
+    check_readable(ROOT)
+except OrderParameterError as error:
+    raise WorkflowError(str(error)) from None
 
 
 configfile: "config/config.yaml"

@@ -1,9 +1,10 @@
-"""The pins agree with each other, and the Makefile's messages and targets are right."""
+"""The pins agree with each other and with what is installed; the Makefile has the right targets, messages."""
 
 import importlib.metadata
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import orderparam
+
 PROJECT = Path(__file__).resolve().parents[1]
 ENVS = PROJECT / "envs"
+LOCKS = ("requirements.txt", "requirements-dev.txt")
 # Everything that the README promises to run on: CPython 3.11 and newer, Linux and macOS.
 MACHINES = [
     {
@@ -31,38 +35,60 @@ MACHINES = [
 ]
 
 
-def read_pins(name: str) -> dict[str, str]:
-    """Version by package; every line must be an exact pin, a comment or -r."""
-    pins = {}
-    for line in (ENVS / name).read_text().splitlines():
-        if line.startswith(("#", "-r ")):
-            continue
-        match = re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][0-9A-Za-z.]*)", line)
-        assert match, f"envs/{name}: {line!r} is no exact pin"
-        package = canonicalize_name(match[1])
-        assert package not in pins, f"envs/{name}: {package} twice"
-        pins[package] = match[2]
+def pins_of(lines: list[str]) -> dict[str, str]:
+    """Version by package; each line must be an exact pin, of each package one."""
+    requirements = [Requirement(line) for line in lines]
+    pins = {canonicalize_name(item.name): str(item.specifier).removeprefix("==") for item in requirements}
+    assert len(pins) == len(lines)
+    assert all(re.fullmatch(r"[0-9][0-9A-Za-z.]*", version) for version in pins.values()), pins
     return pins
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
-def test_lock_has_the_direct_pins(name: str) -> None:
-    direct = read_pins(f"{name}.in")
-    locked = read_pins(f"{name}.txt")
-    wrong = {package: pin for package, pin in direct.items() if locked.get(package) != pin}
-    assert not wrong, f"envs/{name}.txt is older than {name}.in; run `make lock`: {wrong}"
+def locked_lines(name: str) -> list[str]:
+    """The requirements of a lock, without comments and hashes."""
+    text = (ENVS / name).read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert all("--hash=sha256:" in line for line in lines)
+    return [line.partition(" --hash")[0] for line in lines]
 
 
-def test_locks_do_not_overlap() -> None:
-    assert not read_pins("requirements.txt").keys() & read_pins("requirements-dev.txt").keys()
+@pytest.fixture(scope="module")
+def pyproject() -> dict:
+    return tomllib.loads((PROJECT / "pyproject.toml").read_text())
 
 
-def test_lock_is_closed_on_every_machine() -> None:
+@pytest.fixture(scope="module")
+def run() -> dict[str, str]:
+    return pins_of(locked_lines("requirements.txt"))
+
+
+@pytest.fixture(scope="module")
+def dev() -> dict[str, str]:
+    return pins_of(locked_lines("requirements-dev.txt"))
+
+
+def test_locks_have_the_direct_pins(pyproject, run, dev):
+    direct = pins_of(pyproject["project"]["dependencies"])
+    tools = pins_of(pyproject["dependency-groups"]["dev"])
+    assert direct.items() <= (run | {"torch": direct["torch"]}).items(), "run `make lock`"
+    assert tools.items() <= dev.items(), "run `make lock`"
+
+
+def test_locks_agree_where_they_overlap(run, dev):
+    assert all(run.get(name, pin) == pin for name, pin in dev.items())
+
+
+def test_lock_is_closed_on_every_machine(run, dev):
     """What a locked package needs is locked, in a version that it accepts; but torch's CUDA libraries."""
-    locked = {**read_pins("requirements.txt"), **read_pins("requirements-dev.txt")}
+    torch = importlib.metadata.version("torch").partition("+")[0]
+    locked = {**run, **dev, "torch": torch}
     faults = set()
     for package in locked:
-        for line in importlib.metadata.requires(package) or []:
+        try:
+            needs = importlib.metadata.requires(package) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # for Windows
+        for line in needs:
             need = Requirement(line)
             name = canonicalize_name(need.name)
             if package == "torch" and re.match(r"nvidia-|cuda-|triton$", name):
@@ -75,56 +101,63 @@ def test_lock_is_closed_on_every_machine() -> None:
     assert not faults
 
 
-def test_installed_packages_are_the_locked_ones() -> None:
+def test_installed_packages_are_the_locked_ones(pyproject):
     """The tests speak for the environment that a reader gets."""
-    locked = {**read_pins("requirements.txt"), **read_pins("requirements-dev.txt")}
-    installed = {package: importlib.metadata.version(package).split("+")[0] for package in locked}
-    assert installed == locked
+    lines = [*(line for name in LOCKS for line in locked_lines(name)), *pyproject["project"]["dependencies"]]
+    here = [item for item in map(Requirement, lines) if item.marker is None or item.marker.evaluate()]
+    installed = {item.name: importlib.metadata.version(item.name).partition("+")[0] for item in here}
+    assert installed == {item.name: str(item.specifier).removeprefix("==") for item in here}
 
 
-def test_conda_environment_has_the_direct_pins() -> None:
-    environment = yaml.safe_load((ENVS / "orderparam.yaml").read_text())
-    python, pip, packages = environment["dependencies"]
+def test_installed_library_is_that_of_this_project():
+    assert Path(orderparam.__file__).parent.samefile(PROJECT / "workflow/orderparam"), "run `make env`"
+
+
+def test_conda_environment_has_the_direct_pins(pyproject):
+    python, pip, packages = yaml.safe_load((ENVS / "orderparam.yaml").read_text())["dependencies"]
     assert pip == "pip"
-    pins = {canonicalize_name(name): pin for name, pin in (line.split("==") for line in packages["pip"])}
-    assert pins == read_pins("requirements.in"), "copy the pins of envs/requirements.in"
+    assert packages["pip"] == pyproject["project"]["dependencies"], "copy the pins of pyproject.toml"
     assert tuple(map(int, python.removeprefix("python =").split("."))) >= (3, 11)
 
 
 @pytest.mark.parametrize(
     "path", sorted((PROJECT / "workflow/rules").glob("*.smk")), ids=lambda path: path.name
 )
-def test_conda_files_of_the_rules_exist(path: Path) -> None:
+def test_conda_files_of_the_rules_exist(path):
     for name in re.findall(r"conda:\s*\"([^\"]+)\"", path.read_text()):
         assert (path.parent / name).is_file(), f"{path.name} names {name}"
 
 
-def make(*arguments: str, folder: Path = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
+def make(*arguments: str, folder: Path = PROJECT) -> subprocess.CompletedProcess[str]:
     # The variables of a make that runs these tests must not reach this one.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    return subprocess.run(
-        ["make", *arguments], cwd=folder, capture_output=True, text=True, env={**inherited, **environment}
-    )
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, env=inherited)
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with all that the Makefile needs to set up an environment, which holds no package."""
-    (tmp_path / "Makefile").write_text((PROJECT / "Makefile").read_text())
+    """A folder with all that the Makefile needs to set up an environment."""
     (tmp_path / "envs").mkdir()
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        (tmp_path / "envs" / name).write_text("# nothing\n")
+    for name in ("Makefile", "pyproject.toml", *(f"envs/{lock}" for lock in LOCKS)):
+        (tmp_path / name).write_text((PROJECT / name).read_text())
     return tmp_path
 
 
-def test_help_lists_every_target() -> None:
+def make_environment(folder: Path, *arguments: str) -> str:
+    """What `make env-dev` prints where it would install; the folder .venv itself is made."""
+    done = make("env-dev", "INSTALL=@echo install", *arguments, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_help_lists_every_target():
     targets = re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     assert {"run", "test", "ui", "lint", "format", "lock", "clean-env", "help"} <= set(targets)
     listed = [line.split()[0] for line in make("help").stdout.splitlines()]
     assert listed[: len(targets)] == targets
 
 
-def test_old_python_is_refused_with_a_message(checkout: Path) -> None:
+def test_old_python_is_refused_with_a_message(checkout):
     old = checkout / "old-python"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
@@ -135,25 +168,29 @@ def test_old_python_is_refused_with_a_message(checkout: Path) -> None:
     assert not (checkout / ".venv").exists()
 
 
-def test_environment_is_set_up_once_and_again_when_requirements_change(checkout: Path) -> None:
-    first = make("env", folder=checkout)
-    assert first.returncode == 0, first.stderr
-    assert "Making .venv" in first.stdout
-    assert "pip" not in make("env", folder=checkout).stdout
-    requirements = checkout / "envs/requirements.txt"
-    later = (checkout / ".venv/run.stamp").stat().st_mtime + 1
-    os.utime(requirements, (later, later))
-    again = make("env", folder=checkout)
-    assert "pip install" in again.stdout
-    assert "Making" not in again.stdout
+def test_environment_is_set_up_once_and_again_when_a_lock_changes(checkout):
+    first = make_environment(checkout)
+    assert "Making .venv" in first
+    assert [line.split()[1:3] for line in first.splitlines() if line.startswith("install")] == [
+        ["--require-hashes", "--requirement"],
+        ["--no-build-isolation", "--editable"],
+        ["--require-hashes", "--requirement"],
+    ]
+    assert "install" not in make_environment(checkout)
+    for name, times in (("requirements.txt", 3), ("requirements-dev.txt", 1)):
+        later = (checkout / ".venv/dev.stamp").stat().st_mtime + 1
+        os.utime(checkout / "envs" / name, (later, later))
+        again = make_environment(checkout)
+        assert again.count("install") == times
+        assert "Making" not in again
+        os.utime(checkout / "envs" / name, (0, 0))
 
 
-def test_environment_without_its_interpreter_is_made_anew(checkout: Path) -> None:
+def test_environment_without_its_interpreter_is_made_anew(checkout):
     binaries = checkout / ".venv/bin"
     binaries.mkdir(parents=True)
     (binaries / "python").symlink_to("/nowhere/python3")
     (checkout / ".venv/run.stamp").touch()
-    done = make("env", folder=checkout)
-    assert done.returncode == 0, done.stderr
-    assert "Making .venv" in done.stdout
-    assert "pip install" in done.stdout
+    done = make_environment(checkout)
+    assert "Making .venv" in done
+    assert done.count("install") == 3

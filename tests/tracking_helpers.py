@@ -53,10 +53,8 @@ with tracked_job(script_object({settings})) as job:
 
 
 def start_python(root: Path, code: str, **environment: str) -> subprocess.Popen[str]:
-    """A process in `root` that runs `code` and can import this module and the library."""
-    search_path = os.pathsep.join(
-        [str(PROJECT / "workflow"), str(PROJECT / "tests"), str(PROJECT / "tests/tracking")]
-    )
+    """A process in `root` that runs `code` and can import this module."""
+    search_path = os.pathsep.join([str(PROJECT / "tests"), str(PROJECT / "tests/tracking")])
     unwanted = ("MLFLOW_TRACKING_URI", "ORDERPARAM_INVOCATION")
     inherited = {key: value for key, value in os.environ.items() if key not in unwanted}
     return subprocess.Popen(

@@ -31,7 +31,7 @@ for name, figure in draw_all(make_metrics(), CONTEXT, make_published()).items():
 
 
 def run_python(code, *arguments, **environment):
-    paths = os.pathsep.join([str(ROOT / "workflow"), str(ROOT / "tests"), str(ROOT / "tests/figures")])
+    paths = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests/figures")])
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": paths, **environment},

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from project_copy import environment
 
-from orderparam.archive.add import check_protocol
-from orderparam.environment import git_state
 from orderparam.errors import ConfigError
-from orderparam.settings.config import load_settings, main
+from orderparam.settings.config import load_settings
 from orderparam.settings.config_checks import check_experiment, check_sources
 from orderparam.settings.experiment import Experiment, Run, Sampling, Seeds
 from orderparam.settings.schema import check, describe, fill_defaults, load_schema
@@ -507,68 +506,7 @@ def snakemake(folder: Path, config: str | None, *options: str) -> subprocess.Com
     if config is not None:
         write(folder, config, "config/config.yaml")
     command = [sys.executable, "-m", "snakemake", "-n", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
-
-
-def test_check_prints_ok_or_the_errors(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--root", str(root), "check"])
-    assert capsys.readouterr().out == "ok\n"
-    write(root, TRIAL.replace("1e-3", "-1"))
-    with pytest.raises(SystemExit, match=r"sizes\.0\.1M\.learning_rate: found -1"):
-        main(["--root", str(root), "check"])
-
-
-def test_run_prints_what_training_needs(root: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "orderparam.settings.config",
-        "--root",
-        str(root),
-        "run",
-        "trial",
-        "0.1M",
-    ]
-    done = subprocess.run(command, cwd=PROJECT / "workflow", capture_output=True, text=True, check=True)
-    printed = json.loads(done.stdout)
-    trial = load_settings(CONFIG, root).experiments["trial"]
-    assert Run.from_dict(printed["run"]) == trial.runs["0.1M"]
-    assert tuple(Seeds(**seeds) for seeds in printed["seeds"]) == trial.seeds
-    assert printed["commit"] == git_state()[0]
-
-
-def test_run_can_be_shortened_to_some_seeds_and_another_precision(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole = load_settings(CONFIG, root).experiments["trial"]
-    options = ["--seeds", str(whole.seeds[-1].seed), "--precision", "tf32", "--steps", "7"]
-    main(["--root", str(root), "run", "trial", "10K", *options])
-    printed = json.loads(capsys.readouterr().out)
-    run = whole.runs["10K"]
-    assert Run.from_dict(printed["run"]) == replace(run, precision="tf32", steps=7)
-    assert [Seeds(**seeds) for seeds in printed["seeds"]] == [whole.seeds[-1]]
-    check_protocol(Run.from_dict(printed["run"]), whole)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--seeds", "1", "4"), "trial has no seed 4; its seeds are 1, 2"),
-        (("--steps", "0"), r"--steps 0: trial 10K has 1 to \d+"),
-        (("--steps", "1000000"), r"--steps 1000000: trial 10K has 1 to \d+"),
-    ],
-)
-def test_run_is_not_made_into_one_that_the_experiment_lacks(
-    root: Path, options: tuple[str, ...], message: str
-) -> None:
-    with pytest.raises(SystemExit, match=message):
-        main(["--root", str(root), "run", "trial", "10K", *options])
-
-
-@pytest.mark.parametrize(("names", "hint"), [(("trail", "10K"), "trial"), (("trial", "11K"), "10K")])
-def test_run_suggests_a_name(root: Path, names: tuple[str, str], hint: str) -> None:
-    with pytest.raises(SystemExit, match=f"did you mean {hint}"):
-        main(["--root", str(root), "run", *names])
+    return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
 
 
 def test_import_needs_no_jsonschema() -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -253,7 +252,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     for size in (8_000_000, 64_000_000):
         done = subprocess.run(
             [sys.executable, "-c", program, str(tmp_path), str(size)],
-            env={"PYTHONPATH": str(Path(__file__).parents[2] / "workflow")},
             capture_output=True,
             text=True,
             check=True,

@@ -144,7 +144,7 @@ class ProjectCopy:
         return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.root,
-            env=environment(),
+            env=environment(self.root),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -167,7 +167,7 @@ class ProjectCopy:
             command,
             shell=True,
             cwd=self.root,
-            env=environment(),
+            env=environment(self.root),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -186,13 +186,23 @@ def finish(process: subprocess.Popen[str], timeout: float = 120) -> Finished:
     return Finished(process.returncode, output)
 
 
-def environment() -> dict[str, str]:
-    """The caller's, with this interpreter's programs found first and nothing that would alter a run."""
+def environment(root: Path) -> dict[str, str]:
+    """The caller's, with this interpreter's programs found first and nothing that would alter a run.
+
+    The library is that of the copy at `root`, in place of the installed one.
+    """
     altering = ("MLFLOW_", "SNAKEMAKE_", "ORDERPARAM_", "PYTHONPATH", "COV_", "PYTEST_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(altering)}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    # Proxies would answer for the sources that must not be reached.
-    return {**kept, "PATH": path, "OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    return {
+        **kept,
+        "PATH": path,
+        "PYTHONPATH": str(root / "workflow"),
+        "OMP_NUM_THREADS": "1",
+        # Proxies would answer for the sources that must not be reached.
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:

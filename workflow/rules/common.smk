@@ -12,11 +12,7 @@ from orderparam.settings.config import load_settings
 from orderparam.errors import OrderParameterError
 from orderparam.settings.physics import load_physics
 from orderparam.archive import Record, missing_runs
-from orderparam.search_path import add_to_search_path
 from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
-
-# Scripts run in processes of their own.
-add_to_search_path(LIBRARY)
 
 try:
     settings = load_settings(config, ROOT)

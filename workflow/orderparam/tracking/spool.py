@@ -16,11 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orderparam.search_path import search_path_with
 from orderparam.tracking.provenance import this_process
 from orderparam.tracking.record import RunRecord, Status
 
 SPOOLS = Path("results/.tracking")
+RECORDER = """
+import sys
+from pathlib import Path
+from orderparam.tracking.recorder import record_until_closed
+sys.exit(record_until_closed(Path(sys.argv[1])))
+"""
 
 
 @dataclass
@@ -40,9 +45,8 @@ class Recorder:
         if record:
             drop(spool, record)
         process = subprocess.Popen(
-            [sys.executable, "-m", "orderparam.tracking", "record", str(spool)],
+            [sys.executable, "-c", RECORDER, str(spool)],
             cwd=root,
-            env={**os.environ, "PYTHONPATH": search_path_with(Path(__file__).parents[2])},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             # Ctrl-C in the terminal is meant for the jobs: what they leave must still be recorded.
