@@ -40,7 +40,7 @@ format: $(VENV)/dev.stamp ## Put Python files and rules into the project's forma
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 ui: $(VENV)/run.stamp ## Open the MLflow store (or MLFLOW_TRACKING_URI) as a local page; PORT=5001
-	$(BIN)/python -m orderparam.tracking ui --port $(PORT)
+	$(BIN)/orderparam ui --port $(PORT)
 
 env: $(VENV)/run.stamp ## Only set up .venv; PYTHON=python3.12 chooses the interpreter
 

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -74,10 +73,9 @@ def test_cases_beyond_the_time_are_marked(make_run, bench, tmp_path):
 
 def test_command_line_writes_table_and_environment(make_run, corpus, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"run": make_run().to_dict(), "seeds": []}))
-    command = [sys.executable, "-m", "orderparam.measuring.gpu_benchmark", "run.json", "--corpus", "."]
+    command = [sys.executable, "-m", "orderparam", "benchmark", "run.json", "--corpus", "."]
     command += ["--out", "table.csv", "--seconds", "100", "--stacks", "1", "2"]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow"), "PATH": ""}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert pd.read_csv(tmp_path / "table.csv")["seeds"].tolist() == [1, 2]
     described = json.loads((tmp_path / "table.json").read_text())

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from test_tracking_store import in_new_process, runs_in
-from tracking_helpers import PROJECT, start_python
+from tracking_helpers import start_python
 
 from orderparam.files import read_json
 from orderparam.tracking.store import RunStore, TrackingError, resolve_uri
@@ -185,10 +185,15 @@ with tracked_job(snakemake) as job:
 
 def run_shell(root: Path, command: str) -> tuple[int, list[str]]:
     """Exit status and the lines told of a command in the project at `root`."""
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "workflow")}
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        command, shell=True, cwd=root, env=environment, capture_output=True, text=True, timeout=120
+        command,
+        shell=True,
+        cwd=root,
+        env={**os.environ, "PATH": programs},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     return done.returncode, done.stderr.rstrip("\n").splitlines()
 
@@ -238,8 +243,7 @@ def test_browser_sees_the_store(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code = f"import sys; sys.argv[1:] = ['ui', '--port', '{port}']\n"
-    server = start_python(tmp_path, code + "from orderparam.tracking.__main__ import main; sys.exit(main())")
+    server = start_python(tmp_path, f"from orderparam.cli import main; main(['ui', '--port', '{port}'])")
     try:
         assert server.stdout.readline() == f"The runs are at http://127.0.0.1:{port} until Ctrl-C\n"
         address = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"

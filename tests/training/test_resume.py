@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +19,6 @@ from orderparam.training.snapshots import SnapshotStore
 from orderparam.training.stop import stop_request
 
 CPU = torch.device("cpu")
-LIBRARY = Path(__file__).parents[2] / "workflow"
 
 
 def files_of(folder):
@@ -200,9 +198,9 @@ class RealRun:
         self.corpus = corpus[0].parent
 
     def start(self, out):
-        command = [sys.executable, "-m", "orderparam.training", "run.json", "--corpus", str(self.corpus)]
+        command = [sys.executable, "-m", "orderparam", "train", "run.json", "--corpus", str(self.corpus)]
         command += ["--out", out, "--snapshot-seconds", "0.2"]
-        environment = {**os.environ, "PYTHONPATH": str(LIBRARY), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(command, cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True)
 
     def finish(self, out):

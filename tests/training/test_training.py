@@ -192,9 +192,10 @@ def test_command_line_trains_without_workflow_or_mlflow(make_run, seeds, corpus,
     (tmp_path / "run.json").write_text(
         json.dumps({"run": make_run(steps=5).to_dict(), "seeds": [asdict(seeds)], "commit": "abc"})
     )
-    blocked = "import sys\nfor m in ('mlflow', 'snakemake', 'jsonschema', 'psutil'): sys.modules[m] = None\n"
-    call = "import runpy\nrunpy.run_module('orderparam.training', run_name='__main__')"
-    command = [sys.executable, "-c", blocked + call, "run.json", "--corpus", ".", "--out", "out"]
+    missing = ("mlflow", "snakemake", "pydantic", "ruamel", "jsonschema", "psutil")
+    blocked = f"import sys\nfor name in {missing}: sys.modules[name] = None\n"
+    call = "import runpy\nrunpy.run_module('orderparam', run_name='__main__')"
+    command = [sys.executable, "-c", blocked + call, "train", "run.json", "--corpus", ".", "--out", "out"]
     library = Path(__file__).parents[2] / "workflow"
     environment = {"PYTHONPATH": str(library), "PATH": ""}
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -209,4 +210,4 @@ def test_command_line_trains_without_workflow_or_mlflow(make_run, seeds, corpus,
     assert (
         environment["seconds"] > environment["training_seconds"] > 5 * 0.9 * environment["seconds_per_step"]
     )
-    assert environment["command"].startswith("python3 -m orderparam.training run.json")
+    assert environment["command"].startswith("orderparam train run.json")

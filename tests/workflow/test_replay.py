@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from project_copy import FIGURES
 
@@ -17,14 +14,8 @@ def replay(smoke, project):
     """A project without results or corpora, but with a record of smoke that lacks one of its four runs."""
     arguments = [f"results/smoke/runs/{size}/seeds-{seed}-{seed}" for size, seed in JOBS]
     recorded = project.results / "recorded"
-    folders = ("--corpora", "results/corpora", "--recorded", str(recorded))
-    subprocess.run(
-        [sys.executable, "-m", "orderparam.archive", "add", "smoke", *arguments, *folders],
-        cwd=smoke.root,
-        env={"PYTHONPATH": "workflow"},
-        check=True,
-        timeout=120,
-    )
+    added = smoke.shell(f"orderparam recorded add smoke {' '.join(arguments)} --recorded {recorded}")
+    assert added.status == 0, added.output
     project.write("config/experiments/again.yaml", "replay_of: smoke\n")
     project.replace("config/config.yaml", "corpus_mirror: ../shared/corpora", "corpus_mirror: null")
     return project

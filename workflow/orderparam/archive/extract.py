@@ -16,9 +16,9 @@ from orderparam.training.device import resolve_device
 def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
     """Recompute the metrics of the job in `folder` from its checkpoints, sample text, and write both there.
 
-    `resolved` is what `python -m orderparam.settings.config run` printed, `folder` what
-    `orderparam.training` made of it. Adds run.json, metrics.csv, verification.csv and samples/; without its
-    checkpoints the folder is then what `add` takes. Raises RecordError as `verify_run` does.
+    `resolved` is what `orderparam run` printed, `folder` what `orderparam train` made of it. Adds run.json,
+    metrics.csv, verification.csv and samples/; without its checkpoints the folder is then what
+    `orderparam recorded add` takes. Raises RecordError as `verify_run` does.
     """
     content = read_json(resolved)
     run, seeds = Run.from_dict(content["run"]), [Seeds(**seed) for seed in content["seeds"]]

@@ -1,4 +1,4 @@
-"""A training job that is complete, as the workflow or `python -m orderparam.training` left it."""
+"""A training job that is complete, as the workflow or `orderparam train` left it."""
 
 from __future__ import annotations
 

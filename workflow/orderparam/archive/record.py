@@ -89,7 +89,7 @@ class Record:
         if unknown := sorted(found - set(self.sums) - {MANIFEST, "README.md"}):
             raise RecordError(
                 f"{self.folder / unknown[0]}: not in {MANIFEST}; remove it, or add it with "
-                "python -m orderparam.archive"
+                "orderparam recorded add"
             )
 
     def path(self, name: str) -> Path:

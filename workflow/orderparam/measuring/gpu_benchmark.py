@@ -1,21 +1,15 @@
 """Time the stacked engine on this machine's GPU, without the workflow.
 
-PYTHONPATH=workflow python3 -m orderparam.settings.config run paper 10K > run10K.json      # for each size
-PYTHONPATH=workflow python3 -m orderparam.measuring.gpu_benchmark run10K.json ... --corpus F --out FILE.csv
-
 Whole steps of each size, for stacks of 1, 8 and 32 seeds, in each precision, with CUDA graphs and without,
-and one measurement of both splits. What the machine is goes beside the table, into FILE.json.
+and one measurement of both splits.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
 import itertools
 import logging
 import math
-import shlex
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +20,7 @@ import pandas as pd
 import torch
 
 from orderparam.environment import describe_environment
-from orderparam.errors import OrderParameterError, TrainingError
+from orderparam.errors import TrainingError
 from orderparam.files import read_json, write_json
 from orderparam.settings.experiment import PRECISIONS, Run, Seeds
 from orderparam.tables import GPU_THROUGHPUT, write_table
@@ -220,48 +214,26 @@ def _cost(run: Run, stack: int) -> int:
     )
 
 
-def main() -> int:
-    """Parse the command line and measure; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m orderparam.measuring.gpu_benchmark",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "runs", type=Path, nargs="+", help="as printed by `python -m orderparam.settings.config run`"
-    )
-    parser.add_argument("--corpus", type=Path, required=True, help="has tokens.npy and vocabulary.json")
-    parser.add_argument("--out", type=Path, required=True, help="the table, .csv")
-    parser.add_argument("--seconds", type=float, default=400.0, help="time for all cases (%(default)s)")
-    parser.add_argument(
-        "--stacks", type=int, nargs="+", default=STACKS, help="numbers of seeds (%(default)s)"
-    )
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+def benchmark_run_files(
+    run_files: Sequence[Path],
+    corpus: Path,
+    table: Path,
+    stacks: Sequence[int],
+    seconds: float,
+    command: str,
+) -> None:
+    """Time the runs of files that `orderparam run` printed, and write the table, a CSV, within `seconds`.
+
+    `corpus` has tokens.npy and vocabulary.json. A JSON file beside the table says on what machine, and by
+    what `command`. Raises TrainingError where there is no such device.
+    """
     began = time.perf_counter()
-    corpus: Path = arguments.corpus
-    try:
-        documents = [read_json(path) for path in arguments.runs]
-        runs = [Run.from_dict(document["run"]) for document in documents]
-        train_tokens, val_tokens = load_tokens(corpus / "tokens.npy", corpus / "vocabulary.json")
-        vocabulary_size = len(read_json(corpus / "vocabulary.json")["characters"])
-        device = resolve_device(runs[0].device)
-        torch.set_num_threads(runs[0].threads)
-        environment = describe_environment(
-            device,
-            "as in the table",
-            shlex.join(["python3", "-m", "orderparam.measuring.gpu_benchmark", *sys.argv[1:]]),
-            documents[0].get("commit"),
-        )
-        bench = Bench(vocabulary_size, train_tokens, val_tokens, device)
-        run_benchmark(bench, runs, arguments.stacks, arguments.seconds, arguments.out)
-    except OrderParameterError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    took = {"seconds": time.perf_counter() - began}
-    write_json(arguments.out.with_suffix(".json"), environment | took)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    documents = [read_json(path) for path in run_files]
+    runs = [Run.from_dict(document["run"]) for document in documents]
+    train_tokens, val_tokens = load_tokens(corpus / "tokens.npy", corpus / "vocabulary.json")
+    vocabulary_size = len(read_json(corpus / "vocabulary.json")["characters"])
+    device = resolve_device(runs[0].device)
+    torch.set_num_threads(runs[0].threads)
+    environment = describe_environment(device, "as in the table", command, documents[0].get("commit"))
+    run_benchmark(Bench(vocabulary_size, train_tokens, val_tokens, device), runs, stacks, seconds, table)
+    write_json(table.with_suffix(".json"), environment | {"seconds": time.perf_counter() - began})

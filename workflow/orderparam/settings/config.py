@@ -1,14 +1,7 @@
-"""The configuration: read, checked as a whole before anything runs, and resolved into experiments.
-
-PYTHONPATH=workflow python -m orderparam.settings.config check            # every error of every file, or "ok"
-PYTHONPATH=workflow python -m orderparam.settings.config run paper 10K    # a resolved run, its seeds; JSON
-"""
+"""The configuration: read, checked as a whole before anything runs, and resolved into experiments."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +11,7 @@ from orderparam.archive.record import Record
 from orderparam.environment import git_state
 from orderparam.errors import ConfigError, RecordError
 from orderparam.settings.config_checks import CONFIG_FILE, check_experiment, check_file_name, check_sources
-from orderparam.settings.experiment import PRECISIONS, Experiment, Run, Sampling, Seeds
+from orderparam.settings.experiment import Experiment, Run, Sampling, Seeds
 from orderparam.settings.schema import Place, Problem, check, fill_defaults, load_schema, show, suggest
 from orderparam.settings.yaml_file import YamlFileError, read_yaml
 
@@ -215,68 +208,34 @@ def find_experiment(settings: Settings, name: str) -> Experiment:
     return found
 
 
-def _describe_job(experiment: Experiment, run: Run, seeds: Sequence[Seeds]) -> dict[str, Any]:
-    """All that training, verification and sampling of a size need, as JSON values."""
+def describe_run(
+    settings: Settings,
+    experiment_name: str,
+    size: str,
+    seeds: Sequence[int] | None = None,
+    precision: str | None = None,
+    steps: int | None = None,
+) -> dict[str, Any]:
+    """All that training, verification and sampling of a size need, as JSON values.
+
+    The run may have only some of the experiment's seeds, another precision or fewer steps: what a record of
+    the experiment may hold as well. ConfigError if it has no such size, seed or number of steps.
+    """
+    experiment = find_experiment(settings, experiment_name)
+    run: Run = _find("size", size, experiment.runs)
+    known = [item.seed for item in experiment.seeds]
+    if unknown := set(seeds or ()).difference(known):
+        raise ConfigError(
+            f"{experiment.name} has no seed {min(unknown)}; its seeds are {', '.join(map(str, known))}"
+        )
+    steps = run.steps if steps is None else steps
+    if not 1 <= steps <= run.steps:
+        raise ConfigError(f"--steps {steps}: {run.experiment} {size} has 1 to {run.steps}")
     return {
-        "run": run.to_dict(),
-        "seeds": [asdict(item) for item in seeds],
-        "verified_checkpoints": experiment.verified_checkpoints[run.size],
+        "run": replace(run, precision=precision or run.precision, steps=steps).to_dict(),
+        "seeds": [asdict(item) for item in experiment.seeds if seeds is None or item.seed in seeds],
+        "verified_checkpoints": experiment.verified_checkpoints[size],
         "sampling": asdict(experiment.sampling),
         # For machines to which the repository's files are carried without its history.
         "commit": git_state()[0],
     }
-
-
-def _choose_seeds(experiment: Experiment, numbers: Sequence[int] | None) -> Sequence[Seeds]:
-    """The experiment's seeds of these numbers, in its own order; all for None."""
-    known = [seeds.seed for seeds in experiment.seeds]
-    if unknown := set(numbers or ()).difference(known):
-        raise ConfigError(
-            f"{experiment.name} has no seed {min(unknown)}; its seeds are {', '.join(map(str, known))}"
-        )
-    return [seeds for seeds in experiment.seeds if numbers is None or seeds.seed in numbers]
-
-
-def _adapt(run: Run, precision: str | None, steps: int | None) -> Run:
-    """The run with another precision or fewer steps: what a record of its experiment may hold as well."""
-    steps = run.steps if steps is None else steps
-    if not 1 <= steps <= run.steps:
-        raise ConfigError(f"--steps {steps}: {run.experiment} {run.size} has 1 to {run.steps}")
-    return replace(run, precision=precision or run.precision, steps=steps)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Check the configuration, or print a resolved run for training without the workflow."""
-    parser = argparse.ArgumentParser(prog="python -m orderparam.settings.config", description=main.__doc__)
-    project = Path(__file__).resolve().parents[3]
-    parser.add_argument("--root", type=Path, default=project, help="the project's folder (%(default)s)")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check", help="print every error of every file, or ok")
-    run = commands.add_parser("run", help="print a resolved run and its seeds as JSON")
-    run.add_argument("experiment")
-    run.add_argument("size")
-    run.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="only these; default: all")
-    run.add_argument("--precision", choices=PRECISIONS, help="in place of the configured one; on CUDA only")
-    run.add_argument("--steps", type=int, help="fewer than configured")
-    options = parser.parse_args(arguments)
-    try:
-        settings = load_project_settings(options.root)
-        if options.command == "check":
-            for name, reason in settings.unreadable.items():
-                print(f"experiment {name}: {reason}", file=sys.stderr)
-            print("ok")
-            return
-        experiment = find_experiment(settings, options.experiment)
-        configured = _find("size", options.size, experiment.runs)
-        described = _describe_job(
-            experiment,
-            _adapt(configured, options.precision, options.steps),
-            _choose_seeds(experiment, options.seeds),
-        )
-        print(json.dumps(described, indent=2))
-    except (ConfigError, RecordError) as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

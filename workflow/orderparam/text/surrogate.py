@@ -1,9 +1,9 @@
 """Markov surrogates of a text: its 4-gram counts in a small file, and text sampled from them.
 
-Build the table that ships with the library, from the folder `workflow`, by
+Build the table that ships with the library by
 
-    python -m orderparam.text.surrogate build ../../shared/corpora/tiny_shakespeare.txt \\
-        orderparam/data/tiny_shakespeare_4grams.xz
+    python -m orderparam.text.surrogate build ../shared/corpora/tiny_shakespeare.txt \\
+        workflow/orderparam/text/data/tiny_shakespeare_4grams.xz
 
 A surrogate of Markov order k draws each character given the k before it, so that its text has the
 (k+1)-gram statistics of the source and nothing beyond them.

@@ -1,7 +1,7 @@
 """What a job's run records, and the MLflow store as a view of it.
 
 A script wraps its work in `tracked_job`; the Snakefile calls `open_invocation`, `close_invocation` and
-`print_hint_at_exit`; `python -m orderparam.tracking` browses the store or rebuilds it from the records.
+`print_hint_at_exit`; `orderparam ui` browses the store. Imports settings.
 """
 
 from orderparam.tracking.invocation import close_invocation, open_invocation, print_hint_at_exit

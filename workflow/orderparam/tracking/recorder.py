@@ -127,7 +127,7 @@ class Recording:
         except Exception as error:
             self._failed_at = time.monotonic()
             uri = self._invocation["uri"]
-            cure = "; `python -m orderparam.tracking rebuild` makes a store of these"
+            cure = "; `orderparam rebuild` makes a store of these"
             logger.warning(
                 "warning: tracking: the store %s cannot be used (%s: %.200s). The jobs go on and leave their "
                 "records in results/*/jobs%s.",

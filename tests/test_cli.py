@@ -1,0 +1,128 @@
+"""The command `orderparam`: its help, its exit statuses, and what it prints."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orderparam.archive.add import check_protocol
+from orderparam.cli import main, make_parser
+from orderparam.environment import git_state
+from orderparam.settings.config import find_experiment, load_project_settings
+from orderparam.settings.experiment import Experiment, Run
+
+PROJECT = Path(__file__).resolve().parents[1]
+CONFIG = {"experiment": "trial", "corpora": {"novel": {"file": "novel.txt"}}}
+TRIAL = {
+    "corpus": "novel",
+    "seeds": [1, {"seed": 2, "weights": 1}],
+    "sizes": {"10K": {"d_model": 32, "n_head": 2, "n_layer": 1}},
+    "training": {"steps": 2000},
+}
+
+
+def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """All parsers below this one that run something."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from commands(inner)
+    if parser.get_default("run"):
+        yield parser
+
+
+@pytest.fixture
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """The one experiment of a project, which is the current folder."""
+    (tmp_path / "config/experiments").mkdir(parents=True)
+    (tmp_path / "config/config.yaml").write_text(yaml.safe_dump(CONFIG))
+    (tmp_path / "config/experiments/trial.yaml").write_text(yaml.safe_dump(TRIAL))
+    monkeypatch.chdir(tmp_path)
+    return find_experiment(load_project_settings(tmp_path), "trial")
+
+
+@pytest.mark.parametrize("parser", list(commands(make_parser())), ids=lambda parser: parser.prog)
+def test_help_of_each_command_has_a_sentence_and_an_example_that_it_understands(parser):
+    sentence, _, example = parser.description.partition("\n\n")
+    assert sentence.endswith(".")
+    words = example.rpartition("example: orderparam ")[2].partition(" >")[0].split()
+    assert make_parser().parse_args(words).run is parser.get_default("run")
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["recorded"], ["run", "paper"], ["ui", "--port", "x"]])
+def test_wrong_usage_ends_with_2(arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[str(Path(sys.executable).with_name("orderparam"))], [sys.executable, "-m", "orderparam"]],
+    ids=["script", "module"],
+)
+def test_error_ends_with_1_and_its_message(command, tmp_path):
+    done = subprocess.run(
+        [*command, "recorded", "check", "none"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: results/recorded/none")
+    assert done.stderr.count("\n") == 1
+
+
+def test_command_line_is_parsed_without_the_libraries_that_commands_use():
+    heavy = {"numpy", "pandas", "torch", "mlflow", "pydantic"}
+    code = f"import sys, orderparam.cli; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_record_is_checked(monkeypatch, capsys):
+    monkeypatch.chdir(PROJECT)
+    assert main(["recorded", "check", "dense_10m"]) == 0
+    assert capsys.readouterr().out == "ok\n"
+
+
+def test_configuration_is_checked(trial, capsys):
+    assert main(["config", "check"]) == 0
+    assert capsys.readouterr().out == "ok\n"
+    Path("config/experiments/trial.yaml").write_text(yaml.safe_dump({**TRIAL, "training": {"steps": -1}}))
+    assert main(["config", "check"]) == 1
+    assert "training.steps: found -1" in capsys.readouterr().err
+
+
+def test_run_is_printed_with_what_training_needs(trial, capsys):
+    assert main(["run", "trial", "10K"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert Run.from_dict(printed["run"]) == trial.runs["10K"]
+    assert printed["seeds"] == [asdict(seeds) for seeds in trial.seeds]
+    assert printed["commit"] == git_state()[0]
+
+
+def test_run_can_be_shortened_to_some_seeds_and_another_precision(trial, capsys):
+    assert main(["run", "trial", "10K", "--seeds", "2", "--precision", "tf32", "--steps", "7"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    run = Run.from_dict(printed["run"])
+    assert run == replace(trial.runs["10K"], precision="tf32", steps=7)
+    assert printed["seeds"] == [asdict(trial.seeds[1])]
+    check_protocol(run, trial)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trial", "10K", "--seeds", "1", "4"], "trial has no seed 4; its seeds are 1, 2"),
+        (["trial", "10K", "--steps", "0"], "--steps 0: trial 10K has 1 to 2000"),
+        (["trial", "10K", "--steps", "2001"], "--steps 2001: trial 10K has 1 to 2000"),
+        (["trail", "10K"], "did you mean trial"),
+        (["trial", "11K"], "did you mean 10K"),
+    ],
+)
+def test_run_that_the_experiment_does_not_have_is_an_error(trial, capsys, arguments, message):
+    assert main(["run", *arguments]) == 1
+    assert message in capsys.readouterr().err
