@@ -1,5 +1,7 @@
-"""The rooms of the library: imports point down, and each folder says what it is for."""
+"""The rooms of the library: imports point down, and each room says what it is for and what it may import."""
 
+import ast
+import re
 from pathlib import Path
 
 import grimp
@@ -8,6 +10,7 @@ import pytest
 LIBRARY = Path(__file__).resolve().parents[1] / "workflow" / "orderparam"
 # Each layer may import those below it; rooms of one line may import each other where a colon parts them.
 LAYERS = (
+    "__main__",
     "cli",
     "tracking",
     "pages",
@@ -56,8 +59,16 @@ def test_only_tracking_imports_mlflow_and_only_the_engine_rooms_import_torch():
     assert importers["torch"] <= {"model", "training", "measuring", "archive", "environment", "known_systems"}
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent for path in LIBRARY.rglob("__init__.py")), ids=str)
-def test_each_folder_says_what_it_is_for(folder):
-    first = (folder / "__init__.py").read_text(encoding="utf-8").splitlines()[0]
-    assert first.startswith('"""')
-    assert len(first) > 30
+@pytest.mark.parametrize("room", sorted(path.parent.name for path in LIBRARY.glob("*/__init__.py")))
+def test_each_room_says_what_it_is_for_and_what_it_may_import(graph, room):
+    rooms = {path.parent.name for path in LIBRARY.glob("*/__init__.py")} - {room}
+    docstring = ast.get_docstring(ast.parse((LIBRARY / room / "__init__.py").read_text(encoding="utf-8")))
+    purpose, _, may_import = docstring.partition("Imports ")
+    assert len(purpose) > 30
+    assert may_import.endswith(".")
+    imported = {
+        name.split(".")[1]
+        for module in graph.find_descendants(f"orderparam.{room}") | {f"orderparam.{room}"}
+        for name in graph.find_modules_directly_imported_by(module)
+    }
+    assert imported & rooms <= set(re.findall(r"\w+", may_import))

@@ -1,1 +1,1 @@
-"""From tables to tables: derivative, transition, scaling, published values. No PyTorch, no files."""
+"""From tables to tables: derivative, transition, scaling, published values. Imports no other room."""

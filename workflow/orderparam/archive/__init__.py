@@ -1,4 +1,6 @@
-"""Recorded runs: read, checked whenever they are read, added to. Imports training, measuring, analysis."""
+"""Recorded runs: read, checked whenever they are read, added to. Imports settings, text, training,
+measuring, analysis.
+"""
 
 from orderparam.archive.missing import missing_runs
 from orderparam.archive.record import Record, RecordedJob

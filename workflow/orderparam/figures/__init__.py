@@ -1,1 +1,3 @@
-"""One module per figure: `draw` takes tables and returns a matplotlib Figure. Imports analysis."""
+"""One module per figure: `draw` takes tables, returns a matplotlib Figure. Imports model, analysis,
+known_systems.
+"""

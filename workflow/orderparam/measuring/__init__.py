@@ -1,1 +1,3 @@
-"""What is read off a model: losses, probes, sampled text, throughput. Imports text, model, training."""
+"""What is read off a model: losses, probes, sampled text, throughput. Imports settings, text, model,
+training.
+"""

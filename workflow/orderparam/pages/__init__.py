@@ -1,1 +1,3 @@
-"""The write-up and the page of claims, from tables, figures and templates. Imports claims and figures."""
+"""The write-up and the page of claims, made of tables, figures and templates. Imports settings, text,
+analysis, claims, figures.
+"""

@@ -1,1 +1,1 @@
-"""What a user may say, and what it resolves to. Imports the modules at the top of the package only."""
+"""What a user may say, and what it resolves to. Imports no other room."""

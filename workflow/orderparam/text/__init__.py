@@ -1,1 +1,1 @@
-"""Corpora: fetched, tokenized, counted, sampled as surrogates. Imports settings; no PyTorch."""
+"""Corpora: fetched, tokenized, counted, sampled as surrogates, without PyTorch. Imports settings."""
