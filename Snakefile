@@ -26,25 +26,24 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/inputs.smk"
-include: "workflow/rules/record_inputs.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/training.smk"
-include: "workflow/rules/metrics.smk"
-include: "workflow/rules/probes.smk"
 include: "workflow/rules/analysis.smk"
-include: "workflow/rules/replay.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/writeup.smk"
-include: "workflow/rules/benchmark.smk"
 include: "workflow/rules/known_systems.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/benchmark.smk"
 
 
 rule all:
     default_target: True
     input:
-        everything_of(settings.experiment),
+        lambda wildcards: lookup.everything_of(lookup.find_experiment(settings, settings.experiment)),
+
+
+# One environment serves every rule.
+for each in workflow.rules:
+    each.conda_env = f"{workflow.basedir}/envs/orderparam.yaml"
 
 
 onstart:

@@ -120,12 +120,10 @@ def test_conda_environment_has_the_direct_pins(pyproject):
     assert tuple(map(int, python.removeprefix("python =").split("."))) >= (3, 11)
 
 
-@pytest.mark.parametrize(
-    "path", sorted((PROJECT / "workflow/rules").glob("*.smk")), ids=lambda path: path.name
-)
-def test_conda_files_of_the_rules_exist(path):
-    for name in re.findall(r"conda:\s*\"([^\"]+)\"", path.read_text()):
-        assert (path.parent / name).is_file(), f"{path.name} names {name}"
+def test_the_rules_environment_is_named_once_and_exists() -> None:
+    (name,) = re.findall(r"basedir}/(envs/[\w.]+)", (PROJECT / "Snakefile").read_text())
+    assert (PROJECT / name).is_file()
+    assert not [path for path in (PROJECT / "workflow/rules").glob("*.smk") if "conda" in path.read_text()]
 
 
 def make(*arguments: str, folder: Path = PROJECT) -> subprocess.CompletedProcess[str]:

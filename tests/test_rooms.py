@@ -13,7 +13,7 @@ LAYERS = (
     "__main__",
     "cli",
     "tracking",
-    "pages",
+    "pages | lookup",
     "archive | claims | figures",
     "known_systems",
     "analysis",
@@ -21,7 +21,7 @@ LAYERS = (
     "model",
     "text",
     "settings",
-    "tables",
+    "tables | figure_register",
     "environment | code_digest | files",
     "errors",
 )

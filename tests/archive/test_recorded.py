@@ -1,24 +1,41 @@
 """Records: what goes in comes out, and what was touched since is refused."""
 
+import itertools
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from orderparam.archive import Record, missing_runs
 from orderparam.archive.add import add_jobs
-from orderparam.archive.finished_job import FinishedJob
-from orderparam.archive.tables import load_tables
+from orderparam.archive.job import read_job
+from orderparam.archive.record import Record
 from orderparam.errors import RecordError
 from orderparam.files import read_json, sha256_of_file, write_json
 from orderparam.settings.experiment import Experiment, Sampling, Seeds
-from orderparam.tables import METRICS, NGRAM_ENTROPIES, PROBES, STEPS, VERIFICATION, write_table
+from orderparam.tables import (
+    METRICS,
+    NGRAM_ENTROPIES,
+    PROBES,
+    STEPS,
+    VERIFICATION,
+    find_table,
+    read_table,
+    write_table,
+)
 
 PUBLISHED = pd.DataFrame(
     {"size": ["small"], "step": [10], "order_parameter": [0.2], "train_loss": [2.628], "source": ["a blog"]}
 )
+ENVIRONMENT = {
+    "device_name": "a processor",
+    "torch": "2.13.0",
+    "git_commit": "0123456789abcdef",
+    "dirty": False,
+    "seconds": 5400.0,
+}
+SAMPLE = "Bé or\r\nnot".encode()
 SEEDS = (Seeds(1, 1, 1, 1), Seeds(2, 1, 2, 2), Seeds(3, 3, 3, 3))
 
 
@@ -40,28 +57,29 @@ def experiment(make_run):
 
 
 @pytest.fixture
-def make_job(experiment):
-    def make(seeds=SEEDS[0], size="small", b=0.2, **changes):
+def make_job(experiment, tmp_path):
+    """A job as it lies in a folder of its own once it was extracted."""
+    numbers = itertools.count()
+
+    def make(*seeds, size="small", b=0.2, probed=True, mode="evaluation", **changes):
+        seeds = seeds or SEEDS[:1]
+        folder = tmp_path / "trained" / str(next(numbers))
         run = replace(experiment.runs[size], experiment="elsewhere", **changes)
-        steps = np.arange(0, run.steps + 1, 10)
-        columns = dict(zip(METRICS.columns[3:], ([b] * len(steps), 2.6, 2.7, 1.0), strict=True))
-        metrics = pd.DataFrame({"size": size, "seed": seeds.seed, "step": steps, **columns})
-        updates = pd.DataFrame({"size": size, "seed": seeds.seed, "step": np.arange(run.steps)})
+        measured = pd.DataFrame({"step": np.arange(0, run.steps + 1, 10), "order_parameter": b})
+        measured = measured.assign(train_loss=2.6, val_loss=2.7, hidden_magnetization=1.0)
+        updates = pd.DataFrame({"step": np.arange(run.steps)})
         updates[list(STEPS.columns[3:])] = np.linspace(0.1, 0.2, 2 * run.steps).reshape(-1, 2)
-        verification = pd.DataFrame(
-            [[size, seeds.seed, 99, 0.0, 0.0, 3, 3]], columns=list(VERIFICATION.columns)
-        )
-        environment = {
-            "device_name": "a processor",
-            "torch": "2.13.0",
-            "git_commit": "0123456789abcdef",
-            "dirty": False,
-            "seconds": 5400.0,
-        }
-        samples = {f"seed-{seeds.seed}-evaluation.txt": "Bé or\r\nnot"}
-        probes = pd.DataFrame([[size, seeds.seed, 0, "head_stable_rank", *[None] * 3, 2.5]])
-        probes.columns = list(PROBES.columns)
-        return FinishedJob(run, (seeds,), metrics, updates, verification, probes, environment, samples)
+        verified = pd.DataFrame([[99, 0.0, 0.0, 3, 3]], columns=list(VERIFICATION.columns[2:]))
+        probes = pd.DataFrame([[0, "head_stable_rank", *[None] * 3, 2.5]], columns=list(PROBES.columns[2:]))
+        tables = {"metrics.csv": measured, "steps.parquet": updates, "verification.csv": verified}
+        for name, table in (tables | ({"probes.csv": probes} if probed else {})).items():
+            rows = [table.assign(size=size, seed=each.seed) for each in seeds]
+            write_table(find_table(name).frame(pd.concat(rows)), folder / name)
+        write_json(folder / "run.json", {"run": run.to_dict(), "seeds": [asdict(each) for each in seeds]})
+        write_json(folder / "environment.json", ENVIRONMENT)
+        (folder / "samples").mkdir()
+        (folder / "samples" / f"seed-{seeds[0].seed}-{mode}.txt").write_bytes(SAMPLE)
+        return read_job(folder)
 
     return make
 
@@ -86,31 +104,27 @@ def test_what_goes_in_comes_out(add, make_job, experiment):
     assert record.experiment() == experiment
     (found,) = record.jobs()
     assert (found.name, found.run, found.seeds) == ("seeds-1-1", job.run, job.seeds)
-    pd.testing.assert_frame_equal(METRICS.read(found.metrics), job.metrics, check_dtype=False)
-    steps = STEPS.read(found.folder / "steps.parquet")
-    np.testing.assert_allclose(steps[list(STEPS.columns[3:])], job.steps[list(STEPS.columns[3:])], rtol=6e-8)
-    assert PROBES.read(found.probes)["value"].tolist() == [2.5]
-    assert found.environment == job.environment
-    (sample,) = record.samples()
-    assert sample.read_bytes() == "Bé or\r\nnot".encode()
+    for name in ("metrics.csv", "verification.csv", "probes.csv"):
+        assert found.table(name).read_bytes() == job.table(name).read_bytes()
+    steps, before = (read_table(each.table("steps.parquet")) for each in (found, job))
+    np.testing.assert_allclose(steps[list(STEPS.columns[3:])], before[list(STEPS.columns[3:])], rtol=6e-8)
+    assert found.environment == ENVIRONMENT
+    assert found.samples() == record.samples()
+    assert [sample.read_bytes() for sample in record.samples()] == [SAMPLE]
 
 
 def test_a_job_without_probes_says_so(add, make_job):
-    (found,) = add(replace(make_job(), probes=None)).jobs()
-    with pytest.raises(RecordError, match=r"probes\.csv: the probes of this job were not recorded"):
-        _ = found.probes
+    (found,) = add(make_job(probed=False)).jobs()
+    assert not found.has("probes.csv")
+    with pytest.raises(RecordError, match=r"probes\.csv: this job has no such table"):
+        found.table("probes.csv")
 
 
-def test_tables_of_all_jobs_are_loaded_checked_and_in_order(add, make_job):
-    record = add(make_job(SEEDS[1], size="large"), make_job(SEEDS[2]), make_job())
-    metrics, verification, probes = load_tables(record, "metrics", "verification", "probes")
-    runs = [("small", 1), ("small", 3), ("large", 2)]
-    for table in (metrics.drop_duplicates(["size", "seed"]), verification, probes):
-        assert list(zip(table["size"], table["seed"], strict=True)) == runs
-    assert metrics["step"].tolist() == [0, 10, 20] * 3
-    (record.folder / "runs/small/seeds-1-1/environment.json").unlink()
-    with pytest.raises(RecordError, match=r"environment\.json: missing"):
-        load_tables(record, "metrics")
+def test_a_job_that_is_not_finished_is_refused(add, make_job):
+    job = make_job()
+    job.table("verification.csv").unlink()
+    with pytest.raises(RecordError, match=r"verification\.csv: this job has no such table"):
+        add(job)
 
 
 def test_jobs_are_added_beside_others_and_replaced_by_name(add, make_job):
@@ -121,18 +135,13 @@ def test_jobs_are_added_beside_others_and_replaced_by_name(add, make_job):
         ("small", "seeds-3-3"),
         ("large", "seeds-2-2"),
     ]
-    assert METRICS.read(record.jobs()[0].metrics)["order_parameter"].tolist() == [0.3] * 3
+    assert METRICS.read(record.jobs()[0].table("metrics.csv"))["order_parameter"].tolist() == [0.3] * 3
     assert sorted(path.name for path in record.folder.parent.iterdir()) == ["trial"]
-
-
-def of_seeds(job, seeds):
-    samples = {f"seed-{seeds[0].seed}-dropout.txt": "new"}
-    return replace(job, seeds=tuple(seeds), samples=samples)
 
 
 def test_a_job_takes_the_place_of_all_whose_seeds_it_has(add, make_job):
     add(make_job(), make_job(SEEDS[1]), make_job(SEEDS[2], size="large"))
-    record = add(of_seeds(make_job(), SEEDS))
+    record = add(make_job(*SEEDS, mode="dropout"))
     assert [(job.run.size, job.name) for job in record.jobs()] == [
         ("small", "seeds-1-3"),
         ("large", "seeds-3-3"),
@@ -144,13 +153,13 @@ def test_a_job_takes_the_place_of_all_whose_seeds_it_has(add, make_job):
 
 
 def test_nothing_recorded_is_lost_to_a_job_with_less(add, make_job):
-    before = add(of_seeds(make_job(), SEEDS[:2])).sums
+    before = add(make_job(*SEEDS[:2])).sums
     with pytest.raises(RecordError, match=r"seeds-1-2: would be replaced, but has seed 2 of small, which"):
         add(make_job())
     with pytest.raises(RecordError, match=r"seeds-1-2: .* has 20 steps of small, the new job has 10; --rec"):
-        add(of_seeds(make_job(steps=10), SEEDS[:2]))
+        add(make_job(*SEEDS[:2], steps=10))
     with pytest.raises(RecordError, match=r"2 of these jobs have seed 1 of large; a record has each run onc"):
-        add(make_job(size="large"), of_seeds(make_job(size="large"), SEEDS))
+        add(make_job(size="large"), make_job(*SEEDS, size="large"))
     after = add(make_job(SEEDS[2]))
     assert before.items() <= after.sums.items()
 
@@ -181,7 +190,7 @@ def test_a_corpus_without_its_entropies_is_named(add, make_job, tmp_path):
 
 def test_a_shorter_run_measured_elsewhere_is_taken_and_told(add, make_job):
     record = add(make_job(), make_job(SEEDS[1]), make_job(SEEDS[2]), make_job(size="large", steps=10))
-    assert missing_runs(record) == ["large: 3 of 3 runs of 20 steps (seed 1 ends at step 10)"]
+    assert record.missing_runs() == ["large: 3 of 3 runs of 20 steps (seed 1 ends at step 10)"]
     assert "**Not recorded:** large: 3 of 3 runs" in (record.folder / "README.md").read_text()
 
 

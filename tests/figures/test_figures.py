@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,7 @@ def draw_all(metrics, context, published=None):
     derivative = make_derivative(metrics)
     return {
         "fig1": fig1_hmmt.draw(make_scores(), context),
-        "fig2": fig2_architecture.draw(GRAPH, context),
+        "fig2": fig2_architecture.draw(asdict(GRAPH), context),
         "fig3": fig3_loss_vs_steps.draw(metrics, context),
         "fig4": fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, context, published),
         "fig5": fig5_loss_derivative_vs_order_parameter.draw(

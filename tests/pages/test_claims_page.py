@@ -1,16 +1,13 @@
 import re
 from html import unescape
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from orderparam.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED
-from orderparam.pages.claims import Section, render_claims
-from orderparam.pages.page import FigureEntry
+from orderparam.pages.claims import render_claims
 from orderparam.tables import ALL_CLAIMS
 
-CAPTION = Path(__file__).parents[2] / "workflow" / "report" / "decay_sweep.rst"
 NAN = float("nan")
 VERDICTS = pd.DataFrame(
     [
@@ -29,9 +26,9 @@ def sections(tmp_path):
     svg = tmp_path / "decay_sweep.svg"
     svg.write_text('<svg height="100pt" width="400pt"></svg>')
     return [
-        Section("unjudged", "Not there.", []),
-        Section("replay", "The recorded runs.", [FigureEntry("decay_sweep", svg, CAPTION)]),
-        Section("known_systems", "Known.", []),
+        {"name": "unjudged", "description": "Not there.", "figures": []},
+        {"name": "replay", "description": "The recorded runs.", "figures": [str(svg)]},
+        {"name": "known_systems", "description": "Known.", "figures": []},
     ]
 
 
@@ -70,7 +67,8 @@ def test_sections_without_verdicts_are_left_out(sections):
 
 
 def test_claims_page_stands_alone_and_escapes_what_it_quotes(sections):
-    page = render_claims(VERDICTS, {}, sections, notice="STAND-IN <text>")
+    stand_in = {"corpus": "text", "stand_in": True, "notice": "STAND-IN <text>"}
+    page = render_claims(VERDICTS, {}, sections, [stand_in])
     assert "one &lt;run&gt;" in page
     assert "STAND-IN &lt;text&gt;" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)

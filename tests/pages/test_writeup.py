@@ -1,16 +1,13 @@
 import base64
 import re
 from html import unescape
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from orderparam.pages.page import FigureEntry
 from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, render_write_up
 from orderparam.settings.experiment import Experiment, Sampling, Seeds
 
-CAPTIONS = Path(__file__).parents[2] / "workflow" / "report"
 ENTROPIES = pd.DataFrame(
     {"order": [1, 2], "train_entropy": [3.3091, 2.4519], "val_cross_entropy": [3.3473, 2.4838]}
 )
@@ -31,7 +28,6 @@ METRICS = pd.DataFrame(
 def render(make_run, tmp_path):
     svg = tmp_path / "fig4_loss_vs_order_parameter.svg"
     svg.write_text('<svg height="100pt" width="244.8pt"></svg>')
-    caption = CAPTIONS / "fig4_loss_vs_order_parameter.rst"
     experiment = Experiment(
         name="made_up",
         description="For a <test>.",
@@ -54,10 +50,9 @@ def render(make_run, tmp_path):
             "notice": notice,
             "stand_in": notice is not None,
         }
-        figures = [FigureEntry("fig4_loss_vs_order_parameter", svg, caption)]
         counts = {"tiny": 25_089}
         corpora = [Corpus(vocabulary, ENTROPIES)]
-        return render_write_up(experiment, counts, METRICS, corpora, figures, {"x": sample})
+        return render_write_up(experiment, counts, METRICS, corpora, [svg], {"x": sample})
 
     return call
 

@@ -13,9 +13,8 @@ def test_probes_and_transitions_of_a_finished_experiment(smoke_clone):
     assert done.jobs() == {
         "probe_checkpoints": 4,
         "collect_probes": 1,
-        "collect_entropies": 1,
         "analyse_transition": 1,
-        "list_runs": 1,
+        "describe_runs": 1,
         **{f"draw_{figure}": 1 for figure in FIGURES},
     }
     probes = smoke_clone.rows("results/smoke/probes.csv")

@@ -85,7 +85,7 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
     project = smoke_clone
     done = stop_in_training(project, number, os.killpg if whom == "all" else os.kill)
     assert done.status != 0
-    assert "extract_metrics" not in done.jobs()
+    assert "verify_checkpoints" not in done.jobs()
     assert done.last_line.startswith("Browse the tracked runs: make ui")
     assert (project.results / f"long/runs/{RUN}/trajectory.parquet").exists() == (status == "FINISHED")
     jobs, invocations = runs_of(project, "long")

@@ -24,8 +24,10 @@ def replay(smoke, project):
 def test_figures_and_page_come_from_the_record_alone(replay, smoke):
     done = replay.build("--cores", "2", *AGAIN)
     assert done.jobs() == {
-        "load_record": 1,
-        "load_recorded_sample": 4,
+        "collect_metrics": 1,
+        "collect_verification": 1,
+        "restore_sample": 4,
+        "describe_architecture": 1,
         "compute_derivative": 1,
         **{f"draw_{figure}": 1 for figure in FIGURES},
         "write_up": 1,

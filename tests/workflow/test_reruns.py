@@ -8,8 +8,8 @@ import pytest
 import yaml
 from project_copy import CORPUS, SMOKE, ProjectCopy
 
-MODEL = "workflow/orderparam/model.py"
-AFTER_TRAINING = {"extract_metrics", "sample_text", "collect_metrics", "compute_derivative", "write_up"}
+MODEL = "workflow/orderparam/model/gpt.py"
+AFTER_TRAINING = {"verify_checkpoints", "sample_text", "collect_metrics", "compute_derivative", "write_up"}
 
 
 def build_packed(smoke: ProjectCopy, folder) -> None:
@@ -19,7 +19,7 @@ def build_packed(smoke: ProjectCopy, folder) -> None:
     document |= {"seeds_per_job": 2, "sizes": {"nano": document["sizes"]["nano"]}}
     project.write("config/experiments/packed.yaml", yaml.safe_dump(document))
     done = project.build("--cores", "2", "results/packed/metrics.csv")
-    assert done.jobs() == {"train_model": 1, "extract_metrics": 1, "collect_metrics": 1}
+    assert done.jobs() == {"train_model": 1, "verify_checkpoints": 1, "collect_metrics": 1}
 
 
 @pytest.fixture(scope="session")
@@ -84,4 +84,4 @@ def test_an_experiments_learning_rate_trains_that_experiment_again_alone(clone):
 def test_one_sizes_steps_train_that_size_again_alone(clone):
     clone.replace("config/experiments/smoke.yaml", "n_layer: 2, steps: 40", "n_layer: 2, steps: 60")
     rules = planned(clone, *SMOKE)
-    assert (rules["train_model"], rules["extract_metrics"]) == (2, 2)
+    assert (rules["train_model"], rules["verify_checkpoints"]) == (2, 2)

@@ -222,7 +222,7 @@ def add_recorded(options: Namespace) -> None:
     example: orderparam recorded add paper results/paper/runs/10K/seeds-1337-1337
     """
     from orderparam.archive.add import add_jobs
-    from orderparam.archive.finished_job import read_finished_job
+    from orderparam.archive.job import read_job
     from orderparam.settings.config import find_experiment, load_project_settings
     from orderparam.tables import read_table
 
@@ -231,7 +231,7 @@ def add_recorded(options: Namespace) -> None:
     record = add_jobs(
         options.recorded / experiment.name,
         experiment,
-        [read_finished_job(folder) for folder in options.jobs],
+        [read_job(folder) for folder in options.jobs],
         Path("results/corpora"),
         read_table(published) if experiment.compare_with_published else None,
     )

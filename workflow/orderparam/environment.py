@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -43,6 +44,14 @@ def processor_name() -> str:
         return platform.processor() or platform.machine()
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, platform.machine())
+
+
+def uses_accelerator(device: str) -> bool:
+    """Whether a configured device, `auto` included, means a GPU of this machine; PyTorch is not asked."""
+    if device == "auto":
+        apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+        return apple or shutil.which("nvidia-smi") is not None
+    return device != "cpu"
 
 
 def package_versions(packages: Iterable[str]) -> dict[str, str]:

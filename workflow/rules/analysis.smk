@@ -1,3 +1,59 @@
+# Tables of all jobs of an experiment as one: of those trained here, or of those in the record that it replays.
+for table in ("metrics", "verification", "probes"):
+
+    rule:
+        name:
+            f"collect_{table}"
+        input:
+            tables=of_experiment(lookup.tables_of_jobs, f"{table}.csv"),
+            record=of_experiment(lookup.files_of_record),
+        output:
+            f"results/{{experiment}}/{table}.csv",
+        log:
+            f"results/{{experiment}}/logs/collect_{table}.log",
+        params:
+            sizes=lambda wildcards: list(experiment_of(wildcards).runs),
+            code=code_digest("collect_table"),
+        message:
+            f"Collecting the {table} of {{wildcards.experiment}}"
+        script:
+            "../scripts/collect_table.py"
+
+
+rule describe_runs:
+    input:
+        entropies=of_experiment(lookup.corpora_files, "ngram_entropies.csv"),
+    output:
+        runs="results/{experiment}/runs.csv",
+        entropies="results/{experiment}/entropies.csv",
+    log:
+        "results/{experiment}/logs/describe_runs.log",
+    params:
+        runs=of_experiment(lookup.runs_of),
+        code=code_digest("describe_runs"),
+    message:
+        "Listing the runs of {wildcards.experiment}, and the n-gram entropies of their texts"
+    script:
+        "../scripts/describe_runs.py"
+
+
+rule describe_architecture:
+    input:
+        vocabularies=of_experiment(lookup.corpora_files, "vocabulary.json"),
+    output:
+        architecture="results/{experiment}/architecture.json",
+        mermaid="results/{experiment}/figures/fig2_architecture.mmd",
+    log:
+        "results/{experiment}/logs/describe_architecture.log",
+    params:
+        run=lambda wildcards: lookup.largest_run(experiment_of(wildcards)).to_dict(),
+        code=code_digest("describe_architecture"),
+    message:
+        "Describing the largest model of {wildcards.experiment}"
+    script:
+        "../scripts/describe_architecture.py"
+
+
 rule compare_with_published:
     input:
         metrics="results/{experiment}/metrics.csv",
@@ -6,15 +62,13 @@ rule compare_with_published:
         comparison="results/{experiment}/comparison.csv",
     log:
         "results/{experiment}/logs/compare_with_published.log",
-    conda:
-        "../../envs/orderparam.yaml"
     params:
-        seeds=seeds_of_the_same_weights,
-        code=code_digest("compare_with_published"),
+        **function_of_tables("analysis.published_values.compare_with_published"),
+        seeds=of_experiment(lookup.seeds_of_the_same_weights),
     message:
         "Comparing {wildcards.experiment} with the published values"
     script:
-        "../scripts/compare_with_published.py"
+        "../scripts/make_tables.py"
 
 
 rule compute_derivative:
@@ -24,23 +78,19 @@ rule compute_derivative:
         derivative="results/{experiment}/derivative.csv",
     log:
         "results/{experiment}/logs/compute_derivative.log",
-    conda:
-        "../../envs/orderparam.yaml"
     params:
-        checkpoint_every=lambda wildcards: {
-            size: run.checkpoint_every for size, run in experiment_of(wildcards).runs.items()
-        },
-        code=code_digest("compute_derivative"),
+        **function_of_tables("analysis.derivative.compute_derivative"),
+        checkpoint_every=of_experiment(lookup.field_of_runs, "checkpoint_every"),
     message:
         "Differentiating the loss by the order parameter for {wildcards.experiment}"
     script:
-        "../scripts/compute_derivative.py"
+        "../scripts/make_tables.py"
 
 
 rule analyse_transition:
     input:
         metrics="results/{experiment}/metrics.csv",
-        entropies=file_of_all_corpora("ngram_entropies.csv"),
+        entropies="results/{experiment}/entropies.csv",
         verification="results/{experiment}/verification.csv",
     output:
         transition="results/{experiment}/transition.csv",
@@ -50,11 +100,8 @@ rule analyse_transition:
         "results/{experiment}/logs/analyse_transition.log",
     benchmark:
         "results/{experiment}/analyse_transition.benchmark.tsv"
-    conda:
-        "../../envs/orderparam.yaml"
     params:
-        corpora=lambda wildcards: {size: run.corpus for size, run in experiment_of(wildcards).runs.items()},
-        widths=lambda wildcards: {size: run.d_model for size, run in experiment_of(wildcards).runs.items()},
+        widths=of_experiment(lookup.field_of_runs, "d_model"),
         code=code_digest("analyse_transition"),
     message:
         "Looking for transitions in {wildcards.experiment}"
@@ -70,12 +117,10 @@ rule fit_scaling:
         scaling="results/{experiment}/scaling.csv",
     log:
         "results/{experiment}/logs/fit_scaling.log",
-    conda:
-        "../../envs/orderparam.yaml"
     params:
-        runs=lambda wildcards: {size: run.to_dict() for size, run in experiment_of(wildcards).runs.items()},
-        code=code_digest("fit_scaling"),
+        **function_of_tables("analysis.scaling.analyse_scaling"),
+        runs=of_experiment(lookup.runs_of),
     message:
         "Fitting a power law to the final losses of {wildcards.experiment}"
     script:
-        "../scripts/fit_scaling.py"
+        "../scripts/make_tables.py"

@@ -1,17 +1,21 @@
-import platform
 import re
-import shutil
-import sys
-from pathlib import Path
+from dataclasses import asdict
 
-from snakemake.exceptions import WorkflowError
-
-from orderparam import code_digest as digests
+from orderparam import lookup
 from orderparam.claims.ledger import load_ledger
-from orderparam.settings.config import load_settings
+from orderparam.code_digest import code_digest as digest_of
+from orderparam.environment import uses_accelerator
+from orderparam.figure_register import (
+    EXPERIMENT,
+    FIGURES,
+    KNOWN_SYSTEMS,
+    category_of,
+    figure_files,
+    figure_tables,
+)
 from orderparam.errors import OrderParameterError
+from orderparam.settings.config import load_settings
 from orderparam.settings.physics import load_physics
-from orderparam.archive import Record, missing_runs
 from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
 
 try:
@@ -31,46 +35,127 @@ wildcard_constraints:
     mode="evaluation|dropout",
 
 
-REPLAYS = [name for name, experiment in settings.experiments.items() if experiment.replay_of]
-SURROGATES = [name for name, entry in settings.corpora.items() if "surrogate_of" in entry]
+def code_digest(script, *modules, **options):
+    """Digest of a rule's script and of the modules it uses: Snakemake itself does not watch imports.
+
+    `modules` are those whose names the script computes.
+    """
+    path = LIBRARY / "scripts" / f"{script}.py"
+    return digest_of(path, LIBRARY / "orderparam", include=modules, **options)
+
+
+def function_of_tables(name):
+    """The parameters of make_tables.py that say which function of the library makes the tables."""
+    return {"function": name, "code": code_digest("make_tables", name.rpartition(".")[0])}
+
+
+def experiment_of(wildcards):
+    return lookup.find_experiment(settings, wildcards.experiment)
+
+
+def run_of(wildcards):
+    return lookup.find_run(experiment_of(wildcards), wildcards.size)
+
+
+def of_experiment(function, *arguments):
+    """Input or parameter function: what a function of orderparam/lookup.py says of the experiment."""
+    return lambda wildcards: function(experiment_of(wildcards), *arguments)
+
+
+def seeds_of(wildcards):
+    return [asdict(seeds) for seeds in lookup.find_seeds(experiment_of(wildcards), wildcards.job)]
+
+
+def corpus_of_run(name):
+    """Input function: a file of the corpus that a run learns."""
+    return lambda wildcards: (
+        f"{lookup.corpus_folder(experiment_of(wildcards), run_of(wildcards).corpus)}/{name}"
+    )
+
+
+def gpus_of_run(wildcards):
+    return int(uses_accelerator(run_of(wildcards).device))
 
 
 def any_of(names):
     """A wildcard constraint that admits these names, and none where there are none."""
-    return "|".join(re.escape(name) for name in names) or "(?!)"
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def none_of(names):
-    """A wildcard constraint that admits experiments but these."""
-    return rf"(?!(?:{any_of(names)})/)[a-z][a-z0-9_-]*"
+def corpus_entry(wildcards):
+    try:
+        return settings.corpora[wildcards.corpus]
+    except KeyError:
+        known = ", ".join(settings.corpora)
+        raise WorkflowError(
+            f"there is no corpus {wildcards.corpus!r}; config/config.yaml has {known}"
+        ) from None
 
 
-def code_digest(script, **options):
-    """Digest of a rule's script and of the modules it uses: Snakemake itself does not watch imports."""
-    return digests.code_digest(LIBRARY / "scripts" / f"{script}.py", LIBRARY / "orderparam", **options)
+def origin_of_corpus(wildcards):
+    """A text of the user's own, so that an edit is noticed, or the corpus that a surrogate is sampled from."""
+    entry = corpus_entry(wildcards)
+    if "surrogate_of" in entry:
+        folder = f"results/corpora/{entry['surrogate_of']}"
+        return {"text": ancient(f"{folder}/corpus.txt"), "manifest": f"{folder}/corpus.json"}
+    return {"file": entry["file"]} if "file" in entry and Path(entry["file"]).exists() else {}
 
 
-def uses_accelerator(device):
-    if device == "auto":
-        apple = platform.system() == "Darwin" and platform.machine() == "arm64"
-        return apple or shutil.which("nvidia-smi") is not None
-    return device != "cpu"
+def inputs_of_figure(scope, figure):
+    """Input function: the tables of a figure by argument."""
+    if scope == EXPERIMENT:
+        return of_experiment(lookup.figure_inputs, figure)
+    return lambda wildcards: figure_tables(scope, figure, ISING_SYSTEMS, results=f"results/{scope}")
 
 
-def everything_of(name):
-    experiment = experiment_named(name)
-    folder = f"results/{name}"
-    return [
-        f"{folder}/metrics.csv",
-        f"{folder}/derivative.csv",
-        f"{folder}/write_up.html",
-        *(
-            f"{folder}/figures/{figure}.{suffix}"
-            for figure in experiment.figures
-            for suffix in ("svg", "png")
-        ),
-        *samples_of(experiment),
+# A replay answers for the experiment that was recorded.
+def claims_on(wildcards):
+    if wildcards.experiment == "known_systems":
+        claims = ledger.of_known_systems()
+    else:
+        experiment = experiment_of(wildcards)
+        claims = ledger.of_experiment(experiment.replay_of or experiment.name)
+    return [asdict(claim) for claim in claims]
+
+
+def tables_for_claims(wildcards):
+    if wildcards.experiment == "known_systems":
+        return ledger.tables_of_known_systems()
+    experiment = experiment_of(wildcards)
+    names = ledger.tables_of(experiment.replay_of or experiment.name)
+    return lookup.tables_to_judge(experiment, names)
+
+
+def runs_for_claims(wildcards):
+    if wildcards.experiment == "known_systems":
+        return {}
+    return lookup.runs_of(experiment_of(wildcards))
+
+
+def gathered_experiments(wildcards):
+    return [lookup.find_experiment(settings, name) for name in ledger.experiments]
+
+
+def sections_of_page(wildcards):
+    """Of each table of verdicts that is gathered: its name, what it was judged on, and the figures of that."""
+    sections = [
+        {
+            "name": experiment.name,
+            "description": experiment.description,
+            "figures": lookup.figures_of(experiment, ".svg"),
+        }
+        for experiment in gathered_experiments(wildcards)
     ]
+    known = {
+        "name": "known_systems",
+        "description": "Systems whose answers are known, the detector of slope changes, and the training engine.",
+        "figures": figure_files(KNOWN_SYSTEMS, ".svg"),
+    }
+    return [*sections, known]
+
+
+def figures_of_page(wildcards):
+    return [svg for section in sections_of_page(wildcards) for svg in section["figures"]]
 
 
 def corpora_of_this_run():

@@ -1,17 +1,12 @@
-include: "corpus_inputs.smk"
-
-
 rule get_corpus:
     input:
-        own_text_file,
+        unpack(origin_of_corpus),
     output:
         text="results/corpora/{corpus}/corpus.txt",
         manifest="results/corpora/{corpus}/corpus.json",
     log:
         "results/corpora/logs/get_corpus/{corpus}.log",
     retries: 2
-    conda:
-        "../../envs/orderparam.yaml"
     params:
         entry=corpus_entry,
         mirror=str(settings.corpus_mirror) if settings.corpus_mirror else None,
@@ -20,32 +15,6 @@ rule get_corpus:
         "Getting the corpus {wildcards.corpus}"
     script:
         "../scripts/get_corpus.py"
-
-
-rule sample_surrogate:
-    input:
-        text=ancient(lambda wildcards: f"results/corpora/{surrogate_origin(wildcards)}/corpus.txt"),
-        manifest=lambda wildcards: f"results/corpora/{surrogate_origin(wildcards)}/corpus.json",
-    output:
-        text="results/corpora/{corpus}/corpus.txt",
-        manifest="results/corpora/{corpus}/corpus.json",
-    log:
-        "results/corpora/logs/sample_surrogate/{corpus}.log",
-    wildcard_constraints:
-        corpus=any_of(SURROGATES),
-    conda:
-        "../../envs/orderparam.yaml"
-    params:
-        entry=corpus_entry,
-        code=code_digest("sample_surrogate"),
-    message:
-        "Sampling the surrogate corpus {wildcards.corpus}"
-    script:
-        "../scripts/sample_surrogate.py"
-
-
-# A surrogate has no source of its own.
-ruleorder: sample_surrogate > get_corpus
 
 
 rule tokenize_corpus:
@@ -60,8 +29,6 @@ rule tokenize_corpus:
         "results/corpora/logs/tokenize_corpus/{corpus}.log",
     benchmark:
         "results/corpora/{corpus}/tokenize_corpus.benchmark.tsv"
-    conda:
-        "../../envs/orderparam.yaml"
     params:
         code=code_digest("tokenize_corpus"),
     message:
@@ -80,8 +47,6 @@ rule count_ngrams:
         "results/corpora/logs/count_ngrams/{corpus}.log",
     benchmark:
         "results/corpora/{corpus}/count_ngrams.benchmark.tsv"
-    conda:
-        "../../envs/orderparam.yaml"
     params:
         code=code_digest("count_ngrams"),
     message:

@@ -1,21 +1,156 @@
-include: "ising.smk"
-include: "ising_figures.smk"
-include: "deep_linear.smk"
-include: "hopfield.smk"
-include: "calibration.smk"
+ISING = "results/ising"
+ISING_SYSTEMS = list(dict.fromkeys(grid["system"] for grid in ising["grids"].values()))
+ISING_OBSERVABLES = expand(f"{ISING}/observables/{{system}}.csv", system=ISING_SYSTEMS)
 
 
-KNOWN_SYSTEM_FIGURES = [
-    *(f"{ISING}/figures/{figure}" for figure in ISING_FIGURES),
-    "results/deep_linear/figures/deep_linear",
-    "results/calibration/figures/transition_calibration",
-    "results/hopfield/figures/hopfield",
-]
+# All of the lattices with a known answer: snakemake --cores 2 ising
+rule ising:
+    input:
+        figure_files(["ising"], ".svg", ".png"),
+        f"{ISING}/validation_summary.csv",
+        f"{ISING}/critical.csv",
+        f"{ISING}/potts_phases.csv",
 
 
 # Systems whose answers are known, and the errors of the analysis: snakemake --cores 2 known_systems
 rule known_systems:
     input:
         rules.ising.input,
-        expand("{figure}.{suffix}", figure=KNOWN_SYSTEM_FIGURES, suffix=("svg", "png")),
+        figure_files(KNOWN_SYSTEMS, ".svg", ".png"),
         "results/deep_linear/summary.csv",
+
+
+rule sample_ising:
+    output:
+        observables=f"{ISING}/observables/{{system}}.csv",
+    log:
+        f"{ISING}/logs/sample_ising/{{system}}.log",
+    benchmark:
+        f"{ISING}/observables/{{system}}.benchmark.tsv"
+    wildcard_constraints:
+        system="|".join(ISING_SYSTEMS),
+    # The longest jobs of this part go first.
+    priority: 1
+    params:
+        **function_of_tables("known_systems.ising.grids.measure_grids"),
+        grids=lambda wildcards: {
+            name: grid for name, grid in ising["grids"].items() if grid["system"] == wildcards.system
+        },
+        seed=ising["seed"],
+    message:
+        "Sampling the Ising model, {wildcards.system}"
+    script:
+        "../scripts/make_tables.py"
+
+
+rule analyse_ising:
+    input:
+        observables=ISING_OBSERVABLES,
+    output:
+        exact=f"{ISING}/exact.csv",
+        validation=f"{ISING}/validation.csv",
+        summary=f"{ISING}/validation_summary.csv",
+        critical=f"{ISING}/critical.csv",
+    log:
+        f"{ISING}/logs/analyse_ising.log",
+    params:
+        code=code_digest("analyse_ising"),
+    message:
+        "Comparing the lattices with their exact solutions, and locating their critical temperatures"
+    script:
+        "../scripts/analyse_ising.py"
+
+
+rule sample_potts:
+    output:
+        histogram=f"{ISING}/potts_histogram.csv",
+        phases=f"{ISING}/potts_phases.csv",
+    log:
+        f"{ISING}/logs/sample_potts.log",
+    priority: 1
+    params:
+        **function_of_tables("known_systems.ising.phases.sample_phases"),
+        **ising["potts"],
+        seed=ising["seed"],
+    message:
+        "Sampling the Potts model at its transition"
+    script:
+        "../scripts/make_tables.py"
+
+
+rule take_snapshots:
+    output:
+        snapshots=f"{ISING}/snapshots.parquet",
+    log:
+        f"{ISING}/logs/take_snapshots.log",
+    params:
+        **function_of_tables("known_systems.ising.phases.take_snapshots"),
+        **ising["snapshots"],
+        seed=ising["seed"],
+    message:
+        "Taking snapshots of the square lattice"
+    script:
+        "../scripts/make_tables.py"
+
+
+rule calibrate_detector:
+    output:
+        false_positives="results/calibration/false_positives.csv",
+        power="results/calibration/power.csv",
+    log:
+        "results/calibration/logs/calibrate_detector.log",
+    benchmark:
+        "results/calibration/calibrate_detector.benchmark.tsv"
+    params:
+        **function_of_tables("known_systems.calibration.calibrate_detector"),
+        curves=200,
+        seed=1337,
+    message:
+        "Measuring false positives and power of the detector of slope changes"
+    script:
+        "../scripts/make_tables.py"
+
+
+rule sweep_deep_linear:
+    output:
+        sweep="results/deep_linear/sweep.csv",
+        summary="results/deep_linear/summary.csv",
+    log:
+        "results/deep_linear/logs/sweep_deep_linear.log",
+    benchmark:
+        "results/deep_linear/sweep_deep_linear.benchmark.tsv"
+    params:
+        **function_of_tables("known_systems.deep_linear.sweep.measure_sweeps"),
+        a=1.0,
+        c=1.0,
+        width=8,
+        seed=1337,
+    message:
+        "Sweeping the weight decay of deep linear nets"
+    script:
+        "../scripts/make_tables.py"
+
+
+rule measure_hopfield:
+    output:
+        retrieval="results/hopfield/retrieval.csv",
+        capacity="results/hopfield/capacity.csv",
+    log:
+        "results/hopfield/logs/measure_hopfield.log",
+    benchmark:
+        "results/hopfield/measure_hopfield.benchmark.tsv"
+    params:
+        # Loads around the one at which half of the networks retrieve, which falls with their size.
+        **function_of_tables("known_systems.hopfield.measure_networks"),
+        sizes=[
+            {"neurons": 250, "networks": 800, "loads": [0.01 * i for i in range(13, 29)]},
+            {"neurons": 500, "networks": 600, "loads": [0.01 * i for i in range(13, 24)]},
+            {"neurons": 1000, "networks": 300, "loads": [0.01 * i for i in range(13, 20)]},
+            {"neurons": 2000, "networks": 80, "loads": [0.01 * i for i in range(13, 19)]},
+            {"neurons": 4000, "networks": 16, "loads": [0.01 * i for i in range(13, 18)]},
+        ],
+        seed=1,
+    message:
+        "Measuring the retrieval of Hopfield networks"
+    script:
+        "../scripts/make_tables.py"

@@ -1,28 +1,30 @@
-from dataclasses import asdict
+RUN = "results/{experiment}/runs/{size}/{job}"
+REPLAYS = [name for name, experiment in settings.experiments.items() if experiment.replay_of]
+TRAINED = [name for name in settings.experiments if name not in REPLAYS]
 
 
 rule train_model:
     input:
-        tokens=ancient(corpus_file("tokens.npy")),
-        vocabulary=corpus_file("vocabulary.json"),
-        start_from=checkpoints_to_start_from,
+        tokens=ancient(corpus_of_run("tokens.npy")),
+        vocabulary=corpus_of_run("vocabulary.json"),
+        start_from=lambda wildcards: lookup.checkpoints_to_start_from(
+            experiment_of(wildcards), wildcards.size, wildcards.job
+        ),
     output:
-        trajectory="results/{experiment}/runs/{size}/{job}/trajectory.parquet",
-        steps="results/{experiment}/runs/{size}/{job}/steps.parquet",
-        checkpoints=directory("results/{experiment}/runs/{size}/{job}/checkpoints"),
+        trajectory=f"{RUN}/trajectory.parquet",
+        steps=f"{RUN}/steps.parquet",
+        checkpoints=directory(f"{RUN}/checkpoints"),
     log:
         "results/{experiment}/logs/train_model/{size}.{job}.log",
     benchmark:
-        "results/{experiment}/runs/{size}/{job}/train_model.benchmark.tsv"
-    conda:
-        "../../envs/orderparam.yaml"
+        f"{RUN}/train_model.benchmark.tsv"
     threads: lambda wildcards: run_of(wildcards).threads
     resources:
-        gpu=lambda wildcards: int(uses_accelerator(run_of(wildcards).device)),
+        gpu=gpus_of_run,
         mem_mb=2000,
     params:
         run=lambda wildcards: run_of(wildcards).to_dict(),
-        seeds=lambda wildcards: [asdict(seeds) for seeds in seeds_of(wildcards)],
+        seeds=seeds_of,
         unfinished="results/{experiment}/unfinished/{size}/{job}",
         diverged="results/{experiment}/diverged/{size}",
         code=code_digest("train_model"),
@@ -32,20 +34,67 @@ rule train_model:
         "../scripts/train_model.py"
 
 
+rule verify_checkpoints:
+    input:
+        trajectory=f"{RUN}/trajectory.parquet",
+        checkpoints=f"{RUN}/checkpoints",
+        tokens=ancient(corpus_of_run("tokens.npy")),
+        vocabulary=corpus_of_run("vocabulary.json"),
+    output:
+        metrics=f"{RUN}/metrics.csv",
+        verification=f"{RUN}/verification.csv",
+    log:
+        "results/{experiment}/logs/verify_checkpoints/{size}.{job}.log",
+    resources:
+        gpu=gpus_of_run,
+    params:
+        run=lambda wildcards: run_of(wildcards).to_dict(),
+        seeds=lambda wildcards: [seeds["seed"] for seeds in seeds_of(wildcards)],
+        unfinished="results/{experiment}/unfinished/{size}/{job}",
+        verified_checkpoints=lambda wildcards: experiment_of(wildcards).verified_checkpoints[wildcards.size],
+        code=code_digest("verify_checkpoints"),
+    message:
+        "Recomputing the metrics of {wildcards.size} ({wildcards.job}) from its checkpoints"
+    script:
+        "../scripts/verify_checkpoints.py"
+
+
+rule probe_checkpoints:
+    input:
+        checkpoints=f"{RUN}/checkpoints",
+        tokens=ancient(corpus_of_run("tokens.npy")),
+        vocabulary=corpus_of_run("vocabulary.json"),
+    output:
+        probes=f"{RUN}/probes.csv",
+    log:
+        "results/{experiment}/logs/probe_checkpoints/{size}.{job}.log",
+    resources:
+        gpu=gpus_of_run,
+    params:
+        run=lambda wildcards: run_of(wildcards).to_dict(),
+        seeds=lambda wildcards: [seeds["seed"] for seeds in seeds_of(wildcards)],
+        windows=lambda wildcards: experiment_of(wildcards).probe_windows[wildcards.size],
+        code=code_digest("probe_checkpoints"),
+    message:
+        "Probing the checkpoints of {wildcards.size} ({wildcards.job})"
+    script:
+        "../scripts/probe_checkpoints.py"
+
+
 rule sample_text:
     input:
-        checkpoints=checkpoints_of_seed,
-        vocabulary=corpus_file("vocabulary.json"),
+        checkpoints=lambda wildcards: lookup.checkpoints_of_seed(
+            experiment_of(wildcards), wildcards.size, int(wildcards.seed)
+        ),
+        vocabulary=corpus_of_run("vocabulary.json"),
     output:
         sample="results/{experiment}/samples/{size}/seed-{seed}-{mode}.txt",
     log:
         "results/{experiment}/logs/sample_text/{size}.{seed}.{mode}.log",
     wildcard_constraints:
-        experiment=none_of(REPLAYS),
-    conda:
-        "../../envs/orderparam.yaml"
+        experiment=any_of(TRAINED),
     resources:
-        gpu=lambda wildcards: int(uses_accelerator(run_of(wildcards).device)),
+        gpu=gpus_of_run,
     params:
         step=lambda wildcards: run_of(wildcards).steps,
         sampling=lambda wildcards: asdict(experiment_of(wildcards).sampling),
@@ -55,3 +104,44 @@ rule sample_text:
         "Sampling text from {wildcards.size} of {wildcards.experiment} ({wildcards.mode} mode)"
     script:
         "../scripts/sample_text.py"
+
+
+rule restore_sample:
+    input:
+        sample=lambda wildcards: "results/recorded/{origin}/samples/{size}/seed-{seed}-{mode}.txt".format(
+            origin=experiment_of(wildcards).replay_of, **wildcards
+        ),
+        manifest=lambda wildcards: f"results/recorded/{experiment_of(wildcards).replay_of}/manifest.json",
+    output:
+        sample="results/{experiment}/samples/{size}/seed-{seed}-{mode}.txt",
+    log:
+        "results/{experiment}/logs/restore_sample/{size}.{seed}.{mode}.log",
+    wildcard_constraints:
+        experiment=any_of(REPLAYS),
+    params:
+        code=code_digest("restore_sample"),
+    message:
+        "Restoring the recorded sample of {wildcards.size} ({wildcards.mode} mode)"
+    script:
+        "../scripts/restore_sample.py"
+
+
+rule score_samples:
+    input:
+        unpack(of_experiment(lookup.inputs_of_largest_run)),
+    output:
+        quality="results/{experiment}/sample_quality.csv",
+    log:
+        "results/{experiment}/logs/score_samples.log",
+    resources:
+        gpu=lambda wildcards: int(uses_accelerator(lookup.largest_run(experiment_of(wildcards)).device)),
+    params:
+        run=lambda wildcards: lookup.largest_run(experiment_of(wildcards)).to_dict(),
+        seed=lambda wildcards: experiment_of(wildcards).seeds[0].seed,
+        samples=8,
+        characters=1000,
+        code=code_digest("score_samples"),
+    message:
+        "Scoring text of the largest size of {wildcards.experiment} at its best and its last checkpoint"
+    script:
+        "../scripts/score_samples.py"

@@ -16,4 +16,3 @@ if __name__ == "__main__":
         entropies = ngram_entropies(train, validation, len(record["characters"]), source=record["source"])
         write_table(entropies, snakemake.output.entropies)
         job.log_table(entropies, step="order")
-        job.log_artifact(snakemake.output.entropies)

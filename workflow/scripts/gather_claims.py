@@ -14,4 +14,3 @@ if __name__ == "__main__":
         write_table(table, snakemake.output.claims)
         for row in table.itertuples():
             job.set_tag(f"claim.{row.judged_on}.{row.id}", row.verdict)
-        job.log_artifact(snakemake.output.claims)

@@ -1,20 +1,20 @@
-"""Get the text of a corpus from the first of its sources that answers, checked by its sha256."""
+"""Get the text of a corpus: from the first of its sources that answers, or sampled as another's surrogate."""
 
 from pathlib import Path
 
-from orderparam.text.corpus import fetch_corpus
+from orderparam.files import read_json
+from orderparam.text.corpus import fetch_corpus, generate_surrogate
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
-    with tracked_job(snakemake) as job:
-        mirror = snakemake.params.mirror
-        manifest = fetch_corpus(
-            snakemake.wildcards.corpus,
-            snakemake.params.entry,
-            mirror=Path(mirror) if mirror else None,
-            text_path=Path(snakemake.output.text),
-            manifest_path=Path(snakemake.output.manifest),
-            root=Path.cwd(),
-        )
-        job.set_corpus(manifest)
-        job.log_artifact(snakemake.output.manifest)
+    with tracked_job(snakemake):
+        name, entry, mirror = snakemake.wildcards.corpus, snakemake.params.entry, snakemake.params.mirror
+        paths = {
+            "text_path": Path(snakemake.output.text),
+            "manifest_path": Path(snakemake.output.manifest),
+        }
+        if "surrogate_of" in entry:
+            origin = read_json(snakemake.input.manifest)
+            generate_surrogate(name, entry, Path(snakemake.input.text), origin, **paths)
+        else:
+            fetch_corpus(name, entry, mirror=Path(mirror) if mirror else None, root=Path.cwd(), **paths)

@@ -13,4 +13,3 @@ if __name__ == "__main__":
         write_table(verdicts, snakemake.output.claims)
         for row in verdicts.itertuples():
             job.set_tag(f"claim.{row.id}", row.verdict)
-        job.log_artifact(snakemake.output.claims)

@@ -36,5 +36,3 @@ if __name__ == "__main__":
         write_json(snakemake.output.machine, processor | describe_machine(best_of(peaks)))
         for row in throughput[throughput["implementation"] == "engine"].itertuples():
             job.log_metrics([(f"ratio_to_plain/{row.quantity}-{row.size}", row.ratio_to_plain, 0)])
-        job.log_artifact(snakemake.output.throughput)
-        job.log_artifact(snakemake.output.machine)

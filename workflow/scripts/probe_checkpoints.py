@@ -12,7 +12,7 @@ from orderparam.tracking import tracked_job
 from orderparam.training.device import resolve_device
 
 if __name__ == "__main__":
-    with tracked_job(snakemake) as job:
+    with tracked_job(snakemake):
         run = Run.from_dict(snakemake.params.run)
         torch.set_num_threads(run.threads)
         vocabulary = Path(snakemake.input.vocabulary)
@@ -30,4 +30,3 @@ if __name__ == "__main__":
             resolve_device(run.device),
         )
         write_table(table, snakemake.output.probes)
-        job.log_artifact(snakemake.output.probes)

@@ -7,7 +7,7 @@ from orderparam.measuring.sampling import TextSampler
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
-    with tracked_job(snakemake) as job:
+    with tracked_job(snakemake):
         sampling = snakemake.params.sampling
         sampler = TextSampler.load(
             Path(snakemake.input.checkpoints),
@@ -24,4 +24,3 @@ if __name__ == "__main__":
         )
         with atomic_write(snakemake.output.sample) as file:
             file.write(text)
-        job.log_artifact(snakemake.output.sample)

@@ -14,7 +14,7 @@ from orderparam.tracking import tracked_job
 from orderparam.training.schedule import checkpoint_steps
 
 if __name__ == "__main__":
-    with tracked_job(snakemake) as job:
+    with tracked_job(snakemake):
         run, seed = Run.from_dict(snakemake.params.run), snakemake.params.seed
         checkpoints, encoding = Path(snakemake.input.checkpoints), Path(snakemake.input.vocabulary)
         torch.set_num_threads(run.threads)
@@ -36,4 +36,3 @@ if __name__ == "__main__":
                     for name, value in scores.items()
                 ]
         write_table(pd.DataFrame(rows)[list(SAMPLE_QUALITY.columns)], snakemake.output.quality)
-        job.log_artifact(snakemake.output.quality)

@@ -17,4 +17,3 @@ if __name__ == "__main__":
         job.log_metrics(
             [("tokens", vocabulary["tokens"], 0), ("vocabulary_size", len(vocabulary["characters"]), 0)]
         )
-        job.log_artifact(snakemake.output.vocabulary)

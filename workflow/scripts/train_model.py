@@ -24,4 +24,3 @@ if __name__ == "__main__":
             start_from=Path(snakemake.input.start_from) if snakemake.input.start_from else None,
         )
         job.log_table(trajectory, step="step", by="seed")
-        job.log_artifact(snakemake.output.trajectory)

@@ -85,3 +85,11 @@ def fit_scaling(points: pd.DataFrame) -> pd.DataFrame:
                 )
             )
     return SCALING.frame(rows)
+
+
+def analyse_scaling(
+    metrics: pd.DataFrame, runs: Mapping[str, Mapping[str, Any]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of `measure_points` and, over them, of `fit_scaling`."""
+    points = measure_points(metrics, runs)
+    return points, fit_scaling(points)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from orderparam.archive.finished_job import FinishedJob
+from orderparam.archive.job import FinishedJob
 from orderparam.archive.readme import render_readme
-from orderparam.archive.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record, RecordedJob
+from orderparam.archive.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record
 from orderparam.errors import RecordError
 from orderparam.files import atomic_write, sha256_of_file, write_json
 from orderparam.settings.experiment import Experiment, Run
-from orderparam.tables import write_table
+from orderparam.tables import read_table, write_table
 
 # A shorter run, measured at other steps, by another machine, is a run of the same protocol.
 FREE = (
@@ -119,7 +119,7 @@ def check_distinct(jobs: Sequence[FinishedJob]) -> None:
             raise RecordError(f"{count} of these jobs have seed {seed} of {size}; a record has each run once")
 
 
-def replaced_by(job: FinishedJob, earlier: Sequence[RecordedJob]) -> list[RecordedJob]:
+def replaced_by(job: FinishedJob, earlier: Sequence[FinishedJob]) -> list[FinishedJob]:
     """The jobs of an earlier record whose place `job` takes: of its size, and with no seed that it lacks.
 
     Raises RecordError where it has only some of a job's seeds, or fewer steps.
@@ -144,29 +144,27 @@ def replaced_by(job: FinishedJob, earlier: Sequence[RecordedJob]) -> list[Record
     return found
 
 
-def _remove_job(folder: Path, job: RecordedJob) -> None:
+def _remove_job(folder: Path, job: FinishedJob) -> None:
     shutil.rmtree(folder / "runs" / job.run.size / job.name)
-    for seeds in job.seeds:
-        for sample in (folder / "samples" / job.run.size).glob(f"seed-{seeds.seed}-*.txt"):
-            sample.unlink()
+    for sample in job.samples():
+        (folder / "samples" / job.run.size / sample.name).unlink()
 
 
 def _write_job(folder: Path, job: FinishedJob) -> None:
     target = folder / "runs" / job.run.size / job.name
-    write_json(
-        target / "run.json", {"run": job.run.to_dict(), "seeds": [asdict(seeds) for seeds in job.seeds]}
-    )
-    write_table(job.metrics, target / "metrics.csv")
-    # Seven digits serve every use, at half the size.
-    thin = job.steps.astype({"order_parameter": "float32", "batch_loss": "float32", "step": "int32"})
-    write_table(thin, target / "steps.parquet")
-    write_table(job.verification, target / "verification.csv")
-    if job.probes is not None:
-        write_table(job.probes, target / "probes.csv")
+    write_json(target / "run.json", {"run": job.run.to_dict(), "seeds": [asdict(each) for each in job.seeds]})
     write_json(target / "environment.json", job.environment)
-    for name, text in job.samples.items():
-        with atomic_write(folder / "samples" / job.run.size / name) as file:
-            file.write(text)
+    for name in ("metrics.csv", "verification.csv", "probes.csv"):
+        if name != "probes.csv" or job.has(name):
+            write_table(read_table(job.table(name)), target / name)
+    # Seven digits serve every use, at half the size.
+    steps = read_table(job.table("steps.parquet"))
+    thin = steps.astype({"order_parameter": "float32", "batch_loss": "float32", "step": "int32"})
+    write_table(thin, target / "steps.parquet")
+    for sample in job.samples():
+        samples = folder / "samples" / job.run.size
+        samples.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(sample, samples / sample.name)
 
 
 def _write_manifest(folder: Path) -> None:

@@ -8,8 +8,8 @@ import jinja2
 import pandas as pd
 
 from orderparam.analysis.published_values import compare_with_published
-from orderparam.archive.missing import missing_runs
-from orderparam.archive.record import Record, RecordedJob
+from orderparam.archive.job import FinishedJob
+from orderparam.archive.record import Record
 from orderparam.tables import METRICS
 
 TEMPLATE = Path(__file__).parents[1] / "pages" / "templates" / "record_readme.md.j2"
@@ -26,7 +26,7 @@ def render_readme(record: Record, published: pd.DataFrame | None) -> str:
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         experiment=experiment,
         runs=[row for job in jobs for row in _rows(job)],
-        missing=missing_runs(record),
+        missing=record.missing_runs(),
         weights=experiment.seeds[0].weights,
         compared=published is not None,
         comparison=[
@@ -46,14 +46,14 @@ def compare_record(record: Record, published: pd.DataFrame) -> pd.DataFrame:
     """`compare_with_published` for the recorded runs from the initial weights of the first seed."""
     weights = record.experiment().seeds[0].weights
     jobs = record.jobs()
-    metrics = pd.concat([METRICS.read(job.metrics) for job in jobs], ignore_index=True)
+    metrics = pd.concat([METRICS.read(job.table("metrics.csv")) for job in jobs], ignore_index=True)
     seeds: dict[str, list[int]] = {}
     for job in jobs:
         seeds.setdefault(job.run.size, []).extend(s.seed for s in job.seeds if s.weights == weights)
     return compare_with_published(metrics, published, seeds)
 
 
-def _rows(job: RecordedJob) -> list[dict[str, str | int]]:
+def _rows(job: FinishedJob) -> list[dict[str, str | int]]:
     environment = job.environment
     return [
         {

@@ -10,53 +10,19 @@ manifest.json                    format and the sha256 of each file above; READM
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from orderparam.archive.job import FinishedJob, read_job
 from orderparam.errors import RecordError
 from orderparam.files import read_json, sha256_of_file
-from orderparam.settings.experiment import Experiment, Run, Seeds
+from orderparam.settings.experiment import Experiment, Run
 
 MANIFEST = "manifest.json"
 EXPERIMENT = "experiment.json"
 CORPUS_FILES = ("vocabulary.json", "ngram_entropies.csv")
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class RecordedJob:
-    """One training job of a record: what was run, with which seeds, and the folder of its tables."""
-
-    name: str
-    run: Run
-    seeds: tuple[Seeds, ...]
-    folder: Path
-
-    @property
-    def verification(self) -> Path:
-        """How far its metrics were off when they were recomputed from its checkpoints."""
-        return self.folder / "verification.csv"
-
-    @property
-    def metrics(self) -> Path:
-        """Its tidy metrics."""
-        return self.folder / "metrics.csv"
-
-    @property
-    def probes(self) -> Path:
-        """What was read off its checkpoints; RecordError if that was not recorded."""
-        path = self.folder / "probes.csv"
-        if not path.exists():
-            raise RecordError(f"{path}: the probes of this job were not recorded")
-        return path
-
-    @property
-    def environment(self) -> dict[str, Any]:
-        """Hardware, versions, commit, command and duration."""
-        environment: dict[str, Any] = read_json(self.folder / "environment.json")
-        return environment
 
 
 class Record:
@@ -111,25 +77,32 @@ class Record:
         """The experiment as it was configured when it was recorded."""
         return Experiment.from_dict(read_json(self.path(EXPERIMENT)))
 
-    def jobs(self) -> list[RecordedJob]:
+    def jobs(self) -> list[FinishedJob]:
         """The training jobs that are recorded, by size as in the experiment, then by first seed."""
         order = {size: place for place, size in enumerate(self.experiment().runs)}
-        return sorted(self._jobs(), key=lambda job: (order[job.run.size], job.seeds[0].seed))
-
-    def _jobs(self) -> Iterator[RecordedJob]:
-        for name in self.sums:
-            parts = Path(name).parts
-            if parts[0] == "runs" and parts[-1] == "run.json":
-                content = read_json(self.path(name))
-                seeds = tuple(Seeds(**seed) for seed in content["seeds"])
-                run = Run.from_dict(content["run"])
-                yield RecordedJob(parts[-2], run, seeds, self.folder / Path(name).parent)
+        folders = [self.path(name).parent for name in self.sums if Path(name).match("runs/*/*/run.json")]
+        jobs = (read_job(folder) for folder in folders)
+        return sorted(jobs, key=lambda job: (order[job.run.size], job.seeds[0].seed))
 
     def samples(self) -> list[Path]:
         """The recorded samples, <size>/seed-<seed>-<mode>.txt, in the order of the sizes."""
         order = {size: place for place, size in enumerate(self.experiment().runs)}
         names = [name for name in self.sums if name.startswith("samples/")]
         return [self.folder / name for name in sorted(names, key=lambda n: (order[Path(n).parent.name], n))]
+
+    def missing_runs(self) -> list[str]:
+        """What the experiment asks for and the record lacks, a phrase for each size."""
+        experiment, jobs = self.experiment(), self.jobs()
+        planned = len(experiment.seeds)
+        phrases = []
+        for size, run in experiment.runs.items():
+            steps = {seed.seed: job.run.steps for job in jobs if job.run.size == size for seed in job.seeds}
+            lacking = sum(steps.get(seed.seed) != run.steps for seed in experiment.seeds)
+            if lacking:
+                short = {seed: count for seed, count in steps.items() if count < run.steps}
+                ends = "".join(f" (seed {seed} ends at step {count:,})" for seed, count in short.items())
+                phrases.append(f"{size}: {lacking} of {planned} runs of {run.steps:,} steps{ends}")
+        return phrases
 
     def replayed(
         self, name: str, description: str, compare_with_published: bool, figures: Sequence[str]

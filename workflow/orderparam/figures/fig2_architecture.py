@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,12 +34,14 @@ class Box:
 
 
 @styled
-def draw(graph: ArchitectureGraph, context: FigureContext) -> Figure:
+def draw(architecture: Mapping[str, Any], context: FigureContext) -> Figure:
     """Boxes from input (top) to output (bottom), repeated groups framed, residual paths at the side.
 
+    `architecture` holds the plain values of an ArchitectureGraph.
     Every line of a node's text bears the gid `node-<id>-<line>`, every edge is an arrow with the gid
     `edge-<source>-<target>`. Raises ValueError when the edges have a cycle.
     """
+    graph = ArchitectureGraph.from_dict(architecture)
     rows = _arrange_in_rows(graph)
     starts = {_first_row(rows, group.id) for group in graph.groups}
     gaps = [_GAP + (_HEADING + 0.06 if i in starts else 0) for i in range(len(rows))]

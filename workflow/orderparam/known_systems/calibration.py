@@ -95,3 +95,8 @@ def _settings() -> Iterator[tuple[SlopeChangeDetector, float, float]]:
 def _share(detected: int, curves: int) -> tuple[float, float, float]:
     interval = binomtest(detected, curves).proportion_ci(0.95, method="exact")
     return detected / curves, float(interval.low), float(interval.high)
+
+
+def calibrate_detector(curves: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of `measure_false_positives` and `measure_power`."""
+    return measure_false_positives(curves, seed), measure_power(curves, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -147,3 +147,13 @@ def _half_load(loads: pd.Series, retrieved: ArrayLike, networks: pd.Series) -> f
 
     bounds = [(x.min(), x.max()), (np.log(1e-3), np.log(0.2))]
     return float(minimize(deviance, (start, np.log(0.01)), bounds=bounds).x[0])
+
+
+def measure_networks(sizes: Sequence[Mapping[str, Any]], seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of `measure_retrieval` and `estimate_capacity`.
+
+    Each of `sizes` has a number of `neurons`, the `networks` per point and the `loads`.
+    """
+    tables = [measure_retrieval([size["neurons"]], size["loads"], [size["networks"]], seed) for size in sizes]
+    retrieval = pd.concat(tables, ignore_index=True)
+    return retrieval, estimate_capacity(retrieval, seed)

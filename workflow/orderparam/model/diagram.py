@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, Literal
@@ -53,6 +54,15 @@ class ArchitectureGraph:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     groups: tuple[Group, ...]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ArchitectureGraph:
+        """The inverse of `dataclasses.asdict`, also where lists stand for tuples."""
+        parts = {"nodes": Node, "edges": Edge, "groups": Group}
+        return cls(
+            title=values["title"],
+            **{name: tuple(part(**item) for item in values[name]) for name, part in parts.items()},
+        )
 
     @property
     def parameter_count(self) -> int:

@@ -3,53 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from orderparam.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED
-from orderparam.pages.page import FigureEntry, embed_figure, render_page
+from orderparam.pages.page import embed_figure, render_page
 
 TEMPLATE = "claims.html.j2"
 # A class of the style for each verdict, in the order in which they are counted.
 _CLASSES = {SUPPORTED: "supported", REFUTED: "refuted", INCONCLUSIVE: "inconclusive", NOT_TESTED: "untested"}
 
 
-@dataclass(frozen=True)
-class Section:
-    """What the claims of a section were judged on: its name in `judged_on`, a description, its figures."""
-
-    name: str
-    description: str
-    figures: Sequence[FigureEntry]
-
-
 def render_claims(
-    verdicts: pd.DataFrame, sources: Mapping[str, str], sections: Sequence[Section], notice: str | None = None
+    verdicts: pd.DataFrame,
+    sources: Mapping[str, str],
+    sections: Sequence[Mapping[str, Any]],
+    vocabularies: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The page's HTML. Every number on it comes from `verdicts`, a tables.ALL_CLAIMS.
 
-    `sources` says of each claim's id who claims it. A section without a verdict is left out; raises
-    KeyError for a verdict that was judged on none of the sections.
+    `sources` says of each claim's id who claims it. A section has the `name` that verdicts have as
+    `judged_on`, a `description` and the paths of its `figures`; without a verdict it is left out.
+    `vocabularies` are as in `render_page`. Raises KeyError for a verdict on none of the sections.
     """
-    shown: dict[str, list[dict[str, Any]]] = {section.name: [] for section in sections}
+    shown: dict[str, list[dict[str, Any]]] = {section["name"]: [] for section in sections}
     for row in verdicts.to_dict("records"):
         shown[row["judged_on"]].append(_claim(row, sources))
     counts = verdicts["verdict"].value_counts()
     return render_page(
         TEMPLATE,
-        notice=notice,
+        vocabularies,
         counts=[(verdict, style, int(counts.get(verdict, 0))) for verdict, style in _CLASSES.items()],
         sections=[
             {
-                "name": section.name,
-                "description": section.description,
-                "claims": shown[section.name],
-                "figures": [embed_figure(entry, section.name) for entry in section.figures],
+                **section,
+                "claims": shown[section["name"]],
+                "figures": [embed_figure(Path(svg), section["name"]) for svg in section["figures"]],
             }
             for section in sections
-            if shown[section.name]
+            if shown[section["name"]]
         ],
     )
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from orderparam.analysis.derivative import find_crossings
 from orderparam.figures.style import describe_seeds
-from orderparam.pages.page import FigureEntry, embed_figure, render_page
+from orderparam.pages.page import embed_figure, render_page
 from orderparam.settings.experiment import Experiment
-from orderparam.text.vocabulary import corpus_label, describe_corpora
+from orderparam.text.vocabulary import corpus_label
 
 TEMPLATE = "write_up.html.j2"
 EXCERPT_CHARACTERS = 600
@@ -41,28 +42,29 @@ def render_write_up(
     parameter_counts: Mapping[str, int],
     metrics: pd.DataFrame,
     corpora: Sequence[Corpus],
-    figures: Sequence[FigureEntry],
+    figures: Sequence[Path],
     samples: Mapping[str, str],
     comparison: pd.DataFrame | None = None,
     missing: Sequence[str] = (),
 ) -> str:
     """The page's HTML. Every number on it comes from the arguments.
 
-    `corpora` holds those of all sizes, `samples` maps a heading to sampled text, `comparison` is that with
-    published values, `missing` tells which runs a record lacks. Losses are in nats per character.
+    `corpora` holds those of all sizes, `figures` the SVG files, `samples` maps a heading to sampled text,
+    `comparison` is that with published values, `missing` tells which runs a record lacks. Losses are in
+    nats per character.
     """
     by_name = {corpus.record["corpus"]: corpus for corpus in corpora}
     return render_page(
         TEMPLATE,
+        [corpus.record for corpus in corpora],
         experiment=experiment,
         corpora=corpora,
-        notice=describe_corpora([corpus.record for corpus in corpora])["notice"],
         seeds=describe_seeds(seeds.seed for seeds in experiment.seeds),
         sizes=[
             summarise_size(experiment, size, parameter_counts[size], metrics, by_name[run.corpus])
             for size, run in experiment.runs.items()
         ],
-        figures=[embed_figure(entry, experiment.name) for entry in figures],
+        figures=[embed_figure(svg, experiment.name) for svg in figures],
         samples={heading: text[:EXCERPT_CHARACTERS] for heading, text in samples.items()},
         comparison=[] if comparison is None else [_compared(row) for row in comparison.to_dict("records")],
         missing=missing,

@@ -96,7 +96,7 @@ class Sampling:
 class Experiment:
     """One file of config/experiments/, resolved; `runs` keeps the order of its `sizes`.
 
-    `extract_metrics` recomputes each run's losses at `verified_checkpoints` of its size's checkpoints, and
+    `verify_checkpoints` recomputes each run's losses at `verified_checkpoints` of its size's checkpoints, and
     probes look at `probe_windows` windows of the validation split. A `replay_of` another experiment has
     that one's recorded runs, and trains none.
     """

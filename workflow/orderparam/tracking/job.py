@@ -69,7 +69,7 @@ class TrackedJob:
                 self.log_metrics((f"{column}{suffix}", number, at) for number, at in points)
 
     def log_artifact(self, path: str | Path) -> None:
-        """Keep a copy of a figure or small table in the store; the file must stay where it is."""
+        """Keep a copy of a file that is no output of the rule; the file must stay where it is."""
         self.record.artifacts.append(relative_to_root(path, self._root))
 
     def set_tag(self, key: str, value: object) -> None:
@@ -119,6 +119,10 @@ def tracked_job(snakemake: Any) -> Iterator[TrackedJob]:
             # From here on a second signal is only noted: the record must get written.
             signals.append(0)
             record.end(status)
+            if status == "FINISHED":
+                outputs = [path for path in snakemake.output if (root / path).is_file()]
+                artifacts = [*record.artifacts, *(relative_to_root(path, root) for path in outputs)]
+                record.artifacts = list(dict.fromkeys(artifacts))
             _find_corpus(job, snakemake, snakemake.output)
             record.outputs = _describe_files(snakemake.output, root)
             record.tags |= machine_tags()

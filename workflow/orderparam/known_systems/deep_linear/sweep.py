@@ -155,3 +155,10 @@ def _last_ordered(run: pd.DataFrame) -> float:
     if places.size == 0 or places[-1] + 1 == len(gammas):
         return float("nan")
     return float(gammas[places[-1]] + gammas[places[-1] + 1]) / 2
+
+
+def measure_sweeps(a: float, c: float, width: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of `sweep_all` and `summarize` for Task(a, c)."""
+    task = Task(a, c)
+    sweep = sweep_all(task, width, seed)
+    return sweep, summarize(sweep, task, width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -81,3 +81,8 @@ def sample_grids(grids: Iterable[Grid], seed: int) -> pd.DataFrame:
                         }
                     )
     return OBSERVABLES.frame(rows)
+
+
+def measure_grids(grids: Mapping[str, dict[str, Any]], seed: int) -> pd.DataFrame:
+    """The table of `sample_grids` for named grids as the configuration has them."""
+    return sample_grids([Grid.from_dict(grid) for grid in grids.values()], seed)

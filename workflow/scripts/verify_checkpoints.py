@@ -27,4 +27,3 @@ if __name__ == "__main__":
         write_table(trajectory, snakemake.output.metrics)
         drop_unfinished(Path(snakemake.params.unfinished))
         job.log_table(verification, step="checkpoints", by="seed")
-        job.log_artifact(snakemake.output.verification)

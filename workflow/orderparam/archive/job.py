@@ -1,4 +1,4 @@
-"""A training job that is complete, as the workflow or `orderparam train` left it."""
+"""A complete training job: as the workflow or `orderparam recorded extract` left it, or in a record."""
 
 from __future__ import annotations
 
@@ -7,67 +7,57 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from orderparam.errors import RecordError
 from orderparam.files import read_json
 from orderparam.settings.experiment import Run, Seeds
-from orderparam.tables import METRICS, PROBES, STEPS, VERIFICATION
 
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """All that is recorded of a job; `samples` maps seed-<seed>-<mode>.txt to its text.
-
-    `probes` is None where its checkpoints were not probed.
-    """
+    """What was run, with which seeds, on what (`environment`), and the folder of the job's tables."""
 
     run: Run
     seeds: tuple[Seeds, ...]
-    metrics: pd.DataFrame
-    steps: pd.DataFrame
-    verification: pd.DataFrame
-    probes: pd.DataFrame | None
+    folder: Path
     environment: dict[str, Any]
-    samples: dict[str, str]
 
     @property
     def name(self) -> str:
         """seeds-<first>-<last>."""
         return f"seeds-{self.seeds[0].seed}-{self.seeds[-1].seed}"
 
+    def has(self, name: str) -> bool:
+        """Whether it has a table: only some jobs' checkpoints were probed."""
+        return (self.folder / name).exists()
 
-def read_finished_job(folder: Path) -> FinishedJob:
-    """Read results/<experiment>/runs/<size>/<job>, or a folder that was trained and extracted without it.
+    def table(self, name: str) -> Path:
+        """Where a table lies, such as metrics.csv; RecordError if the job lacks it."""
+        if not self.has(name):
+            raise RecordError(f"{self.folder / name}: this job has no such table")
+        return self.folder / name
 
-    Raises RecordError for what is missing: a job whose metrics were never recomputed from its checkpoints
-    is not finished.
+    def samples(self) -> list[Path]:
+        """Texts sampled from the final weights, seed-<seed>-<mode>.txt: in the job's folder or above it."""
+        folder = self.folder / "samples"
+        if not folder.exists():
+            folder = self.folder.absolute().parents[2] / "samples" / self.run.size
+        return [path for seed in self.seeds for path in sorted(folder.glob(f"seed-{seed.seed}-*.txt"))]
+
+
+def read_job(folder: Path) -> FinishedJob:
+    """Read results/<experiment>/runs/<size>/<job>, the same in a record, or a folder that was extracted.
+
+    Raises RecordError where what was run or on what cannot be told.
     """
-    own = folder / "run.json"
-    if own.exists():
-        content = read_json(own)
+    if (folder / "run.json").exists():
+        content = read_json(folder / "run.json")
         environment = read_json(folder / "environment.json")
-        samples = folder / "samples"
     else:
         content = _from_checkpoints(folder)
-        results, size = folder.parents[2], folder.parent.name
-        environment = _from_job_record(results / "jobs" / f"train_model.{size}-{folder.name}.json")
-        samples = results / "samples" / size
+        name = f"train_model.{folder.parent.name}-{folder.name}.json"
+        environment = _from_job_record(folder.absolute().parents[2] / "jobs" / name)
     seeds = tuple(Seeds(**seed) for seed in content["seeds"])
-    return FinishedJob(
-        run=Run.from_dict(content["run"]),
-        seeds=seeds,
-        metrics=METRICS.read(folder / "metrics.csv"),
-        steps=STEPS.read(folder / "steps.parquet"),
-        verification=VERIFICATION.read(folder / "verification.csv"),
-        probes=PROBES.read(folder / "probes.csv") if (folder / "probes.csv").exists() else None,
-        environment=environment,
-        samples={
-            path.name: path.read_text(encoding="utf-8")
-            for seed in seeds
-            for path in sorted(samples.glob(f"seed-{seed.seed}-*.txt"))
-        },
-    )
+    return FinishedJob(Run.from_dict(content["run"]), seeds, folder, environment)
 
 
 def _from_checkpoints(folder: Path) -> dict[str, Any]:
@@ -80,7 +70,7 @@ def _from_checkpoints(folder: Path) -> dict[str, Any]:
 
 
 def _from_job_record(path: Path) -> dict[str, Any]:
-    """The environment of a job from what its run in MLflow was told."""
+    """The environment of a job from the record that it wrote of itself."""
     record = read_json(path)
     tags = record["tags"]
     versions = {

@@ -1,0 +1,80 @@
+"""What the rules ask of an experiment, trained here or recorded."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from orderparam import lookup
+from orderparam.errors import ConfigError
+from orderparam.settings.config import load_project_settings
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return load_project_settings(PROJECT)
+
+
+@pytest.fixture
+def smoke(settings):
+    return settings.experiments["smoke"]
+
+
+@pytest.fixture
+def replay(settings, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    return settings.experiments["replay"]
+
+
+def test_an_unknown_name_is_told_with_the_known_ones(settings, smoke):
+    with pytest.raises(ConfigError, match=r"there is no experiment 'nope'; config/experiments/ has control"):
+        lookup.find_experiment(settings, "nope")
+    with pytest.raises(ConfigError, match="experiment 'smoke' has no size 'giga'; it has nano, micro"):
+        lookup.find_run(smoke, "giga")
+    with pytest.raises(ConfigError, match="has no training job 'seeds-9-9'; it has seeds-1-1, seeds-2-2"):
+        lookup.find_seeds(smoke, "seeds-9-9")
+    with pytest.raises(ConfigError, match="experiment 'smoke' has no seed 7; it has 1, 2"):
+        lookup.checkpoints_of_seed(smoke, "nano", 7)
+
+
+def test_an_experiment_whose_record_is_damaged_says_why():
+    settings = SimpleNamespace(experiments={}, unreadable={"again": "the file is cut"})
+    with pytest.raises(ConfigError, match="experiment 'again' cannot be replayed: the file is cut"):
+        lookup.find_experiment(settings, "again")
+
+
+def test_a_replay_takes_tables_and_corpora_from_its_record_and_trains_nothing(replay):
+    tables = lookup.tables_of_jobs(replay, "metrics.csv")
+    assert tables
+    assert all(path.startswith("results/recorded/paper/runs/") for path in tables)
+    assert set(tables) < set(lookup.files_of_record(replay))
+    (vocabulary,) = lookup.corpora_files(replay, "vocabulary.json")
+    assert (PROJECT / vocabulary).is_file()
+    with pytest.raises(ConfigError, match="'replay' replays what is recorded of 'paper': it has no runs "):
+        lookup.find_run(replay, "10K")
+    assert lookup.tables_to_judge(replay, ["metrics.csv", "sample_quality.csv", "comparison.csv"]) == [
+        "results/replay/metrics.csv",
+        "results/replay/comparison.csv",
+    ]
+
+
+def test_an_experiment_that_is_trained_here_has_a_table_of_each_job(smoke):
+    assert lookup.tables_of_jobs(smoke, "probes.csv") == [
+        f"results/smoke/runs/{size}/seeds-{seed}-{seed}/probes.csv"
+        for size in ("nano", "micro")
+        for seed in (1, 2)
+    ]
+    assert lookup.files_of_record(smoke) == lookup.missing_runs(smoke) == []
+
+
+def test_published_values_are_drawn_only_where_they_are_compared(smoke):
+    figure = "fig4_loss_vs_order_parameter"
+    assert "published" not in lookup.figure_inputs(smoke, figure)
+    inputs = lookup.figure_inputs(replace(smoke, compare_with_published=True), figure)
+    assert inputs["published"] == "config/published/order_parameter.csv"
+    assert inputs["metrics"] == "results/smoke/metrics.csv"
+    assert inputs["ngram_entropies"] == f"results/corpora/{smoke.corpus}/ngram_entropies.csv"
+    assert inputs["vocabularies"] == [f"results/corpora/{smoke.corpus}/vocabulary.json"]

@@ -1,0 +1,196 @@
+"""Which experiments there are, and the files that the workflow's rules take and make of one.
+
+An experiment was either trained here, or is a replay: its runs, and the corpora that they learnt, are those
+of a record in results/recorded/. Paths are relative to the project's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from orderparam.archive.record import Record
+from orderparam.errors import ConfigError
+from orderparam.figure_register import EXPERIMENT, Sources, figure_tables
+from orderparam.settings.config import Settings
+from orderparam.settings.experiment import Experiment, Run, Seeds
+
+PUBLISHED = "config/published"
+
+
+def find_experiment(settings: Settings, name: str) -> Experiment:
+    """The experiment of this name; ConfigError if there is none, or if its record cannot be read."""
+    if name in settings.unreadable:
+        raise ConfigError(f"experiment {name!r} cannot be replayed: {settings.unreadable[name]}")
+    if name not in settings.experiments:
+        known = ", ".join(sorted({*settings.experiments, *settings.unreadable}))
+        raise ConfigError(f"there is no experiment {name!r}; config/experiments/ has {known}")
+    return settings.experiments[name]
+
+
+def find_run(experiment: Experiment, size: str) -> Run:
+    """How a size is trained; ConfigError if there is no such size, or if nothing is trained."""
+    if experiment.replay_of:
+        raise ConfigError(
+            f"experiment {experiment.name!r} replays what is recorded of {experiment.replay_of!r}: it has no "
+            "runs of its own"
+        )
+    if size not in experiment.runs:
+        known = ", ".join(experiment.runs)
+        raise ConfigError(f"experiment {experiment.name!r} has no size {size!r}; it has {known}")
+    return experiment.runs[size]
+
+
+def find_seeds(experiment: Experiment, job: str) -> tuple[Seeds, ...]:
+    """The seeds that a job trains; ConfigError if there is no such job."""
+    known = experiment.jobs()
+    if job not in known:
+        raise ConfigError(
+            f"experiment {experiment.name!r} has no training job {job!r}; it has {', '.join(known)}"
+        )
+    return experiment.seeds_of(job)
+
+
+def checkpoints_of_seed(experiment: Experiment, size: str, seed: int) -> str:
+    """The checkpoints of the job that trains a seed; ConfigError if there is no such seed."""
+    for job in experiment.jobs():
+        if seed in (seeds.seed for seeds in experiment.seeds_of(job)):
+            return f"results/{experiment.name}/runs/{size}/{job}/checkpoints"
+    known = ", ".join(str(seeds.seed) for seeds in experiment.seeds)
+    raise ConfigError(f"experiment {experiment.name!r} has no seed {seed}; it has {known}")
+
+
+def checkpoints_to_start_from(experiment: Experiment, size: str, job: str) -> list[str]:
+    """The checkpoints of the same seeds' runs whose final weights are a run's initial ones, if any are."""
+    source = find_run(experiment, size).start_from
+    return [f"results/{experiment.name}/runs/{source}/{job}/checkpoints"] if source else []
+
+
+def largest_run(experiment: Experiment) -> Run:
+    """The run of the last and largest size, which overfits first and which Figure 2 shows."""
+    *_, run = experiment.runs.values()
+    return run
+
+
+def inputs_of_largest_run(experiment: Experiment) -> dict[str, str]:
+    """Checkpoints and metrics of the largest size's first training job, and its corpus."""
+    run = largest_run(experiment)
+    job = f"results/{experiment.name}/runs/{run.size}/{experiment.jobs()[0]}"
+    corpus = corpus_folder(experiment, run.corpus)
+    return {
+        "checkpoints": f"{job}/checkpoints",
+        "metrics": f"{job}/metrics.csv",
+        "tokens": f"{corpus}/tokens.npy",
+        "vocabulary": f"{corpus}/vocabulary.json",
+    }
+
+
+def runs_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """How each size is trained, as plain values."""
+    return {size: run.to_dict() for size, run in experiment.runs.items()}
+
+
+def field_of_runs(experiment: Experiment, name: str) -> dict[str, Any]:
+    """One of the settings of each size."""
+    return {size: getattr(run, name) for size, run in experiment.runs.items()}
+
+
+def seeds_of_the_same_weights(experiment: Experiment) -> dict[str, list[int]]:
+    """Of each size the runs that begin with the initial weights of the experiment's first seed."""
+    seeds = [each.seed for each in experiment.seeds if each.weights == experiment.seeds[0].weights]
+    return dict.fromkeys(experiment.runs, seeds)
+
+
+def record_of(experiment: Experiment) -> Record | None:
+    """What is recorded of a replayed experiment; None for one that is trained here."""
+    return Record(f"results/recorded/{experiment.replay_of}") if experiment.replay_of else None
+
+
+def files_of_record(experiment: Experiment) -> list[str]:
+    """All files of its record; none for an experiment that is trained here."""
+    record = record_of(experiment)
+    return [str(path) for path in record.files] if record else []
+
+
+def missing_runs(experiment: Experiment) -> list[str]:
+    """What a replayed experiment asks for and its record lacks, a phrase for each size."""
+    record = record_of(experiment)
+    return record.missing_runs() if record else []
+
+
+def corpus_folder(experiment: Experiment, corpus: str) -> str:
+    """Where a corpus lies: of a replay, as it was recorded with the runs."""
+    origin = experiment.replay_of
+    return f"results/recorded/{origin}/corpora/{corpus}" if origin else f"results/corpora/{corpus}"
+
+
+def corpora_files(experiment: Experiment, name: str) -> list[str]:
+    """A file of each corpus that an experiment rests on, its own first."""
+    corpora = dict.fromkeys([experiment.corpus, *(run.corpus for run in experiment.runs.values())])
+    return [f"{corpus_folder(experiment, corpus)}/{name}" for corpus in corpora]
+
+
+def tables_of_jobs(experiment: Experiment, name: str) -> list[str]:
+    """A table of every training job; RecordError for one that was not recorded."""
+    record = record_of(experiment)
+    if record:
+        return [str(job.table(name)) for job in record.jobs()]
+    return [
+        f"results/{experiment.name}/runs/{size}/{job}/{name}"
+        for size in experiment.runs
+        for job in experiment.jobs()
+    ]
+
+
+def samples_of(experiment: Experiment) -> list[str]:
+    """A sample of each size's first seed, in evaluation mode and, where configured, with dropout."""
+    folder = f"results/{experiment.name}/samples"
+    record = record_of(experiment)
+    if record:
+        return [f"{folder}/{path.parent.name}/{path.name}" for path in record.samples()]
+    modes = ["evaluation", "dropout"] if experiment.sampling.with_dropout else ["evaluation"]
+    seed = experiment.seeds[0].seed
+    return [f"{folder}/{size}/seed-{seed}-{mode}.txt" for size in experiment.runs for mode in modes]
+
+
+def figures_of(experiment: Experiment, *suffixes: str) -> list[str]:
+    """The files of an experiment's figures, with each suffix (.svg, .png)."""
+    folder = f"results/{experiment.name}/figures"
+    return [f"{folder}/{figure}{suffix}" for figure in experiment.figures for suffix in suffixes]
+
+
+def everything_of(experiment: Experiment) -> list[str]:
+    """What `rule all` builds of an experiment."""
+    tables = [f"results/{experiment.name}/{name}" for name in ("metrics.csv", "derivative.csv")]
+    page = f"results/{experiment.name}/write_up.html"
+    return [*tables, page, *figures_of(experiment, ".svg", ".png"), *samples_of(experiment)]
+
+
+def figure_inputs(experiment: Experiment, figure: str) -> Sources:
+    """The tables of a figure by argument, and the vocabularies, which tell of a stand-in."""
+    tables = figure_tables(
+        EXPERIMENT,
+        figure,
+        results=f"results/{experiment.name}",
+        corpus=corpus_folder(experiment, experiment.corpus),
+        published=PUBLISHED,
+    )
+    if not experiment.compare_with_published:
+        tables.pop("published", None)
+    return {"vocabularies": corpora_files(experiment, "vocabulary.json"), **tables}
+
+
+def sizes_on_own_corpus(experiment: Experiment) -> list[str]:
+    """The sizes that train on the experiment's corpus, whose n-gram entropies the figures show."""
+    return [size for size, run in experiment.runs.items() if run.corpus == experiment.corpus]
+
+
+def tables_to_judge(experiment: Experiment, names: Iterable[str]) -> list[str]:
+    """Those of the tables that an experiment has: it may not be compared, or its checkpoints may be gone."""
+    lacking = set() if experiment.compare_with_published else {"comparison.csv"}
+    record = record_of(experiment)
+    if record:
+        lacking.add("sample_quality.csv")
+        if not all(job.has("probes.csv") for job in record.jobs()):
+            lacking.add("probes.csv")
+    return [f"results/{experiment.name}/{name}" for name in names if name not in lacking]
