@@ -38,7 +38,7 @@ include: "workflow/rules/benchmark.smk"
 rule all:
     default_target: True
     input:
-        lambda wildcards: lookup.everything_of(lookup.find_experiment(settings, settings.experiment)),
+        lambda wildcards: lookup.everything_of(find_experiment(settings, settings.experiment)),
 
 
 # One environment serves every rule.

@@ -7,15 +7,16 @@ from types import SimpleNamespace
 import pytest
 
 from orderparam import lookup
-from orderparam.errors import ConfigError
-from orderparam.settings.config import load_project_settings
+from orderparam.archive.replay import with_recorded
+from orderparam.errors import ConfigError, RecordError
+from orderparam.settings.config import find_experiment, load_project_settings
 
 PROJECT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def settings():
-    return load_project_settings(PROJECT)
+    return with_recorded(load_project_settings(PROJECT), PROJECT)
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def replay(settings, monkeypatch):
 
 
 def test_an_unknown_name_is_told_with_the_known_ones(settings, smoke):
-    with pytest.raises(ConfigError, match=r"there is no experiment 'nope'; config/experiments/ has control"):
-        lookup.find_experiment(settings, "nope")
+    with pytest.raises(ConfigError, match='no experiment "nope"; known here: '):
+        find_experiment(settings, "nope")
     with pytest.raises(ConfigError, match="experiment 'smoke' has no size 'giga'; it has nano, micro"):
         lookup.find_run(smoke, "giga")
     with pytest.raises(ConfigError, match="has no training job 'seeds-9-9'; it has seeds-1-1, seeds-2-2"):
@@ -42,8 +43,8 @@ def test_an_unknown_name_is_told_with_the_known_ones(settings, smoke):
 
 def test_an_experiment_whose_record_is_damaged_says_why():
     settings = SimpleNamespace(experiments={}, unreadable={"again": "the file is cut"})
-    with pytest.raises(ConfigError, match="experiment 'again' cannot be replayed: the file is cut"):
-        lookup.find_experiment(settings, "again")
+    with pytest.raises(RecordError, match="experiment again: the file is cut"):
+        find_experiment(settings, "again")
 
 
 def test_a_replay_takes_tables_and_corpora_from_its_record_and_trains_nothing(replay):

@@ -22,7 +22,7 @@ def slow(*names):
     ],
 )
 def test_recorded_runs_give_the_documented_verdicts(project, origin):
-    name = f"replay_{origin}".replace("_paper", "")
+    name = "replay" if origin == "paper" else f"{origin}_recorded"
     record = f"results/recorded/{origin}"
     shutil.copytree(PROJECT / record, project.root / record)
     project.build("--cores", "2", f"results/{name}/claims.csv", timeout=600)

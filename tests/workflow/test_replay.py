@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from project_copy import FIGURES
 
-AGAIN = ("--config", "experiment=again")
+AGAIN = ("--config", "experiment=smoke_recorded")
 JOBS = [("nano", 1), ("nano", 2), ("micro", 1)]
 
 
@@ -16,7 +16,6 @@ def replay(smoke, project):
     recorded = project.results / "recorded"
     added = smoke.shell(f"orderparam recorded add smoke {' '.join(arguments)} --recorded {recorded}")
     assert added.status == 0, added.output
-    project.write("config/experiments/again.yaml", "replay_of: smoke\n")
     project.replace("config/config.yaml", "corpus_mirror: ../shared/corpora", "corpus_mirror: null")
     return project
 
@@ -39,10 +38,12 @@ def test_figures_and_page_come_from_the_record_alone(replay, smoke):
         expected = [
             row for row in smoke.rows(f"results/smoke/{table}") if (row["size"], int(row["seed"])) in JOBS
         ]
-        assert replay.rows(f"results/again/{table}") == expected
+        assert replay.rows(f"results/smoke_recorded/{table}") == expected
     for sample in smoke.files("results/smoke/samples"):
-        assert replay.read(f"results/again/samples/{sample}") == smoke.read(f"results/smoke/samples/{sample}")
-    page = replay.read("results/again/write_up.html")
+        assert replay.read(f"results/smoke_recorded/samples/{sample}") == smoke.read(
+            f"results/smoke/samples/{sample}"
+        )
+    page = replay.read("results/smoke_recorded/write_up.html")
     assert "micro: 1 of 2 runs of 40 steps" in page
     assert replay.build("-n", *AGAIN).planned() == {}
 
@@ -53,18 +54,21 @@ def test_a_damaged_record_stops_its_replay_and_nothing_else(replay):
     done = replay.snakemake("--cores", "2", *AGAIN)
     assert done.status != 0
     assert "runs/nano/seeds-2-2/metrics.csv: damaged or edited: expected sha256" in done.output
-    assert not (replay.results / "again/metrics.csv").exists()
-    assert not (replay.results / "again/figures/fig4_loss_vs_order_parameter.svg").exists()
+    assert not (replay.results / "smoke_recorded/metrics.csv").exists()
+    assert not (replay.results / "smoke_recorded/figures/fig4_loss_vs_order_parameter.svg").exists()
 
     (replay.results / "recorded/smoke/manifest.json").write_text("{")
     done = replay.snakemake("-n", *AGAIN)
     assert done.status != 0
-    assert "experiment 'again' cannot be replayed: " in done.output
+    assert "experiment 'smoke_recorded' cannot be replayed: " in done.output
     assert "recorded/smoke/manifest.json: not valid JSON" in done.output
     assert replay.snakemake("-n", "--config", "experiment=smoke").status == 0
 
 
 def test_a_replay_has_no_runs_of_its_own(replay):
-    done = replay.snakemake("-n", "results/again/runs/nano/seeds-1-1/trajectory.parquet")
+    done = replay.snakemake("-n", "results/smoke_recorded/runs/nano/seeds-1-1/trajectory.parquet")
     assert done.status != 0
-    assert "experiment 'again' replays what is recorded of 'smoke': it has no runs of its own" in done.output
+    assert (
+        "experiment 'smoke_recorded' replays what is recorded of 'smoke': it has no runs of its own"
+        in done.output
+    )

@@ -57,8 +57,11 @@ def make_parser() -> ArgumentParser:
     ui.add_argument("--port", type=int, default=5001, help="on this machine (%(default)s)")
     _add(commands, "rebuild", rebuild_store)
 
-    config = commands.add_parser("config", help="check the configuration")
-    _add(config.add_subparsers(metavar="COMMAND", required=True), "check", check_config)
+    config = commands.add_parser("config", help="check the configuration").add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    _add(config, "check", check_config)
+    _add(config, "document", document_config)
     run = _add(commands, "run", print_run, experiment)
     run.add_argument("size", help="an entry under its `sizes`")
     run.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="only these; default: all")
@@ -134,11 +137,22 @@ def check_config(options: Namespace) -> None:
 
     example: orderparam config check
     """
+    from orderparam.archive.replay import with_recorded
     from orderparam.settings.config import load_project_settings
 
-    for name, reason in load_project_settings(Path.cwd()).unreadable.items():
+    for name, reason in with_recorded(load_project_settings(Path.cwd()), Path.cwd()).unreadable.items():
         print(f"experiment {name}: {reason}", file=sys.stderr)
     print("ok")
+
+
+def document_config(options: Namespace) -> None:
+    """Write the tables of config/README.md and the schemas for editors anew, from the settings' classes.
+
+    example: orderparam config document
+    """
+    from orderparam.settings.documentation import write_documentation
+
+    write_documentation(Path.cwd())
 
 
 def print_run(options: Namespace) -> None:

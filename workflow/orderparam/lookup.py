@@ -12,20 +12,9 @@ from typing import Any
 from orderparam.archive.record import Record
 from orderparam.errors import ConfigError
 from orderparam.figure_register import EXPERIMENT, Sources, figure_tables
-from orderparam.settings.config import Settings
 from orderparam.settings.experiment import Experiment, Run, Seeds
 
 PUBLISHED = "config/published"
-
-
-def find_experiment(settings: Settings, name: str) -> Experiment:
-    """The experiment of this name; ConfigError if there is none, or if its record cannot be read."""
-    if name in settings.unreadable:
-        raise ConfigError(f"experiment {name!r} cannot be replayed: {settings.unreadable[name]}")
-    if name not in settings.experiments:
-        known = ", ".join(sorted({*settings.experiments, *settings.unreadable}))
-        raise ConfigError(f"there is no experiment {name!r}; config/experiments/ has {known}")
-    return settings.experiments[name]
 
 
 def find_run(experiment: Experiment, size: str) -> Run:

@@ -5,12 +5,12 @@ PROTOCOL = "paper"
 rule measure_throughput:
     input:
         tokens=ancient(
-            lambda wildcards: lookup.corpora_files(lookup.find_experiment(settings, PROTOCOL), "tokens.npy")[
+            lambda wildcards: lookup.corpora_files(find_experiment(settings, PROTOCOL), "tokens.npy")[
                 0
             ]
         ),
         vocabulary=lambda wildcards: lookup.corpora_files(
-            lookup.find_experiment(settings, PROTOCOL), "vocabulary.json"
+            find_experiment(settings, PROTOCOL), "vocabulary.json"
         )[0],
     output:
         throughput="results/benchmark/throughput.csv",
@@ -20,7 +20,7 @@ rule measure_throughput:
     resources:
         mem_mb=8000,
     params:
-        runs=lambda wildcards: list(lookup.runs_of(lookup.find_experiment(settings, PROTOCOL)).values()),
+        runs=lambda wildcards: list(lookup.runs_of(find_experiment(settings, PROTOCOL)).values()),
         seconds=20,
         code=code_digest("measure_throughput"),
     message:

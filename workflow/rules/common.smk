@@ -2,6 +2,7 @@ import re
 from dataclasses import asdict
 
 from orderparam import lookup
+from orderparam.archive.replay import with_recorded
 from orderparam.claims.ledger import load_ledger
 from orderparam.code_digest import code_digest as digest_of
 from orderparam.environment import uses_accelerator
@@ -14,13 +15,13 @@ from orderparam.figure_register import (
     figure_tables,
 )
 from orderparam.errors import OrderParameterError
-from orderparam.settings.config import load_settings
-from orderparam.settings.physics import load_physics
+from orderparam.settings.config import find_experiment, load_settings
+from orderparam.settings.ising_file import load_ising
 from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
 
 try:
-    settings = load_settings(config, ROOT)
-    ising = load_physics("ising", ROOT)
+    settings = with_recorded(load_settings(config, ROOT), ROOT)
+    ising = load_ising(ROOT)
     ledger = load_ledger(ROOT)
 except OrderParameterError as error:
     raise WorkflowError(str(error)) from None
@@ -50,7 +51,7 @@ def function_of_tables(name):
 
 
 def experiment_of(wildcards):
-    return lookup.find_experiment(settings, wildcards.experiment)
+    return find_experiment(settings, wildcards.experiment)
 
 
 def run_of(wildcards):
@@ -133,7 +134,7 @@ def runs_for_claims(wildcards):
 
 
 def gathered_experiments(wildcards):
-    return [lookup.find_experiment(settings, name) for name in ledger.experiments]
+    return [find_experiment(settings, name) for name in ledger.experiments]
 
 
 def sections_of_page(wildcards):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import Any
 
 from orderparam.claims.all_tests import TESTS
 from orderparam.claims.evidence import EXPERIMENT_TABLES
-from orderparam.errors import ConfigError
-from orderparam.settings.schema import Problem, check, fill_defaults, load_schema, show, suggest
-from orderparam.settings.yaml_file import YamlFileError, read_yaml
+from orderparam.settings.check import Problem, check_file, raise_all
+from orderparam.settings.ledger_file import LedgerFile, check_places
+from orderparam.settings.words import Place, show, suggest
 
 LEDGER_FILE = "config/claims.yaml"
 
@@ -77,28 +77,14 @@ def load_ledger(root: Path) -> Ledger:
     """
     if not (root / LEDGER_FILE).exists():
         return Ledger((), ())
-    lines: list[str] = []
-    document: dict[Any, Any] = {}
-    try:
-        document = read_yaml(root / LEDGER_FILE)
-    except YamlFileError as error:
-        lines += error.problems
-        document = error.mapping or {}
-    claims: tuple[Claim, ...] = ()
-    gathered: tuple[str, ...] = ()
-    if document:
-        schema = load_schema("claims")
-        problems, valid = check(schema, fill_defaults(schema, document))
-        entries = valid.get("claims", {})
-        problems += _check_claims(entries)
-        gathered = tuple(valid.get("experiments", ()))
-        lines += [str(problem) for problem in problems]
-        if not lines:
-            claims = tuple(_claim(name, entry) for name, entry in entries.items())
-    if lines:
-        count = f"{len(lines)} error{'s' if len(lines) > 1 else ''}"
-        raise ConfigError("\n  ".join([f"{LEDGER_FILE} has {count}; nothing was run:", *lines]))
-    return Ledger(claims, gathered)
+    messages, values = check_file(root, LEDGER_FILE, LedgerFile, _rules)
+    raise_all(LEDGER_FILE, messages)
+    claims = tuple(_claim(name, entry) for name, entry in values["claims"].items())
+    return Ledger(claims, tuple(values["experiments"]))
+
+
+def _rules(valid: dict[Any, Any], faulty: Collection[Place]) -> list[Problem]:
+    return [*check_places(valid, faulty), *_check_claims(valid.get("claims", {}))]
 
 
 def _claim(name: str, entry: dict[str, Any]) -> Claim:

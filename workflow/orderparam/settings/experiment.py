@@ -1,15 +1,33 @@
-"""An experiment as resolved from its file: every run with every value filled in, nothing left to default."""
+"""The keys of an experiment's runs, each named once, and the experiment that its file resolves to.
+
+Needs the standard library only, since machines that only train import it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+from orderparam.errors import RecordError
+from orderparam.settings.key import Allowed, Earlier
 
 Attention = Literal["causal", "ablated"]
 # Number formats of the matrix products in training; all but the first are for CUDA only.
-PRECISIONS = ("float32", "tf32", "bf16")
+Precision = Literal["float32", "tf32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+Seed = Annotated[int, Allowed(ge=0, le=2**32 - 1)]
+Count = Annotated[int, Allowed(ge=1, le=100_000_000)]
+CountOrAll = Count | Literal["all"]
+UpTo1M = Annotated[int, Allowed(ge=1, le=1_000_000)]
+UpTo1024 = Annotated[int, Allowed(ge=1, le=1024)]
+Positive = Annotated[float, Allowed(gt=0)]
+Fraction = Annotated[float, Allowed(ge=0, lt=1)]
+DEVICE_WORDS = "auto, cpu, cuda, cuda:N (N = 0, 1, ...) or mps"
+Device = Annotated[str, Allowed(pattern="^(auto|cpu|cuda(:[0-9]{1,3})?|mps)$", words=DEVICE_WORDS)]
 
 # Folders of results/ that no experiment may claim: its name is that of its folder.
 RESERVED_EXPERIMENTS = (
@@ -29,48 +47,117 @@ RESERVED_EXPERIMENTS = (
 class Seeds:
     """The seeds of one run; `seed` names it, the others draw weights, batches and dropout masks."""
 
-    seed: int
-    weights: int
-    batches: int
-    dropout: int
+    seed: Seed
+    """The seed that names the run."""
+    weights: Seed
+    """Draws the initial weights; by default as `seed`."""
+    batches: Seed
+    """Draws the training windows; by default as `seed`."""
+    dropout: Seed
+    """Draws the dropout masks; by default as `seed`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """A model to train, and what it starts from."""
+
+    d_model: Annotated[int, Allowed(ge=1, le=65536)]
+    """Width of the residual stream, in channels; a multiple of `n_head`."""
+    n_head: UpTo1024
+    """Attention heads per layer."""
+    n_layer: UpTo1024
+    """Number of layers (blocks)."""
+    start_from: Annotated[str | None, Earlier(None)] = None
+    """Another entry of the same experiment, whose final weights of the same seed are the initial ones; null
+    draws them from the seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How every size is trained."""
+
+    attention: Annotated[Attention, Earlier("causal")] = "causal"
+    """Whether blocks attend; ablated leaves attention out of every block, so that only the MLP remains."""
+    context: UpTo1M = 256
+    """Context length, in tokens (characters)."""
+    batch_size: UpTo1M = 64
+    """Windows of `context` tokens per step."""
+    learning_rate: Positive = 3e-4
+    """Learning rate, constant."""
+    weight_decay: Annotated[float, Allowed(ge=0)] = 0.01
+    """Strength of the weight decay, which acts on all parameters."""
+    betas: Annotated[tuple[Fraction, Fraction], Allowed(strict=False)] = (0.9, 0.999)
+    """Decay rates of the gradient's first and second moments."""
+    dropout: Fraction = 0.2
+    """Probability that an activation is dropped."""
+    output_dropout: Annotated[bool, Earlier(True)] = True
+    """Whether dropout also follows the attention's output map, as in the article's protocol."""
+    steps: Count = 20_000
+    """Number of updates."""
+    regularizer: Annotated[Literal["decoupled", "l2"], Earlier("decoupled")] = "decoupled"
+    """How `weight_decay` acts: `decoupled` is AdamW's; `l2` is Adam on the loss plus `weight_decay` times the
+    sum of squared parameters (no factor 1/2), reported losses without it."""
+    device: Device = "auto"
+    """Where the model is trained; auto is CUDA, else Apple's MPS, else the CPU."""
+    precision: Annotated[Precision, Earlier("float32")] = "float32"
+    """Number format of the matrix products in training on CUDA; measurements, and other devices, are in
+    float32 always."""
+    threads: UpTo1024 = 1
+    """CPU threads of one training job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """When a run is measured, and on how many windows."""
+
+    measure_every: Count = 500
+    """A measurement every so many steps, besides the log-spaced ones and those at checkpoints."""
+    log_spaced_per_decade: Annotated[int, Allowed(ge=0, le=1000)] = 8
+    """Measurements per tenfold of steps, evenly spaced in the logarithm; 0 for none."""
+    checkpoint_every: Count = 1000
+    """Weights are saved at step 0, every so many steps, and at the last; also the grid of the loss's
+    derivative."""
+    train_windows: CountOrAll = "all"
+    """Windows of `context` tokens, none twice, of the training text over which its exact loss is taken."""
+    val_windows: CountOrAll = "all"
+    """Windows of `context` tokens, none twice, of the validation text over which its exact loss is taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What is read off a run's checkpoints."""
+
+    verified_checkpoints: CountOrAll = "all"
+    """Checkpoints from which the losses are computed anew to verify what training recorded."""
+    probe_windows: Annotated[int, Allowed(ge=1, le=100_000)] = 32
+    """Validation windows over which attention and the distance to n-gram predictors are averaged."""
 
 
 @dataclass(frozen=True)
-class Run:
+class Sampling:
+    """The text that is sampled from the trained model."""
+
+    characters: Count = 10_000
+    """Length of the sample, in characters."""
+    temperature: Positive = 1.0
+    """The logits are divided by it before the softmax."""
+    seed: Seed = 1337
+    """Seed of the sampler."""
+    with_dropout: bool = True
+    """Whether a second sample is drawn with dropout active."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Schedule, Training, Shape):
     """All that fixes one training run of one model entry, but its seeds.
 
-    Lengths are in tokens. `train_windows` and `val_windows` count the non-overlapping windows of `context`
-    tokens over which exact losses are taken. Where `attention` is ablated, blocks have no attention at
-    all; `output_dropout` says whether dropout follows the attention's output map. `start_from` names the
-    size whose final weights are the initial ones; None draws them from the seed.
+    The keys of the classes that it is made of are named there, with their meaning, bounds and default, and
+    nowhere else.
     """
 
     experiment: str
     size: str
     corpus: str
-    d_model: int
-    n_head: int
-    n_layer: int
-    context: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    betas: tuple[float, float]
-    dropout: float
-    steps: int
-    measure_every: int
-    log_spaced_per_decade: int
-    checkpoint_every: int
-    train_windows: int | Literal["all"]
-    val_windows: int | Literal["all"]
-    device: str
-    threads: int
-    # What came later has a default, so that recorded runs can still be read.
-    attention: Attention = "causal"
-    regularizer: str = "decoupled"
-    precision: str = "float32"
-    start_from: str | None = None
-    output_dropout: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that survive JSON and YAML."""
@@ -78,18 +165,24 @@ class Run:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Run:
-        """The inverse of `to_dict`."""
-        return cls(**{**values, "betas": tuple(values["betas"])})
+        """The inverse of `to_dict`; a run of the time before a key has the value that was in effect then.
+
+        Raises RecordError, naming the key, if any other is missing.
+        """
+        complete = {**_earlier_values(), **values}
+        if lacking := [field.name for field in fields(cls) if field.name not in complete]:
+            raise RecordError(f"not a run: it has no {', '.join(lacking)}")
+        return cls(**{**complete, "betas": tuple(complete["betas"])})
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How text is sampled from the final weights; once more with dropout active if `with_dropout`."""
-
-    characters: int
-    temperature: float
-    seed: int
-    with_dropout: bool
+@cache
+def _earlier_values() -> dict[str, Any]:
+    found = {}
+    for name, hint in get_type_hints(Run, include_extras=True).items():
+        for item in getattr(hint, "__metadata__", ()):
+            if isinstance(item, Earlier):
+                found[name] = item.value
+    return found
 
 
 @dataclass(frozen=True)

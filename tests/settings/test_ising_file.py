@@ -8,8 +8,8 @@ import pytest
 
 from orderparam.errors import ConfigError
 from orderparam.known_systems.ising.grids import Grid
-from orderparam.settings.physics import load_physics
-from orderparam.settings.schema import load_schema
+from orderparam.settings.ising_file import Grid as GridSection
+from orderparam.settings.ising_file import load_ising
 
 PROJECT = Path(__file__).resolve().parents[2]
 GRID = "  a: {system: 2d, lengths: [4], temperatures: [2], samples: 400}\n"
@@ -21,7 +21,7 @@ def write(root, text):
 
 
 def test_this_project_is_valid_and_meets_what_the_figures_show():
-    document = load_physics("ising", PROJECT)
+    document = load_ising(PROJECT)
     grids = [Grid.from_dict(grid) for grid in document["grids"].values()]
     assert {grid.system for grid in grids} == {"1d", "2d", "3d", "mean-field"}
     assert document["potts"]["states"] == 10
@@ -33,14 +33,13 @@ def test_this_project_is_valid_and_meets_what_the_figures_show():
 
 def test_defaults_are_filled_in_and_those_of_a_grid_are_its_own(tmp_path):
     write(tmp_path, "grids:\n" + GRID)
-    document = load_physics("ising", tmp_path)
+    document = load_ising(tmp_path)
     assert document["seed"] == 1
     assert document["potts"] == {"states": 10, "lengths": [20, 30, 40], "samples": 60000}
     grid = Grid.from_dict(document["grids"]["a"])
     assert grid == Grid("2d", (4,), (2.0,), 400)
-    (entry,) = load_schema("ising")["properties"]["grids"]["patternProperties"].values()
     for key in ("field", "algorithm"):
-        assert entry["properties"][key]["default"] == getattr(grid, key)
+        assert GridSection.model_fields[key].default == getattr(grid, key)
 
 
 @pytest.mark.parametrize(
@@ -60,11 +59,11 @@ def test_defaults_are_filled_in_and_those_of_a_grid_are_its_own(tmp_path):
 def test_faults_are_told_with_file_and_key(tmp_path, text, expected):
     write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
-        load_physics("ising", tmp_path)
+        load_ising(tmp_path)
     assert str(caught.value).startswith("config/physics/ising.yaml has ")
     assert expected in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"config/physics/ising\.yaml has 1 error.*\n.*No such file"):
-        load_physics("ising", tmp_path)
+        load_ising(tmp_path)

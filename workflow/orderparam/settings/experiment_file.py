@@ -1,59 +1,121 @@
-"""What a schema cannot say about the configuration: rules between keys, files and names."""
+"""config/experiments/<name>.yaml: the models to train, how, and what is drawn of them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from orderparam.settings.experiment import RESERVED_EXPERIMENTS
-from orderparam.settings.schema import Place, Problem, show, suggest
+from pydantic import Discriminator, Field, Tag
 
-CONFIG_FILE = "config/config.yaml"
-# The workflow's own folders in results/corpora/, where each corpus has a folder of its name.
-RESERVED_CORPORA = ("logs", "jobs")
+from orderparam.figure_register import figure_names
+from orderparam.settings.check import Problem
+from orderparam.settings.config_file import CONFIG_FILE
+from orderparam.settings.experiment import (
+    RESERVED_EXPERIMENTS,
+    Sampling,
+    Schedule,
+    Seed,
+    Seeds,
+    Shape,
+    Training,
+    UpTo1M,
+    Verification,
+)
+from orderparam.settings.section import (
+    DEFAULTS,
+    OPTIONAL,
+    Name,
+    Section,
+    Text,
+    check_case,
+    keys_of,
+    with_keys_of,
+)
+from orderparam.settings.words import Place, show, suggest
+
+
+@with_keys_of(Seeds, optional=("weights", "batches", "dropout"))
+class SeedsSection(Section):
+    """The seeds of one run, set apart."""
+
+
+# What an entry of `sizes` may set for itself alone.
+OVERRIDES = ["corpus", *keys_of(Training, Schedule, Verification)]
+
+
+@with_keys_of(Shape, Training, Schedule, Verification, optional=OVERRIDES)
+class Entry(Section):
+    """A model to train."""
+
+    corpus: Text = OPTIONAL
+    """The text that this model learns; by default that of the experiment."""
+
+
+@with_keys_of(Training)
+class TrainingSection(Section):
+    """How every size is trained."""
+
+
+@with_keys_of(Schedule, Verification)
+class MeasurementSection(Section):
+    """When the order parameter and the losses are measured, and on what."""
+
+
+@with_keys_of(Sampling)
+class SamplingSection(Section):
+    """The text that is sampled from the trained model."""
+
+
+SeedOrSection = Annotated[
+    Annotated[Seed, Tag("int")] | Annotated[SeedsSection, Tag("SeedsSection")],
+    Discriminator(lambda value: "SeedsSection" if isinstance(value, dict | Section) else "int"),
+]
+ARTICLE_FIGURES = [
+    "fig1_hmmt",
+    "fig2_architecture",
+    "fig3_loss_vs_steps",
+    "fig4_loss_vs_order_parameter",
+    "fig5_loss_derivative_vs_order_parameter",
+]
+
+
+class ExperimentFile(Section):
+    """config/experiments/<name>.yaml: the models to train, how, and what is drawn of them."""
+
+    description: str = ""
+    """What the experiment is for."""
+    corpus: Text = "tiny_shakespeare"
+    """The text that the models learn, a name under `corpora` of config/config.yaml."""
+    compare_with_published: bool = False
+    """Whether Figures 4 and 5 also show the article's published values."""
+    figures: Annotated[list[str], Field(min_length=1)] = Field(ARTICLE_FIGURES)
+    """The figures that are drawn and shown on the page, in this order."""
+    seeds: Annotated[list[SeedOrSection], Field(min_length=1)] = Field([1337])
+    """The seeds with which each size is trained; an integer, or a section that sets the seeds for weights,
+    batches and dropout apart."""
+    seeds_per_job: UpTo1M = 1
+    """How many seeds of a size one training job holds; on CUDA they are trained all at once."""
+    sizes: Annotated[dict[Name, Entry], Field(min_length=1)]
+    """The models to train, each under a name of its own; an entry may also set `corpus` and any key of
+    `training` and `measurement`, for itself alone."""
+    training: TrainingSection = DEFAULTS
+    measurement: MeasurementSection = DEFAULTS
+    sampling: SamplingSection = DEFAULTS
 
 
 def check_file_name(path: Path) -> Iterator[str]:
     """Faults of an experiment file's name, which is the experiment's name."""
     if path.suffix != ".yaml":
         yield f"found the suffix {path.suffix}; an experiment's file must end in .yaml: rename it"
-    if path.stem in RESERVED_EXPERIMENTS:
-        yield f"found the name {path.stem}; {', '.join(RESERVED_EXPERIMENTS)} are reserved: rename the file"
+    reserved = ("replay", "*_recorded", *RESERVED_EXPERIMENTS)
+    if any(fnmatchcase(path.stem, name) for name in reserved):
+        yield f"found the name {path.stem}; {', '.join(reserved)} are reserved: rename the file"
     elif not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", path.stem):
         rule = "must begin with a-z and go on with a-z, 0-9, _ and -, 64 characters at most"
         yield f"found the name {show(path.stem)}; an experiment's name {rule}: rename the file"
-
-
-def check_sources(config: dict[Any, Any], faulty: Collection[Place]) -> Iterator[Problem]:
-    """Each corpus needs a source and a free name; `faulty` are the places gone from `config`."""
-    for name, corpus in config.get("corpora", {}).items():
-        place: Place = ("corpora", name)
-        sources = ("file", "surrogate_of", "mirror_file", "urls")
-        if not any(key in corpus or (*place, key) in faulty for key in sources):
-            allowed = (
-                "needs a source: file (a text of your own), mirror_file or urls with sha256, or surrogate_of"
-            )
-            yield Problem(place, show(corpus), allowed)
-        # Some file systems do not tell upper from lower case.
-        if name.lower() in RESERVED_CORPORA:
-            allowed = f"{', '.join(RESERVED_CORPORA)} are reserved: rename the corpus"
-            yield Problem(place, f"the name {name}", allowed)
-    yield from _check_surrogates(config.get("corpora", {}))
-    yield from _check_case("corpora", config)
-
-
-def _check_surrogates(corpora: dict[Any, Any]) -> Iterator[Problem]:
-    """A surrogate is made from a text that is not a surrogate itself."""
-    texts = [name for name, corpus in corpora.items() if "surrogate_of" not in corpus]
-    for name, corpus in corpora.items():
-        origin = corpus.get("surrogate_of")
-        if origin is not None and origin not in texts:
-            what = "is a surrogate itself" if origin in corpora else "no such corpus"
-            yield Problem(
-                ("corpora", name, "surrogate_of"), show(origin), f"{what}; {suggest(origin, texts)}"
-            )
 
 
 def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) -> Iterator[Problem]:
@@ -61,7 +123,11 @@ def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) 
 
     A key that is missing takes no part. `corpora` are the known ones, None if that is unknown.
     """
-    yield from _check_case("sizes", document)
+    figures = figure_names()
+    for index, figure in enumerate(document.get("figures") or ()):
+        if isinstance(figure, str) and figure not in figures:
+            yield Problem(("figures", index), show(figure), f"no such figure; {suggest(figure, figures)}")
+    yield from check_case("sizes", document)
     yield from _check_seeds(document.get("seeds", []))
     if corpora is not None:
         yield from _check_corpus((), document, corpora)
@@ -136,13 +202,3 @@ def _check_seeds(seeds: list[Any]) -> Iterator[Problem]:
         if seed is not None and first.setdefault(seed, index) != index:
             allowed = f"the seeds must be distinct, and seeds[{first[seed]}] is {seed} too"
             yield Problem(("seeds", index), str(seed), allowed)
-
-
-def _check_case(section: str, document: dict[Any, Any]) -> Iterator[Problem]:
-    """Names become folders, and some file systems do not tell upper from lower case."""
-    first: dict[str, str] = {}
-    for name in document.get(section, {}):
-        other = first.setdefault(name.lower(), name)
-        if other != name:
-            allowed = f"it differs from {other} in case only; rename one of them"
-            yield Problem((section, name), f"the name {name}", allowed)

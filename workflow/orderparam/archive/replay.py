@@ -1,0 +1,35 @@
+"""Experiments that are drawn from recorded runs: nothing is trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from orderparam.archive.record import Record
+from orderparam.errors import RecordError
+from orderparam.settings.config import RECORDED_FOLDER, Settings
+from orderparam.settings.experiment import Experiment
+
+
+def with_recorded(settings: Settings, root: Path) -> Settings:
+    """The settings with the experiments that `settings.recorded` names, from their records below `root`.
+
+    Each is as its namesake in config/experiments/ says, or as it was recorded where there is none. Those
+    whose record is missing or damaged are among `unreadable`, with the reason.
+    """
+    experiments, unreadable = dict(settings.experiments), {}
+    for name, origin in settings.recorded.items():
+        try:
+            record = Record(root / RECORDED_FOLDER / origin)
+            experiments[name] = _replay(name, record, settings.experiments.get(origin))
+        except RecordError as error:
+            unreadable[name] = str(error)
+    return replace(settings, experiments=experiments, unreadable=unreadable)
+
+
+def _replay(name: str, record: Record, namesake: Experiment | None) -> Experiment:
+    configured = namesake or record.experiment()
+    description = (
+        f"Drawn from the recorded runs of {configured.name}, without training. {configured.description}"
+    )
+    return record.replayed(name, description, configured.compare_with_published, configured.figures)

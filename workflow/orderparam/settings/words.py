@@ -1,0 +1,55 @@
+"""Values, keys and names in the words of messages to users."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+Place = tuple[str | int, ...]
+
+
+def show(value: Any) -> str:
+    """A value as YAML would have it, on one line, cut at 80 characters."""
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
+    if isinstance(value, dict):
+        return f"a section ({', '.join(map(str, value))})" if value else "an empty section"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def show_place(place: Place) -> str:
+    """A key path as users write it: sizes.10K.d_model, training.betas[1]."""
+    text = ""
+    for part in place:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            plain = re.fullmatch(r"[\w.-]{1,80}", part)
+            text += ("." if text else "") + (part if plain else show(part))
+    return text
+
+
+def show_path(path: str) -> str:
+    """A path whose last part is quoted where it has characters that cannot be printed."""
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + (name if name.isprintable() else show(name))
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The known names, and the one that was probably meant."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"{f'did you mean {close[0]}? ' if close else ''}known here: {', '.join(known) or 'none'}"
+
+
+def join_alternatives(names: Iterable[str]) -> str:
+    """Names as in "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
