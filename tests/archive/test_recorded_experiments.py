@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orderparam.archive import with_recorded
+from orderparam.archive.replay import with_recorded
 from orderparam.settings.config import load_project_settings
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -111,7 +111,9 @@ class ConfigFile(Section):
 
 def check_sources(config: dict[Any, Any], faulty: Collection[Place]) -> Iterator[Problem]:
     """Each corpus needs a source and a free name; `faulty` are the places gone from `config`."""
-    for name, corpus in config.get("corpora", {}).items():
+    named = config.get("corpora", {}).items()
+    corpora = {name: corpus for name, corpus in named if isinstance(name, str) and isinstance(corpus, dict)}
+    for name, corpus in corpora.items():
         place: Place = ("corpora", name)
         sources = ("file", "surrogate_of", "mirror_file", "urls")
         if not any(key in corpus or (*place, key) in faulty for key in sources):
@@ -123,8 +125,8 @@ def check_sources(config: dict[Any, Any], faulty: Collection[Place]) -> Iterator
         if name.lower() in RESERVED_CORPORA:
             allowed = f"{', '.join(RESERVED_CORPORA)} are reserved: rename the corpus"
             yield Problem(place, f"the name {name}", allowed)
-    yield from _check_surrogates(config.get("corpora", {}))
-    yield from check_case("corpora", config)
+    yield from _check_surrogates(corpora)
+    yield from check_case("corpora", {"corpora": corpora})
 
 
 def _check_surrogates(corpora: dict[Any, Any]) -> Iterator[Problem]:
