@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderparam.analysis.derivative import compute_derivative, find_crossings
+from orderparam.analysis.derivative import compute_derivative, find_crossings, first_passage
 from orderparam.errors import RecordError
 from orderparam.tables import DERIVATIVE, write_table
 
@@ -126,6 +126,11 @@ def test_sizes_on_one_side_only_are_named(grids, named):
 def test_a_grid_needs_a_positive_spacing():
     with pytest.raises(ValueError, match="at least 1"):
         compute_derivative(make_run(range(2), [1.0, 2.0], [2.0, 1.0]), {"a": 0})
+
+
+def test_first_passage_is_a_fractional_row():
+    assert first_passage([3, 2, 1], 1.5) == pytest.approx(1.5)
+    assert first_passage([3, 2], 1) is None
 
 
 def test_crossing_is_interpolated_between_the_measured_steps():

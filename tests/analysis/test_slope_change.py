@@ -12,7 +12,6 @@ from orderparam.analysis.slope_change import (
     detect_slope_change,
     thin_out,
 )
-from orderparam.analysis.width import fit_width
 
 X = np.linspace(0, 1, 40)
 SMOOTH = {
@@ -98,25 +97,6 @@ def test_without_a_transition_none_is_seen():
         np.sinh(field / temperatures) ** 2 + np.exp(-4 / temperatures)
     )
     assert not detect_slope_change(temperatures, magnetization).detected
-
-
-@pytest.mark.parametrize("width", [0.01, 0.03])
-def test_the_width_of_a_rounded_change_is_found(width):
-    x = np.linspace(0, 1, 60)
-    y = 2 - 2 * x + 2 * width * np.logaddexp(0, (x - 0.4) / width)
-    rng = np.random.default_rng(1)
-    fits = [fit_width(x, y + rng.normal(0, 0.001, x.size)) for _ in range(10)]
-    assert sum(fit.lower < width < fit.upper for fit in fits) >= 8
-    assert sum(fit.evidence > 10 and 0.5 < fit.width / width < 2 for fit in fits) >= 8
-    assert np.median([fit.place for fit in fits]) == pytest.approx(0.4, abs=0.01)
-    assert np.median([fit.change for fit in fits]) == pytest.approx(2, rel=0.2)
-
-
-def test_a_sharp_change_has_a_width_that_reaches_zero():
-    y = 2 - 2 * X + 2 * np.maximum(X - 0.4, 0) + noise(1)[:, 0]
-    fit = fit_width(X, y)
-    assert fit.lower == 0
-    assert fit.upper < 0.03
 
 
 def test_thinning_keeps_sums():

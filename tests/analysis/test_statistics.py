@@ -13,9 +13,12 @@ from scipy.signal import lfilter
 from orderparam.analysis.statistics import (
     autocovariance,
     binder_cumulant,
+    bootstrap_interval,
+    centred_binder_cumulant,
     choose_block_length,
     estimate_by_jackknife,
     estimate_mean,
+    share_interval,
     specific_heat,
     susceptibility,
 )
@@ -133,6 +136,36 @@ def test_fluctuations_are_not_negative_and_the_cumulant_at_most_two_thirds(sampl
 def test_a_series_that_bears_no_estimate_is_told(series, message):
     with pytest.raises(StatisticsError, match=message):
         estimate_mean(series)
+
+
+def test_centred_binder_cumulant_of_known_distributions():
+    rng = np.random.default_rng(0)
+    assert centred_binder_cumulant([8, 6] * 5) == pytest.approx(2 / 3)
+    assert centred_binder_cumulant(rng.normal(3, 2, 200_000)) == pytest.approx(0, abs=0.02)
+    assert centred_binder_cumulant(rng.uniform(size=200_000)) == pytest.approx(0.4, abs=0.01)
+    assert np.isnan(centred_binder_cumulant([2.0, 2.0]))
+
+
+def test_bootstrap_intervals_cover():
+    inside = []
+    for seed in range(60):
+        lower, upper = bootstrap_interval(np.random.default_rng(seed).normal(5, 1, 20), np.mean)
+        inside.append(lower < 5 < upper)
+    assert 0.8 < np.mean(inside) <= 1
+    assert np.isnan(bootstrap_interval([1.0, 2.0], np.mean)).all()
+
+
+def test_bootstrap_leaves_out_what_has_no_statistic():
+    # Of three seeds one resample in nine holds a single one, whose cumulant is not defined.
+    values = np.column_stack([[1.0, 2.0, 4.0], [5.0, 5.0, 5.0]])
+    lower, upper = bootstrap_interval(values, centred_binder_cumulant)
+    assert lower[0] <= upper[0]
+    assert np.isnan([lower[1], upper[1]]).all()
+
+
+def test_share_has_its_exact_interval():
+    # Of none in n the upper end is 1 - 0.025^(1/n).
+    assert share_interval(0, 10) == pytest.approx((0, 1 - 0.025**0.1))
 
 
 def test_too_few_blocks_are_told():

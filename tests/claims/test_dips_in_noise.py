@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from claim_tables import entropies, evidence
 
-from orderparam.analysis.run_quantities import fit_slopes, tabulate_slopes
+from orderparam.analysis.slopes import measure_loss_slopes
 from orderparam.claims.all_tests import TESTS
+from orderparam.tables import LOSS_SLOPE
 
 STEPS = np.unique(np.r_[np.geomspace(1, 20, 9).astype(int), np.arange(20, 1601, 20)]).astype(float)
 NOISE = 0.003
@@ -31,7 +32,8 @@ def runs(size, escape, level):
 def slopes():
     level = entropies("flat")["train_entropy"].iloc[1]
     made = [*runs("flat", 0, level), *runs("escapes", 600, level)]
-    return pd.concat([tabulate_slopes(run, fit_slopes(run)) for run in made], ignore_index=True)
+    table = pd.concat([measure_loss_slopes(run) for run in made], ignore_index=True)
+    return table[list(LOSS_SLOPE.columns)]
 
 
 @pytest.mark.parametrize(("size", "expected"), [("flat", False), ("escapes", True)])

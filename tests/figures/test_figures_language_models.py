@@ -76,7 +76,7 @@ def test_each_panel_has_the_floors_of_its_own_text_that_lie_in_its_range():
 
 
 def test_a_size_whose_text_has_no_entropies_is_an_error():
-    with pytest.raises(RecordError, match=r"lack the text of size 0\.1M"):
+    with pytest.raises(RecordError, match=r"entropies of 0\.1M lack order 1"):
         loss_and_floors.draw(make_metrics(SIZES), make_entropies(SIZES[:1]), CONTEXT)
 
 

@@ -232,8 +232,6 @@ SUSCEPTIBILITY = Table(
         "binder": "Binder cumulant of phi over seeds",
         "binder_lower": "lower end of its 95% interval",
         "binder_upper": "upper end of its 95% interval",
-        "bimodality": "coefficient of bimodality",
-        "two_peak_evidence": "difference in BIC for two peaks",
     },
     key=("size", "step", "aligned"),
 )
@@ -555,6 +553,20 @@ def collect_runs(paths: Sequence[str | Path], sizes: Sequence[str]) -> pd.DataFr
     rank = frame["size"].map({size: i for i, size in enumerate(sizes)})
     order = ["rank", *(name for name in ("seed", "step") if name in frame)]
     return frame.assign(rank=rank).sort_values(order, ignore_index=True, kind="stable").drop(columns="rank")
+
+
+def find_entropies(table: pd.DataFrame, orders: Iterable[int], size: str | None = None) -> dict[int, float]:
+    """Plug-in entropies (nats per character) by order, from an NGRAM_ENTROPIES or, of a `size`, an ENTROPIES.
+
+    Raises RecordError if an order is missing.
+    """
+    rows = table if size is None else table[table["size"] == size]
+    entropies = dict(zip(rows["order"], rows["train_entropy"], strict=True))
+    missing = [order for order in orders if order not in entropies]
+    if missing:
+        whose = "" if size is None else f" of {size}"
+        raise RecordError(f"the n-gram entropies{whose} lack order {missing[0]}; count the n-grams again")
+    return {order: float(entropies[order]) for order in orders}
 
 
 def _read_file(path: Path, columns: Iterable[str]) -> pd.DataFrame:

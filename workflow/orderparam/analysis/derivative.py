@@ -1,4 +1,4 @@
-"""Slope of the training loss along the order parameter, and where the loss passes a given level."""
+"""Backward differences of the training loss by the order parameter, and where the loss passes a level."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from orderparam.errors import RecordError
 from orderparam.tables import DERIVATIVE
@@ -43,13 +44,13 @@ def compute_derivative(metrics: pd.DataFrame, checkpoint_every: Mapping[str, int
 
 def _check_sizes(metrics: pd.DataFrame, checkpoint_every: Mapping[str, int]) -> None:
     measured = [str(size) for size in metrics["size"].unique()]
-    unmeasured = [size for size in checkpoint_every if size not in measured]
-    unconfigured = [size for size in measured if size not in checkpoint_every]
+    unmeasured = ", ".join(size for size in checkpoint_every if size not in measured)
+    unconfigured = ", ".join(size for size in measured if size not in checkpoint_every)
     if unmeasured:
-        raise RecordError(f"the metrics hold no row for size {', '.join(unmeasured)}; collect them again")
+        raise RecordError(f"the metrics hold no row for size {unmeasured}; collect them again")
     if unconfigured:
         raise RecordError(
-            f"the metrics hold size {', '.join(unconfigured)}, for which no checkpoint_every is given; "
+            f"the metrics hold size {unconfigured}, for which no checkpoint_every is given; "
             "collect them again"
         )
 
@@ -83,6 +84,16 @@ def _empty_table() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
 
+def first_passage(values: ArrayLike, level: float) -> float | None:
+    """Fractional row at which `values` (n,) first fall below `level`, linear between rows; None if never."""
+    values = np.asarray(values, dtype=float)
+    below = np.flatnonzero((values[:-1] >= level) & (values[1:] < level))
+    if below.size == 0:
+        return None
+    i = int(below[0])
+    return float(i + (values[i] - level) / (values[i] - values[i + 1]))
+
+
 def find_crossings(metrics: pd.DataFrame, level: float) -> pd.DataFrame:
     """Where each run's training loss first falls below `level` (nats per character).
 
@@ -93,15 +104,8 @@ def find_crossings(metrics: pd.DataFrame, level: float) -> pd.DataFrame:
     rows = []
     for (size, seed), run in metrics.groupby(["size", "seed"], sort=False):
         ordered = run.sort_values("step")
-        loss = ordered["train_loss"].to_numpy(dtype=np.float64)
-        below = np.flatnonzero((loss[:-1] >= level) & (loss[1:] < level))
-        if below.size == 0:
-            continue
-        i = int(below[0])
-        share = (loss[i] - level) / (loss[i] - loss[i + 1])
-        step, b = (
-            float(v[i] + share * (v[i + 1] - v[i]))
-            for v in (ordered[name].to_numpy(dtype=np.float64) for name in ("step", "order_parameter"))
-        )
-        rows.append((size, seed, step, b))
+        row = first_passage(ordered["train_loss"], level)
+        if row is not None:
+            places = (np.interp(row, range(len(run)), ordered[name]) for name in ("step", "order_parameter"))
+            rows.append((size, seed, *map(float, places)))
     return pd.DataFrame(rows, columns=["size", "seed", "step", "order_parameter"])

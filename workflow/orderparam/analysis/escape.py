@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from orderparam.analysis.local_slope import LocalSlope, estimate_slope, local_extrema
-from orderparam.errors import RecordError
+from orderparam.analysis.derivative import first_passage
+from orderparam.tables import find_entropies
 
 Vector = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 # Nats per character between bigram and trigram level below which there is nothing to pass between.
 MIN_GAP = 0.1
-# A dip counts if the slope rises again by as many standard errors, on both sides.
-_SIGNIFICANCE = 3.0
-# A passage between levels takes longer than that; what is shorter is the noise of few measurements.
-_REACH_ALONG_B, _REACH_ALONG_LOG_STEP = 0.1, 0.5
+# Mean phi of the rows of the susceptibility table that tell of the passage from bigram to trigram level;
+# before it, phi varies with the fall from the initial loss.
+BETWEEN_LEVELS = (0.0, 1.0)
+# What `find_dip` calls near (nats per character), and surely steeper (standard errors).
+NEAR = 0.2
+SIGNIFICANCE = 3.0
+_FEWEST_SLOPES = 4
+
+# The columns of tables.LOSS_SLOPE by what the slope is taken along.
+SLOPES = {"order_parameter": "dloss_dorder", "step": "dloss_dlogstep"}
 
 
 @dataclass(frozen=True)
@@ -40,87 +46,107 @@ def levels_of(ngram_entropies: pd.DataFrame) -> Levels | None:
     That is where the entropies of orders 2 and 3 are less than MIN_GAP apart, as in a text sampled from a
     first-order Markov chain. Raises RecordError where an order is missing.
     """
-    entropies = dict(zip(ngram_entropies["order"], ngram_entropies["train_entropy"], strict=True))
-    if 2 not in entropies or 3 not in entropies:
-        raise RecordError("the n-gram entropies lack order 2 or 3; count the n-grams again")
-    levels = Levels(float(entropies[2]), float(entropies[3]))
+    entropies = find_entropies(ngram_entropies, (2, 3))
+    levels = Levels(entropies[2], entropies[3])
     return levels if levels.bigram - levels.trigram >= MIN_GAP else None
 
 
-def rising_rows(x: ArrayLike) -> Integers:
-    """Rows at which `x` (n,) exceeds all that come after its minimum: where it can serve as a clock.
+def transition_step(steps: Vector, progress: Vector) -> float | None:
+    """Step at which `progress` (n,) first exceeds 1/2, linear between measured steps; None if it never does.
 
-    The order parameter of a fresh model falls for a few steps before it rises; from the minimum on, a
-    row is kept if it is above all kept before it.
+    A run's own transition time: it needs no derivative, and every run that goes from bigram to trigram
+    level has one.
     """
-    x = np.asarray(x, dtype=float)
-    kept = [int(np.argmin(x))]
-    for i in range(kept[0] + 1, x.size):
-        if x[i] > x[kept[-1]]:
-            kept.append(i)
-    return np.array(kept, dtype=np.int64)
-
-
-def first_passage(values: ArrayLike, level: float) -> float | None:
-    """Fractional row at which `values` (n,) first fall below `level`, linear between rows; None if never."""
-    values = np.asarray(values, dtype=float)
-    below = np.flatnonzero((values[:-1] >= level) & (values[1:] < level))
-    if below.size == 0:
-        return None
-    i = int(below[0])
-    return float(i + (values[i] - level) / (values[i] - values[i + 1]))
+    row = first_passage(-progress, -0.5)
+    return None if row is None else float(np.interp(row, np.arange(steps.size), steps))
 
 
 @dataclass(frozen=True)
-class Escape:
-    """Rows of a `LocalSlope` at which |dL/dx| dips as the loss passes H_2, and is steepest after it."""
+class Dip:
+    """The depth of a run's dip (nats), and the labels of the rows of `plateau` and `escape`; see `find_dip`.
 
+    There is a dip where `depth` is positive; else the two rows mean nothing.
+    """
+
+    depth: float
     plateau: int
     escape: int
 
 
-def find_escape(slope: LocalSlope, levels: Levels) -> Escape | None:
-    """The deepest dip of |slope| near H_2 in loss, and the following maximum; None where there is no dip.
+def find_dip(slopes: pd.DataFrame, along: str, level: float) -> Dip | None:
+    """The deepest dip of a run's steepness |dL/dx| where its loss is near `level`, and the escape after it.
 
-    A dip lies within half of H_2 - H_3 of H_2. Its depth is by how much |slope| is surely higher before
-    and after it, the lesser of the two: 3 standard errors of the difference are taken off, and what is
-    left must be positive. The maximum is the row where |slope| less 3 standard errors is highest, so that
-    the noise of a few rows does not decide.
+    `slopes` is the run's part of a tables.LOSS_SLOPE, in the order of the steps; x is what the slope is taken
+    `along`, order_parameter or step (then its logarithm). Near are the rows whose training loss is within
+    NEAR (0.2 nats per character) of `level`, H_2 of the run's own text. A row's depth is by how much the
+    steepness is surely higher both before and after it, the lesser of the two: 3 standard errors of the
+    difference are taken off. There is a dip where the largest depth of the rows near is positive. The plateau
+    is the deepest local minimum among them, or the deepest of them if no minimum has a depth. The escape is
+    the row from it on where the steepness less 3 standard errors is highest, so that the noise of a few rows
+    does not decide.
+
+    Figures, tables and claims all mean this dip. None where fewer than 4 rows have a slope, or none is near.
     """
-    steepness, margin = -slope.slope, _SIGNIFICANCE * slope.standard_error
-    minima, _ = local_extrema(steepness)
-    progress = levels.progress(slope.value)
-    found: list[tuple[float, Escape]] = []
-    for dip in minima[np.abs(progress[minima]) <= 0.5]:
-        rise = steepness - steepness[dip] - np.hypot(margin, margin[dip])
-        depth = float(min(rise[:dip].max(), rise[dip + 1 :].max()))
-        after = int(dip + np.argmax((steepness - margin)[dip:]))
-        found.append((depth, Escape(int(dip), after)))
-    depth, escape = max(found, key=lambda pair: pair[0], default=(0.0, None))
-    return escape if depth > 0 else None
-
-
-def slope_along_order_parameter(b: ArrayLike, loss: ArrayLike) -> tuple[Integers, LocalSlope] | None:
-    """Slope of the loss along b, and the rows it stands for: those of `rising_rows`.
-
-    Local fits reach a tenth of the range of b to both sides at least. None for fewer than 7 rows.
-    """
-    b, loss = np.asarray(b, dtype=float), np.asarray(loss, dtype=float)
-    rows = rising_rows(b)
-    return _slope(b, loss, rows, _REACH_ALONG_B * (b[rows[-1]] - b[rows[0]]))
-
-
-def slope_along_log_step(steps: ArrayLike, loss: ArrayLike) -> tuple[Integers, LocalSlope] | None:
-    """Slope of the loss along the logarithm of the step, and the rows it stands for: those after step 0.
-
-    Local fits reach half an e-fold of steps to both sides at least. None for fewer than 7 rows.
-    """
-    steps, loss = np.asarray(steps, dtype=float), np.asarray(loss, dtype=float)
-    rows = np.flatnonzero(steps > 0)
-    return _slope(np.log(np.maximum(steps, 1)), loss, rows, _REACH_ALONG_LOG_STEP)
-
-
-def _slope(clock: Vector, loss: Vector, rows: Integers, reach: float) -> tuple[Integers, LocalSlope] | None:
-    if rows.size < 7:
+    column = SLOPES[along]
+    usable = slopes.dropna(subset=[column, f"{column}_error"])
+    near = np.flatnonzero(np.abs(usable["train_loss"].to_numpy(dtype=float) - level) <= NEAR)
+    if len(usable) < _FEWEST_SLOPES or not near.size:
         return None
-    return rows, estimate_slope(clock[rows], loss[rows], reach=reach)
+    steepness, error = -usable[column].to_numpy(dtype=float), usable[f"{column}_error"].to_numpy(dtype=float)
+    inner = near[(near > 0) & (near < len(usable) - 1)]
+    if not inner.size:
+        # At the run's ends one side is lacking: no dip there, by as much as the slope itself.
+        return Dip(-float(np.abs(steepness).max()), int(usable.index[near[0]]), int(usable.index[near[0]]))
+    depths = np.empty(inner.size)
+    for i, row in enumerate(inner):
+        rise = steepness - steepness[row] - SIGNIFICANCE * np.sqrt(error**2 + error[row] ** 2)
+        depths[i] = min(rise[:row].max(), rise[row + 1 :].max())
+    minima = (steepness[inner] <= np.minimum(steepness[inner - 1], steepness[inner + 1])) & (depths > 0)
+    plateau = int(inner[np.argmax(np.where(minima, depths, -np.inf) if minima.any() else depths)])
+    escape = plateau + int(np.argmax((steepness - SIGNIFICANCE * error)[plateau:]))
+    return Dip(float(depths.max()), int(usable.index[plateau]), int(usable.index[escape]))
+
+
+def measure_passages(run: pd.DataFrame, levels: Levels) -> dict[str, float]:
+    """Where a run passes phi = 0 and 1/2, and how long it takes, by quantity; what it does not do is missing.
+
+    `run` has step, order_parameter and train_loss, in the order of the steps.
+    """
+    steps, b, loss = (run[name].to_numpy(dtype=float) for name in ("step", "order_parameter", "train_loss"))
+    found = {}
+    row = first_passage(loss, levels.bigram)
+    if row is not None:
+        rows = np.arange(steps.size)
+        found["bigram_passage_step"] = float(np.interp(row, rows, steps))
+        found["bigram_passage_order_parameter"] = float(np.interp(row, rows, b))
+    step = transition_step(steps, levels.progress(loss))
+    if step is not None:
+        found["transition_step"] = step
+        found["transition_order_parameter"] = float(np.interp(step, steps, b))
+    if row is not None and step is not None:
+        # The passage's own width, along both clocks: from phi = 0 to 1/2.
+        found["passage_efolds"] = float(np.log(step / found["bigram_passage_step"]))
+        ratio = found["transition_order_parameter"] / found["bigram_passage_order_parameter"]
+        found["passage_rise"] = ratio - 1
+    return found
+
+
+def measure_escape(slopes: pd.DataFrame, levels: Levels) -> dict[str, float]:
+    """Step, b, phi and slope at the plateau and the escape of a run, by quantity; nothing without a dip.
+
+    `slopes` is a table of `measure_loss_slopes`. Names begin with log_step_ for the dip along log step. phi
+    is that of the fitted loss.
+    """
+    found = {}
+    for along, prefix in (("order_parameter", ""), ("step", "log_step_")):
+        dip = find_dip(slopes, along, levels.bigram)
+        if dip is None or dip.depth <= 0:
+            continue
+        column = SLOPES[along]
+        for name, label in (("plateau", dip.plateau), ("escape", dip.escape)):
+            row: dict[Any, Any] = slopes.loc[label].to_dict()
+            found[f"{prefix}{name}_step"] = float(row["step"])
+            found[f"{prefix}{name}_order_parameter"] = float(row["order_parameter"])
+            found[f"{prefix}{name}_phi"] = float(levels.progress(row[column.removeprefix("d")]))
+            found[f"{prefix}{name}_slope"] = float(row[column])
+    return found

@@ -8,30 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orderparam.analysis.ensemble import (
-    bimodality_coefficient,
-    binder_cumulant,
-    bootstrap_interval,
-    susceptibility,
-    two_peak_evidence,
-)
-from orderparam.analysis.escape import Levels, first_passage
-from orderparam.analysis.levels import BETWEEN_LEVELS
+from orderparam.analysis.escape import BETWEEN_LEVELS, Levels, transition_step
+from orderparam.analysis.statistics import bootstrap_interval, centred_binder_cumulant
 from orderparam.tables import SUSCEPTIBILITY
 
 Vector = NDArray[np.float64]
 
 MIN_SEEDS = 3
-
-
-def transition_step(steps: Vector, progress: Vector) -> float | None:
-    """Step at which `progress` (n,) first exceeds 1/2, linear between measured steps; None if it never does.
-
-    A seed's own transition time: it needs no derivative, and every run that goes from bigram to trigram
-    level has one.
-    """
-    row = first_passage(-progress, -0.5)
-    return None if row is None else float(np.interp(row, np.arange(steps.size), steps))
 
 
 def measure_fluctuations(
@@ -46,9 +29,9 @@ def measure_fluctuations(
     by size. Aligned, phi is taken at equal ratios of the step to the seed's own `transition_step`, linear
     in log step, and `step` is that ratio times the seeds' median. The susceptibilities are d_model and
     the parameter count times the variance. Intervals are 95% by bootstrap over seeds. Sizes with fewer
-    than 3 seeds, or without levels, have no rows. Columns: SUSCEPTIBILITY.columns.
+    than 3 seeds, or without levels, have no rows. As tables.SUSCEPTIBILITY.
     """
-    tables = [_empty_table()]
+    tables = []
     for size, of_size in metrics.groupby("size", sort=False):
         name = str(size)
         if name not in levels:
@@ -58,10 +41,10 @@ def measure_fluctuations(
             continue
         tables.append(_moments(name, steps, progress, 0, widths[name], parameters[name]))
         aligned = align(steps, progress)
-        if aligned is not None:
+        if aligned is not None and aligned[0].size:
             times, _, values = aligned
             tables.append(_moments(name, times, values, 1, widths[name], parameters[name]))
-    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else SUSCEPTIBILITY.frame([])
 
 
 def progress_of_seeds(of_size: pd.DataFrame, levels: Levels) -> tuple[Vector, Vector]:
@@ -82,13 +65,13 @@ def share_of_timing(steps: Vector, progress: Vector) -> tuple[float, float, floa
         return None
     _, usable, after = aligned
     pair = [progress[usable], after]
-    before, after = (values[:, _between(values.mean(axis=0))] for values in pair)
+    before, after = (values[:, is_between(values.mean(axis=0))] for values in pair)
     if before.shape[1] == 0 or after.shape[1] == 0:
         return None
     count = before.shape[1]
 
     def ratio(values: Vector, axis: int) -> Vector:
-        variance = np.var(values, axis=axis, ddof=1)
+        variance = _variance(values, axis)
         return np.asarray(variance[..., :count].max(axis=-1) / variance[..., count:].max(axis=-1))
 
     together = np.hstack([before, after])
@@ -96,7 +79,8 @@ def share_of_timing(steps: Vector, progress: Vector) -> tuple[float, float, floa
     return float(ratio(together, axis=0)), float(lower), float(upper)
 
 
-def _between(mean: Vector) -> NDArray[np.bool_]:
+def is_between(mean: Vector) -> NDArray[np.bool_]:
+    """Where a mean phi lies between the levels, ends included."""
     return (mean >= BETWEEN_LEVELS[0]) & (mean <= BETWEEN_LEVELS[1])
 
 
@@ -123,12 +107,16 @@ def align(steps: Vector, progress: Vector) -> tuple[Vector, NDArray[np.int64], V
     return ratios * median, np.array(usable, dtype=np.int64), np.array(values)
 
 
+def _variance(values: Vector, axis: int) -> Vector:
+    return np.asarray(np.var(values, axis=axis, ddof=1))
+
+
 def _moments(
     size: str, steps: Vector, progress: Vector, aligned: int, width: int, parameters: int
 ) -> pd.DataFrame:
-    variance = susceptibility(progress, 1.0, axis=0)
-    lower, upper = bootstrap_interval(progress, lambda values, axis: susceptibility(values, 1.0, axis=axis))
-    binder_lower, binder_upper = bootstrap_interval(progress, binder_cumulant)
+    variance = _variance(progress, axis=0)
+    lower, upper = bootstrap_interval(progress, _variance)
+    binder_lower, binder_upper = bootstrap_interval(progress, centred_binder_cumulant)
     columns = {
         "size": size,
         "step": steps,
@@ -140,18 +128,8 @@ def _moments(
         "variance_upper": upper,
         "susceptibility_width": width * variance,
         "susceptibility_parameters": parameters * variance,
-        "binder": binder_cumulant(progress, axis=0),
+        "binder": centred_binder_cumulant(progress, axis=0),
         "binder_lower": binder_lower,
         "binder_upper": binder_upper,
-        "bimodality": bimodality_coefficient(progress, axis=0),
-        "two_peak_evidence": [two_peak_evidence(values) for values in progress.T],
     }
-    return pd.DataFrame(columns)[list(SUSCEPTIBILITY.columns)]
-
-
-def _empty_table() -> pd.DataFrame:
-    integers = ("aligned", "seeds")
-    kinds = {"size": "str"} | dict.fromkeys(integers, "int64")
-    return pd.DataFrame(
-        {name: pd.Series(dtype=kinds.get(name, "float64")) for name in SUSCEPTIBILITY.columns}
-    )
+    return SUSCEPTIBILITY.frame(columns)

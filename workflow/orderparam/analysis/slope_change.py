@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import BSpline
 from scipy.special import expit
-
-from orderparam.analysis.smooth import smooth_spaces
 
 Vector = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -32,6 +31,14 @@ _PLACES = 60
 _MARGIN = 0.08
 HINGE, STEP = "slope", "jump"
 
+# The smooth curves that a sharp one has to be told from.
+_DEGREES = (1, 2, 3, 4, 5)
+_KNOTS = (1, 2, 3, 4, 6, 8, 12)
+# Offsets, in units of the range, of the logarithms in which steep beginnings (exponentials, power laws) are
+# slowly varying.
+_OFFSETS = (0.003, 0.01, 0.03, 0.1, 0.3)
+_LOG_KNOTS = (0, 1, 2, 4, 8)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -39,14 +46,12 @@ class Evidence:
 
     `evidence` (S,) is the difference in BIC between the best smooth and the best sharp model. `place`
     is the main feature's, in units of x, `is_jump` whether it is one of the value and not of the slope,
-    `space`, `autocorrelation` and `noise` (in units of y) describe the best sharp model.
+    `noise` that of the best sharp model, in units of y.
     """
 
     evidence: Vector
     place: Vector
     is_jump: NDArray[np.bool_]
-    space: Integers
-    autocorrelation: Vector
     noise: Vector
 
 
@@ -78,7 +83,7 @@ class SlopeChangeDetector:
         self.floor = floor
         self.unit = (self.x - self.x[0]) / np.ptp(self.x)
         self.spaces = list(smooth_spaces(self.unit))
-        self._places = candidate_places(self.unit)
+        self._places = _candidate_places(self.unit)
         spacing = np.interp(self._places, (self.unit[1:] + self.unit[:-1]) / 2, np.diff(self.unit))
         self._features = _features(self.unit, self._places, np.maximum(resolution, spacing))
 
@@ -93,17 +98,15 @@ class SlopeChangeDetector:
             np.full(curves, np.inf),
             np.zeros(curves),
             np.zeros(curves, dtype=bool),
-            np.zeros(curves, dtype=np.int64),
-            np.zeros(curves),
             np.zeros(curves),
         )
         rows = np.arange(curves)
         for rho in self.autocorrelations:
-            white = whiten(values, rho)
-            features = whiten(self._features, rho)
+            white = _whiten(values, rho)
+            features = _whiten(self._features, rho)
             lengths = np.linalg.norm(features, axis=1)
-            for number, space in enumerate(self.spaces):
-                basis = np.linalg.qr(whiten(space, rho))[0]
+            for space in self.spaces:
+                basis = np.linalg.qr(_whiten(space, rho))[0]
                 residual = white - basis @ (basis.T @ white)
                 rss = np.sum(residual**2, axis=0)
                 size = space.shape[1] + 1 + (rho != 0)
@@ -134,30 +137,49 @@ class SlopeChangeDetector:
                         best.evidence[better] = bic[better]
                         best.place[better] = self._places[first[better]]
                         best.is_jump[better] = kind == STEP
-                        best.space[better] = number
-                        best.autocorrelation[better] = rho
                         best.noise[better] = np.sqrt(variance[better] / (1 - rho**2))
         # Wherever between two points a jump lies, the values are the same: name the middle.
         after = np.searchsorted(self.unit, best.place, side="right")
         middle = (self.unit[after] + self.unit[after - 1]) / 2
         place = np.where(best.is_jump, middle, best.place)
-        return Evidence(
-            smooth - best.evidence,
-            self.x[0] + np.ptp(self.x) * place,
-            best.is_jump,
-            best.space,
-            best.autocorrelation,
-            best.noise,
-        )
+        place = self.x[0] + np.ptp(self.x) * place
+        return Evidence(smooth - best.evidence, place, best.is_jump, best.noise)
 
 
-def whiten(columns: Vector, rho: float) -> Vector:
+def smooth_spaces(x: Vector) -> Iterator[Vector]:
+    """Bases (n, p) of spaces of smooth functions on `x` (n,), which increases from 0 to 1.
+
+    Polynomials up to degree 5; cubic regression splines with up to 12 inner knots at quantiles of `x`;
+    and linear functions and cubic splines of log(x + offset). A space of more than n / 3 dimensions is
+    left out, since measured points must outnumber what they determine.
+    """
+    most = x.size / 3
+    for degree in _DEGREES:
+        yield np.vander(2 * x - 1, degree + 1)
+    for knots in _KNOTS:
+        if knots + 4 <= most:
+            yield _cubic_splines(x, knots)
+    for offset in _OFFSETS:
+        stretched = np.log((x + offset) / offset) / np.log((1 + offset) / offset)
+        yield np.vander(2 * stretched - 1, 2)
+        for knots in _LOG_KNOTS:
+            if knots + 4 <= most:
+                yield _cubic_splines(stretched, knots)
+
+
+def _cubic_splines(x: Vector, knots: int) -> Vector:
+    inner = np.quantile(x, np.linspace(0, 1, knots + 2)[1:-1])
+    all_knots = np.concatenate([np.zeros(4), inner, np.ones(4)])
+    return np.asarray(BSpline.design_matrix(np.clip(x, 0, 1), all_knots, 3).toarray())
+
+
+def _whiten(columns: Vector, rho: float) -> Vector:
     """Take an AR(1) correlation `rho` out of the rows of (..., n, k)."""
     head = columns[..., :1, :] * np.sqrt(1 - rho**2)
     return np.concatenate([head, columns[..., 1:, :] - rho * columns[..., :-1, :]], axis=-2)
 
 
-def candidate_places(unit: Vector) -> Vector:
+def _candidate_places(unit: Vector) -> Vector:
     """Where a feature may lie: on and between points, with a margin of at least 4 of them on each side."""
     margin = max(4, int(np.ceil(_MARGIN * unit.size)))
     inside = unit[margin - 1 : unit.size - margin + 1]
@@ -206,8 +228,6 @@ class SlopeChange:
     place: float
     kind: str
     noise: float
-    autocorrelation: float
-    points: int
 
 
 def detect_slope_change(x: ArrayLike, y: ArrayLike, threshold: float = THRESHOLD) -> SlopeChange:
@@ -227,8 +247,6 @@ def detect_slope_change(x: ArrayLike, y: ArrayLike, threshold: float = THRESHOLD
         float(found.place[0]),
         STEP if found.is_jump[0] else HINGE,
         float(found.noise[0]),
-        float(found.autocorrelation[0]),
-        thin_x.size,
     )
 
 

@@ -1,14 +1,15 @@
-"""Estimates with errors from correlated time series: autocorrelation times, jackknife, and fluctuations."""
+"""Estimates with errors: of correlated series, of shares, and of what varies over seeds; fluctuations."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import next_fast_len
 
 from orderparam.errors import StatisticsError
 
@@ -23,6 +24,7 @@ FEWEST_TIMES = 20
 TIMES_PER_BLOCK = 20
 MOST_BLOCKS = 200
 FEWEST_BLOCKS = 20
+RESAMPLES = 999
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def autocovariance(series: ArrayLike) -> Floats:
     values = _as_series(series)
     n = len(values)
     deviations = values - values.mean()
-    length = next_fast_len(2 * n)
+    length = scipy.fft.next_fast_len(2 * n)
     spectrum = np.fft.rfft(deviations, length)
     sums = np.fft.irfft(spectrum * spectrum.conj(), length)[:n]
     return np.asarray(sums / np.arange(n, 0, -1))
@@ -153,8 +155,49 @@ def specific_heat(mean: ArrayLike, mean_square: ArrayLike, sites: float, tempera
 
 
 def binder_cumulant(mean_square: ArrayLike, mean_fourth: ArrayLike) -> Floats:
-    """1 - <m^4> / (3 <m^2>^2), K. Binder, Z. Phys. B 43, 119 (1981): 2/3 in order, 0 in disorder."""
-    return np.asarray(1 - np.asarray(mean_fourth) / (3 * np.square(mean_square)))
+    """1 - <m^4> / (3 <m^2>^2), K. Binder, Z. Phys. B 43, 119 (1981): 2/3 in order, 0 in disorder.
+
+    NaN where nothing varies.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.asarray(1 - np.asarray(mean_fourth) / (3 * np.square(mean_square)))
+
+
+def centred_binder_cumulant(values: ArrayLike, axis: int = -1) -> Floats:
+    """The Binder cumulant of deviations from the mean over `axis`, for what has no symmetry about zero.
+
+    0 for a Gaussian, 2/3 for two equal sharp peaks, negative for a rare outlier. A small sample's estimate is
+    biased.
+    """
+    values = np.asarray(values, dtype=float)
+    deviation = values - values.mean(axis=axis, keepdims=True)
+    return binder_cumulant(np.mean(deviation**2, axis=axis), np.mean(deviation**4, axis=axis))
+
+
+def bootstrap_interval(
+    values: ArrayLike, statistic: Callable[..., Floats], confidence: float = 0.95
+) -> tuple[Floats, Floats]:
+    """Percentile interval of `statistic(values, axis=...)` by resampling the seeds, axis 0 of `values`.
+
+    NaN for fewer than 3 seeds: resampling two says nothing. Resamples without a statistic do not count,
+    where scipy.stats.bootstrap would give no interval at all.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.shape[0] < 3:
+        nothing = np.full(np.shape(statistic(values, axis=0)), np.nan)
+        return nothing, nothing.copy()
+    draws = np.random.default_rng(0).integers(0, values.shape[0], (RESAMPLES, values.shape[0]))
+    tail = (1 - confidence) / 2
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice encountered")
+        lower, upper = np.nanquantile(statistic(values[draws], axis=1), [tail, 1 - tail], axis=0)
+    return np.asarray(lower), np.asarray(upper)
+
+
+def share_interval(count: int, total: int) -> tuple[float, float]:
+    """Clopper and Pearson's exact 95% interval of a share, `count` of `total`."""
+    interval = scipy.stats.binomtest(count, total).proportion_ci(0.95, method="exact")
+    return float(interval.low), float(interval.high)
 
 
 def _as_series(series: ArrayLike) -> Floats:

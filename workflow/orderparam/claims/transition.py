@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from orderparam.analysis.levels import BETWEEN_LEVELS
+from orderparam.analysis.escape import BETWEEN_LEVELS
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.intervals import Interval, decide, judge_interval, slope_interval
 from orderparam.claims.registry import claim_test

@@ -15,6 +15,7 @@ from orderparam.figures.axes import require_rows
 from orderparam.figures.layout import LegendGroup, describe_origin, shorten, start_figure
 from orderparam.figures.panels import set_step_axis
 from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, describe_seeds, literal, styled
+from orderparam.tables import find_entropies
 
 _PANEL_HEIGHT = 1.5
 _OFFSETS = {0: "the token itself", 1: "1 back", 2: "2 back", 3: "3 back"}
@@ -86,10 +87,7 @@ def _draw_divergence(axes: Axes, table: pd.DataFrame, colours: list[str], row: i
 
 
 def _mean_crossing(metrics: pd.DataFrame, entropies: pd.DataFrame) -> float | None:
-    bigram = entropies.loc[entropies["order"] == 2, "train_entropy"]
-    if bigram.empty:
-        return None
-    steps = find_crossings(metrics, float(bigram.iloc[0]))["step"]
+    steps = find_crossings(metrics, find_entropies(entropies, (2,))[2])["step"]
     return float(steps.mean()) if len(steps) else None
 
 

@@ -22,15 +22,6 @@ TRAIN_LOSS_LABEL = "training loss (nats per character)"
 NGRAM_NAMES = {1: "unigram", 2: "bigram", 3: "trigram"}
 
 
-def read_entropies(ngram_entropies: pd.DataFrame, orders: Sequence[int]) -> dict[int, float]:
-    """Plug-in train entropies (nats per character) by order; RecordError if an order is missing."""
-    entropies = dict(zip(ngram_entropies["order"], ngram_entropies["train_entropy"], strict=True))
-    missing = [order for order in orders if order not in entropies]
-    if missing:
-        raise RecordError(f"the n-gram entropies lack order {missing[0]}; count the n-grams again")
-    return {order: float(entropies[order]) for order in orders}
-
-
 def require_rows(table: pd.DataFrame, name: str) -> None:
     """Raise RecordError when there is nothing to draw."""
     if table.empty:

@@ -15,7 +15,6 @@ from orderparam.figures.axes import (
     draw_levels,
     name_sizes,
     plot_runs,
-    read_entropies,
     require_rows,
     set_order_parameter_axis,
 )
@@ -28,6 +27,7 @@ from orderparam.figures.style import (
     describe_seeds,
     styled,
 )
+from orderparam.tables import find_entropies
 
 _PANEL_HEIGHT = 2.5
 _OPEN: dict[str, Any] = {
@@ -68,7 +68,7 @@ def draw(
         shown = pd.concat([shown, published["order_parameter"]])
     set_order_parameter_axis(axes, shown.to_numpy())
     axes.set_ylabel(TRAIN_LOSS_LABEL)
-    entropies = read_entropies(ngram_entropies, tuple(NGRAM_NAMES))
+    entropies = find_entropies(ngram_entropies, tuple(NGRAM_NAMES))
     levels = {f"{NGRAM_NAMES[order]} $H_{order}$": value for order, value in entropies.items()}
     draw_levels(axes, levels, _PANEL_HEIGHT - 0.45)
     return figure

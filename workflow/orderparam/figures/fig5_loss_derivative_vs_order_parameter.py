@@ -15,7 +15,6 @@ from orderparam.analysis.derivative import find_crossings
 from orderparam.figures.axes import (
     name_sizes,
     plot_runs,
-    read_entropies,
     require_rows,
     set_order_parameter_axis,
     set_symlog_axis,
@@ -30,6 +29,7 @@ from orderparam.figures.style import (
     describe_seeds,
     styled,
 )
+from orderparam.tables import find_entropies
 
 _SLOPE_LABELS = {
     "main": r"slope $\mathrm{d}L/\mathrm{d}b$ (nats per character)",
@@ -65,7 +65,7 @@ def draw(
     comparable = metrics
     if context.entropy_sizes is not None:
         comparable = metrics[metrics["size"].isin(context.entropy_sizes)]
-    crossings = find_crossings(comparable, read_entropies(ngram_entropies, (2,))[2])
+    crossings = find_crossings(comparable, find_entropies(ngram_entropies, (2,))[2])
     crossing_b = crossings.groupby("size", sort=False)["order_parameter"].mean()
     if published is not None:
         published = published[published["size"].isin(list(styles))]

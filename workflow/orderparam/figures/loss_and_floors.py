@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orderparam.errors import RecordError
 from orderparam.figures.axes import require_rows
 from orderparam.figures.layout import LegendGroup, describe_origin, shorten, start_figure
 from orderparam.figures.panels import set_step_axis
@@ -23,6 +22,7 @@ from orderparam.figures.style import (
     literal,
     styled,
 )
+from orderparam.tables import find_entropies
 
 _ORDERS = (1, 2, 3, 4)
 _COLUMNS = 3
@@ -59,17 +59,10 @@ def draw(metrics: pd.DataFrame, entropies: pd.DataFrame, context: FigureContext)
     low, high = metrics["train_loss"].min(), metrics["train_loss"].max()
     panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     for axes, size in zip(panels, styles, strict=False):
-        _draw_floors(axes, _floors(entropies, size))
+        _draw_floors(axes, find_entropies(entropies, _ORDERS, size))
     for axes in panels[len(styles) :]:
         axes.set_axis_off()
     return figure
-
-
-def _floors(entropies: pd.DataFrame, size: str) -> dict[int, float]:
-    own = entropies[(entropies["size"] == size) & entropies["order"].isin(_ORDERS)]
-    if own.empty:
-        raise RecordError(f"the entropies lack the text of size {size}; collect them again")
-    return dict(zip(own["order"], own["train_entropy"], strict=True))
 
 
 def _draw_size(axes: Axes, metrics: pd.DataFrame, look: SizeStyle, place: int) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from orderparam.analysis.levels import BETWEEN_LEVELS
+from orderparam.analysis.escape import BETWEEN_LEVELS
 from orderparam.figures.axes import STEP_LABEL, name_sizes
 from orderparam.figures.layout import describe_origin, start_figure
 from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, SizeStyle, assign_styles, styled

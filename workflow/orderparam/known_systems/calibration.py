@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from orderparam.analysis.slope_change import THRESHOLD, SlopeChangeDetector
+from orderparam.analysis.statistics import share_interval
 from orderparam.tables import FALSE_POSITIVES, POWER
 
 Vector = NDArray[np.float64]
@@ -59,7 +59,8 @@ def measure_false_positives(curves: int, seed: int) -> pd.DataFrame:
             noise = correlated_noise(points, curves, sd, correlation, rng)
             evidence = detector.evaluate(curve(detector.x)[:, None] + noise).evidence
             detected = int(np.sum(evidence > THRESHOLD))
-            rows.append((name, points, sd, correlation, curves, detected, *_share(detected, curves)))
+            shares = detected / curves, *share_interval(detected, curves)
+            rows.append((name, points, sd, correlation, curves, detected, *shares))
     return FALSE_POSITIVES.frame(rows)
 
 
@@ -80,7 +81,7 @@ def measure_power(curves: int, seed: int) -> pd.DataFrame:
                 found = detector.evaluate(NULLS[name](x)[:, None] + hinges + noise)
                 hits = (found.evidence > THRESHOLD) & (np.abs(found.place - places) < HIT)
                 detected = int(hits.sum())
-                shares = _share(detected, curves)
+                shares = detected / curves, *share_interval(detected, curves)
                 rows.append((name, change, points, sd, correlation, curves, detected, *shares))
     return POWER.frame(rows)
 
@@ -90,11 +91,6 @@ def _settings() -> Iterator[tuple[SlopeChangeDetector, float, float]]:
         detector = SlopeChangeDetector(np.linspace(0, 1, points))
         for sd, correlation in NOISES:
             yield detector, sd, correlation
-
-
-def _share(detected: int, curves: int) -> tuple[float, float, float]:
-    interval = binomtest(detected, curves).proportion_ci(0.95, method="exact")
-    return detected / curves, float(interval.low), float(interval.high)
 
 
 def calibrate_detector(curves: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -13,6 +13,7 @@ from orderparam.analysis.derivative import find_crossings
 from orderparam.figures.style import describe_seeds
 from orderparam.pages.page import embed_figure, render_page
 from orderparam.settings.experiment import Experiment
+from orderparam.tables import find_entropies
 from orderparam.text.vocabulary import corpus_label
 
 TEMPLATE = "write_up.html.j2"
@@ -85,9 +86,7 @@ def summarise_size(
     """
     of_size = metrics[metrics["size"] == size]
     by_step = of_size.groupby("step")[["order_parameter", "train_loss", "val_loss"]].mean()
-    entropies = corpus.ngram_entropies
-    bigram = float(entropies["train_entropy"][entropies["order"] == 2].iloc[0])
-    crossings = find_crossings(of_size, bigram)
+    crossings = find_crossings(of_size, find_entropies(corpus.ngram_entropies, (2,))[2])
     runs = of_size["seed"].nunique()
     return {
         "size": size,

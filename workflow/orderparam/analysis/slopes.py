@@ -1,31 +1,32 @@
-"""Slopes of a measured curve at any spacing, with standard errors, and their local extrema."""
+"""Slopes of a measured curve at any spacing, with standard errors; those of a run's loss by b and step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from orderparam.tables import LOSS_SLOPE
+
 Vector = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 _DEGREE = 3
 _SPANS = (7, 9, 11, 15, 21, 29, 41)
+# A passage between levels takes longer than that; what is shorter is the noise of few measurements.
+_REACH_ALONG_B, _REACH_ALONG_LOG_STEP = 0.1, 0.5
 
 
 @dataclass(frozen=True)
 class LocalSlope:
-    """`value`, `slope` and its `standard_error`, each (n,), at the places `x` (n,); `noise` is the points'.
+    """`value`, `slope` and its `standard_error`, each (n,), of n points; `noise` is the points' own."""
 
-    `points` is how many neighbours a local fit used at least.
-    """
-
-    x: Vector
     value: Vector
     slope: Vector
     standard_error: Vector
     noise: float
-    points: int
 
 
 def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None, reach: float = 0.0) -> LocalSlope:
@@ -45,9 +46,8 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None, reach:
         raise ValueError(f"{x.size} points are too few; a local slope needs {_SPANS[0]}")
     if points is not None and not _SPANS[0] <= points <= x.size:
         raise ValueError(f"a local fit to {points} of {x.size} points asked for; it needs {_SPANS[0]}")
-    spans = [points] if points else [span for span in _SPANS if span <= x.size]
     best = None
-    for span in spans:
+    for span in [points] if points else [span for span in _SPANS if span <= x.size]:
         smoother, slopes = _operators(x, span, reach)
         residual = y - smoother @ y
         # Left-out residuals. Their median, since a steep beginning must not set the span for all.
@@ -64,7 +64,7 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None, reach:
     mask = np.abs(places[:, None] - places) <= span
     near = mask @ residual**2 / mask.sum(axis=1)
     error = np.sqrt(inflation * near * np.sum(slopes**2, axis=1))
-    return LocalSlope(x, smoother @ y, slopes @ y, error, noise, span)
+    return LocalSlope(smoother @ y, slopes @ y, error, noise)
 
 
 def _operators(x: Vector, points: int, reach: float) -> tuple[Vector, Vector]:
@@ -90,22 +90,39 @@ def _operators(x: Vector, points: int, reach: float) -> tuple[Vector, Vector]:
     return smoother, slopes
 
 
-def local_extrema(values: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of inner local minima and maxima of `values` (n,); the first point of a flat one."""
-    values = np.asarray(values, dtype=float)
-    signs = np.sign(np.diff(values))
-    for i in range(1, signs.size):
-        if signs[i] == 0:
-            signs[i] = signs[i - 1]
-    turns = signs[1:] - signs[:-1]
-    minima, maxima = np.flatnonzero(turns > 0) + 1, np.flatnonzero(turns < 0) + 1
+def rising_rows(x: ArrayLike) -> Integers:
+    """Rows at which `x` (n,) exceeds all that come after its minimum: where it can serve as a clock.
 
-    def first_of_flat(place: int) -> int:
-        while place > 0 and values[place - 1] == values[place]:
-            place -= 1
-        return place
+    The order parameter of a fresh model falls for a few steps before it rises; from the minimum on, a
+    row is kept if it is above all kept before it.
+    """
+    x = np.asarray(x, dtype=float)
+    lowest = int(np.argmin(x))
+    highest = np.maximum.accumulate(x[lowest:])
+    return np.append(lowest, lowest + 1 + np.flatnonzero(highest[1:] > highest[:-1])).astype(np.int64)
 
-    return (
-        np.array([first_of_flat(int(i)) for i in minima], dtype=np.int64),
-        np.array([first_of_flat(int(i)) for i in maxima], dtype=np.int64),
-    )
+
+def measure_loss_slopes(run: pd.DataFrame) -> pd.DataFrame:
+    """The local slopes of the loss by b and by log step of one run, as tables.LOSS_SLOPE with smooth losses.
+
+    `run` has size, seed, step, order_parameter and train_loss, in the order of the steps. Local fits reach
+    at least a tenth of the range of b, and half an e-fold of steps, to both sides. Rows are those at which b
+    rises, under their index in `run`; a slope that cannot be taken there, or with fewer than 7 points, is
+    NaN. Errors are for noise that is independent between measured steps. Two more columns, `loss_dorder` and
+    `loss_dlogstep`, hold the fitted losses (nats per character).
+    """
+    steps, b, loss = (run[name].to_numpy(dtype=float) for name in ("step", "order_parameter", "train_loss"))
+    rising, started = rising_rows(b), np.flatnonzero(steps > 0)
+    clocks = {
+        "dorder": (rising, b[rising], _REACH_ALONG_B * np.ptp(b[rising])),
+        "dlogstep": (started, np.log(steps[started]), _REACH_ALONG_LOG_STEP),
+    }
+    table = run[["size", "seed", "step", "order_parameter", "train_loss"]].copy()
+    for name, (rows, clock, reach) in clocks.items():
+        columns = [f"dloss_{name}", f"dloss_{name}_error", f"loss_{name}"]
+        table[columns] = np.nan
+        if rows.size >= _SPANS[0]:
+            found = estimate_slope(clock, loss[rows], reach=reach)
+            fitted = np.column_stack([found.slope, found.standard_error, found.value])
+            table.loc[table.index[rows], columns] = fitted
+    return table.loc[table.index[rising], [*LOSS_SLOPE.columns, "loss_dorder", "loss_dlogstep"]]

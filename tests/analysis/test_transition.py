@@ -6,23 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orderparam.analysis.escape import Levels, first_passage, levels_of, rising_rows
+from orderparam.analysis.escape import Levels, levels_of, transition_step
 from orderparam.analysis.fluctuations import (
     align,
     measure_fluctuations,
     share_of_timing,
-    transition_step,
 )
 from orderparam.analysis.transition import analyse_transition
 from orderparam.errors import RecordError
-from orderparam.figures import transition_calibration, transition_loss_slope, transition_susceptibility
+from orderparam.figures import transition_loss_slope, transition_susceptibility
 from orderparam.figures.style import FigureContext
-from orderparam.known_systems.calibration import (
-    NULLS,
-    correlated_noise,
-    measure_false_positives,
-    measure_power,
-)
 from orderparam.tables import LOSS_SLOPE, SUSCEPTIBILITY, TRANSITION
 
 LEVELS = Levels(2.45, 1.9)
@@ -127,7 +120,7 @@ def test_a_corpus_without_trigram_structure_has_no_levels():
     entropies = pd.DataFrame({"order": [1, 2, 3], "train_entropy": [3.3, 2.45, 2.42]})
     assert levels_of(entropies) is None
     assert levels_of(entropies.assign(train_entropy=[3.3, 2.45, 1.9])) == LEVELS
-    with pytest.raises(RecordError, match="order 2 or 3"):
+    with pytest.raises(RecordError, match="lack order 3"):
         levels_of(entropies[entropies["order"] < 3])
     found = values_of(analyse(make_metrics(seeds=1), levels=None)[0])
     assert "do not differ" in found.loc["transition_step", "method"]
@@ -145,11 +138,8 @@ def test_progress_is_zero_at_bigram_and_one_at_trigram_level():
     np.testing.assert_allclose(LEVELS.progress([2.45, 1.9, 3.0]), [0, 1, -1])
 
 
-def test_passages_and_clocks():
-    assert first_passage([3, 2, 1], 1.5) == pytest.approx(1.5)
-    assert first_passage([3, 2], 1) is None
+def test_transition_is_where_progress_passes_one_half():
     assert transition_step(np.array([0.0, 10, 20]), np.array([-1, 0.25, 0.75])) == pytest.approx(15)
-    assert rising_rows([2, 1, 3, 3, 2.5, 4]).tolist() == [1, 2, 5]
 
 
 def test_aligned_copies_of_one_curve_coincide():
@@ -178,25 +168,6 @@ def test_variance_of_timing_goes_with_aligning_and_other_variance_stays():
     assert value == pytest.approx(1, abs=0.1)
     assert share_of_timing(steps, shifted[:2]) is None
     assert share_of_timing(steps, shifted - 1) is None
-
-
-def test_noise_has_its_size_and_correlation():
-    noise = correlated_noise(400, 200, 0.002, 0.7, np.random.default_rng(0))
-    assert noise.std() == pytest.approx(0.002, rel=0.02)
-    assert np.corrcoef(noise[1:].ravel(), noise[:-1].ravel())[0, 1] == pytest.approx(0.7, abs=0.02)
-
-
-def test_calibration_counts_and_is_drawn(monkeypatch):
-    monkeypatch.setattr("orderparam.known_systems.calibration.POINTS", (20,))
-    monkeypatch.setattr("orderparam.known_systems.calibration.NOISES", ((0.001, 0.0),))
-    false_positives, power = measure_false_positives(20, 0), measure_power(20, 0)
-    assert len(false_positives) == len(NULLS)
-    assert (false_positives["rate"] <= 0.15).all()
-    assert (power.loc[power["slope_change"] == 3, "rate"] >= 0.8).all()
-    for table in (false_positives, power):
-        assert table["rate"].between(table["lower"], table["upper"]).all()
-    figure = transition_calibration.draw(false_positives, power)
-    assert len(figure.axes) == 2
 
 
 def test_figures_show_what_was_found(ensemble):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from orderparam.analysis.local_slope import estimate_slope, local_extrema
+from orderparam.analysis.slopes import estimate_slope, measure_loss_slopes, rising_rows
 
 X = np.cumsum(np.random.default_rng(0).uniform(0.2, 2, 60)) / 60
 
@@ -32,17 +33,30 @@ def test_noise_and_errors_scale_with_the_values():
     np.testing.assert_allclose(other.standard_error, 5 * one.standard_error, rtol=1e-9)
 
 
-def test_what_cannot_be_estimated_is_refused():
-    with pytest.raises(ValueError, match="too few"):
-        estimate_slope(range(6), range(6))
-    with pytest.raises(ValueError, match="x must increase"):
-        estimate_slope([0, 1, 2, 2, 3, 4, 5], range(7))
-    with pytest.raises(ValueError, match="5 of 9 points"):
-        estimate_slope(range(9), range(9), points=5)
+@pytest.mark.parametrize(
+    ("x", "points", "message"),
+    [
+        (range(6), None, "too few"),
+        ([0, 1, 2, 2, 3, 4, 5], None, "x must increase"),
+        (range(9), 5, "5 of 9 points"),
+    ],
+)
+def test_what_cannot_be_estimated_is_refused(x, points, message):
+    with pytest.raises(ValueError, match=message):
+        estimate_slope(x, range(len(x)), points)
 
 
-def test_local_extrema_are_the_inner_turning_points():
-    minima, maxima = local_extrema([3, 1, 2, 2, 2, 0, 5, 4])
-    assert minima.tolist() == [1, 5]
-    assert maxima.tolist() == [2, 6]
-    assert [found.size for found in local_extrema(np.arange(5))] == [0, 0]
+def test_the_order_parameter_is_a_clock_where_it_rises():
+    assert rising_rows([2, 1, 3, 3, 2.5, 4]).tolist() == [1, 2, 5]
+
+
+def test_slopes_of_a_run_are_those_along_both_clocks_where_b_rises():
+    steps = np.arange(0, 400, 10)
+    b = 0.2 + np.abs(steps - 20) / 1000
+    run = pd.DataFrame({"size": "a", "seed": 1, "step": steps, "order_parameter": b, "train_loss": 4 - 3 * b})
+    table = measure_loss_slopes(run)
+    assert table["step"].tolist() == steps[2:].tolist()
+    np.testing.assert_allclose(table["dloss_dorder"], -3)
+    np.testing.assert_allclose(table["loss_dorder"], table["train_loss"])
+    np.testing.assert_allclose(table["dloss_dlogstep"][5:], -0.003 * table["step"][5:], rtol=1e-2)
+    assert measure_loss_slopes(run.iloc[:8])["dloss_dorder"].isna().all()
