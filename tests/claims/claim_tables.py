@@ -9,35 +9,40 @@ from orderparam.tables import find_table, write_table
 H1, H2, H3 = 3.3, 2.45, 2.0
 
 
+def write_evidence(folder, shapes=None, **tables):
+    """An Evidence of the tables, which are written below `folder`; columns that they lack are empty.
+
+    A table is a DataFrame or a list of rows, each a mapping.
+    """
+    paths = []
+    for name, table in tables.items():
+        frame = pd.DataFrame(table)
+        paths.append(folder / f"{name}.csv")
+        columns = dict.fromkeys([*frame, *find_table(paths[-1]).columns])
+        write_table(frame.reindex(columns=list(columns)), paths[-1])
+    return Evidence(paths, shapes)
+
+
 def entropies(*sizes):
-    rows = [
-        {"size": size, "corpus": "play", "order": n, "train_entropy": h, "val_cross_entropy": h}
-        for size in sizes
-        for n, h in ((1, H1), (2, H2), (3, H3))
-    ]
-    return pd.DataFrame(rows)
+    levels = {"order": [1, 2, 3], "train_entropy": [H1, H2, H3], "val_cross_entropy": [H1, H2, H3]}
+    return pd.concat([pd.DataFrame({"size": size, "corpus": "play", **levels}) for size in sizes])
 
 
 def metrics(curves, seeds=5, noise=0.0, steps=range(0, 20001, 500)):
     """`curves` maps a size to functions of the step for b, training and validation loss."""
     rng = np.random.default_rng(7)
-    rows = []
-    for size, (b, train, val) in curves.items():
+    tables = []
+    for size, functions in curves.items():
         for seed in range(seeds):
-            for step in steps:
-                kick = noise * rng.normal(0, (0.05, 1, 1)) if noise else np.zeros(3)
-                rows.append(
-                    {
-                        "size": size,
-                        "seed": seed,
-                        "step": step,
-                        "order_parameter": b(step) * (1 + 0.01 * seed) + kick[0],
-                        "train_loss": train(step) + 0.001 * seed + kick[1],
-                        "val_loss": val(step) + kick[2],
-                        "hidden_magnetization": 1.0,
-                    }
-                )
-    return pd.DataFrame(rows)
+            b, train, val = (np.array([function(step) for step in steps]) for function in functions)
+            kicks = noise * rng.normal(0, (0.05, 1, 1), (len(steps), 3))
+            values = {
+                "order_parameter": b * (1 + 0.01 * seed) + kicks[:, 0],
+                "train_loss": train + 0.001 * seed + kicks[:, 1],
+                "val_loss": val + kicks[:, 2],
+            }
+            tables.append(pd.DataFrame({"size": size, "seed": seed, "step": steps, **values}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def rising(step):
@@ -48,33 +53,14 @@ def falling(step):
     return 1.5 + 2.8 * np.exp(-step / 3000)
 
 
-def slopes(size, steepness, loss, seeds=5, error=0.05):
+def loss_slopes(size, steepness, loss, seeds=5, error=0.05):
     """Local slopes of equal runs: `steepness` and `loss` are arrays over steps 100, 200, ..."""
-    rows = []
+    place = np.arange(1, len(loss) + 1)
+    tables = []
     for seed in range(seeds):
-        for i, (steep, value) in enumerate(zip(steepness, loss, strict=True), start=1):
-            wobble = 0.01 * np.sin(3 * seed + i)
-            rows.append(
-                {
-                    "size": size,
-                    "seed": seed,
-                    "step": 100 * i,
-                    "order_parameter": 0.1 + 0.001 * i,
-                    "train_loss": value,
-                    "dloss_dorder": -(steep + wobble),
-                    "dloss_dorder_error": error,
-                    "dloss_dlogstep": -(steep + wobble),
-                    "dloss_dlogstep_error": error,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def evidence(folder, shapes=None, **tables):
-    """An Evidence of the tables, which are written below `folder`; columns that they lack are empty."""
-    paths = []
-    for name, table in tables.items():
-        paths.append(folder / f"{name}.csv")
-        columns = dict.fromkeys([*table, *find_table(paths[-1]).columns])
-        write_table(table.reindex(columns=list(columns)), paths[-1])
-    return Evidence(paths, shapes)
+        slope = -(steepness + 0.01 * np.sin(3 * seed + place))
+        values = {"step": 100 * place, "order_parameter": 0.1 + 0.001 * place, "train_loss": loss}
+        values |= dict.fromkeys(("dloss_dorder", "dloss_dlogstep"), slope)
+        values |= dict.fromkeys(("dloss_dorder_error", "dloss_dlogstep_error"), error)
+        tables.append(pd.DataFrame({"size": size, "seed": seed, **values}))
+    return pd.concat(tables, ignore_index=True)

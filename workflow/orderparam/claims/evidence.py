@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from orderparam.claims.verdict import NotTestedError
+from orderparam.errors import RecordError
 from orderparam.files import read_json
-from orderparam.tables import read_table
+from orderparam.tables import find_entropies, read_table
 
 # Tables of an experiment, results/<experiment>/<name>. Of others, a claim says where its own lie.
 EXPERIMENT_TABLES = (
@@ -34,7 +35,7 @@ class Evidence:
     """The tables of one experiment, or those that a claim names, by file name.
 
     `shapes` has d_model, steps and the like of each size, as `Run.to_dict` gives them; it is empty for known
-    systems.
+    systems. What is asked for and is not there raises NotTestedError, a damaged file RecordError.
     """
 
     def __init__(
@@ -45,25 +46,38 @@ class Evidence:
         self.shapes = dict(shapes or {})
 
     def path(self, name: str) -> str:
-        """Where a table lies; raises NotTestedError if it is not among those given, or not there."""
+        """Where a table lies."""
         path = self._paths.get(name)
         if path is None or not Path(path).exists():
             raise NotTestedError(f"there is no {path or name}")
         return path
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table, read once; RecordError, naming the file, if it is damaged.
-
-        Raises NotTestedError if there is no such table.
-        """
+        """A table, read once."""
         path = self.path(name)
         if name not in self._tables:
             self._tables[name] = read_table(path)
         return self._tables[name]
 
     def manifest(self, name: str) -> Any:
-        """A JSON file; raises as `table` does."""
+        """A JSON file."""
         return read_json(self.path(name))
+
+    def rows(self, name: str, **values: str | int) -> pd.DataFrame:
+        """The rows of a table in which each of the columns named has the value given; at least one."""
+        table = self.table(name)
+        for column, value in values.items():
+            table = table[table[column] == value]
+        if table.empty:
+            told = ", ".join(f"{column} {value}" for column, value in values.items())
+            raise NotTestedError(f"{self.path(name)} has no row of {told}")
+        return table
+
+    def runs(self, name: str, size: str) -> dict[int, pd.DataFrame]:
+        """The rows of each seed of a size, in the order of the steps, by seed."""
+        table = self.table(name)
+        by_seed = table[table["size"] == size].groupby("seed", sort=False)
+        return {int(run["seed"].iloc[0]): run.sort_values("step") for _, run in by_seed}
 
     def sizes(self, name: str, wanted: Iterable[str] | None) -> tuple[list[str], dict[str, str]]:
         """The sizes of a table, in its order, out of `wanted` (all if None); and of others that they lack."""
@@ -73,3 +87,10 @@ class Evidence:
         chosen = list(wanted)
         missing = {size: "no such size in this experiment" for size in chosen if size not in found}
         return [size for size in found if size in chosen], missing
+
+    def entropy(self, size: str, order: int) -> float:
+        """Plug-in entropy (nats per character) of an order of the text that a size is trained on."""
+        try:
+            return find_entropies(self.table("entropies.csv"), (order,), size)[order]
+        except RecordError as error:
+            raise NotTestedError(str(error)) from None

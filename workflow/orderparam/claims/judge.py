@@ -10,31 +10,26 @@ import pandas as pd
 from orderparam.claims.all_tests import TESTS
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.ledger import Claim
-from orderparam.claims.verdict import NOT_TESTED, NotTestedError, Verdict
+from orderparam.claims.verdict import NOT_TESTED, Finding, NotTestedError
 from orderparam.tables import CLAIMS
 
 
-def judge_claim(claim: Claim, evidence: Evidence) -> Verdict:
-    """The verdict on one claim; where its test lacks a table or size, that it was not tested, and why."""
-    test = TESTS[claim.test]
-    try:
-        for name in test.tables:
-            evidence.path(name)
-        return test.run(evidence, claim.arguments)
-    except NotTestedError as error:
-        return Verdict(NOT_TESTED, "", note=str(error))
-
-
 def judge_claims(claims: Iterable[Claim], evidence: Evidence) -> pd.DataFrame:
-    """A row for each claim, as tables.CLAIMS; RecordError where a table lacks a column."""
+    """A row for each claim, as tables.CLAIMS; where its test lacks a table or size, that, and why.
+
+    Raises RecordError where a table is damaged.
+    """
     rows = []
     for claim in claims:
-        verdict = judge_claim(claim, evidence)
-        numbers = (number if math.isfinite(number) else math.nan for number in _numbers(verdict))
-        row = (claim.id, claim.text, verdict.verdict, verdict.statistic, *numbers, verdict.file, verdict.note)
-        rows.append(row)
+        test, path = TESTS[claim.test], ""
+        try:
+            paths = [evidence.path(name) for name in test.tables]
+            finding = test.function(evidence, **claim.arguments)
+            path = paths[0]
+        except NotTestedError as error:
+            finding = Finding("", note=str(error), ruling=NOT_TESTED)
+        interval = finding.interval
+        ends = (interval.value, interval.lower, interval.upper)
+        numbers = (number if math.isfinite(number) else math.nan for number in ends)
+        rows.append((claim.id, claim.text, finding.verdict, finding.statistic, *numbers, path, finding.note))
     return CLAIMS.frame(rows)
-
-
-def _numbers(verdict: Verdict) -> tuple[float, float, float]:
-    return verdict.value, verdict.lower, verdict.upper

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from orderparam.claims.evidence import Evidence
-from orderparam.claims.intervals import Interval, decide, judge_interval, mean_interval
 from orderparam.claims.registry import claim_test
-from orderparam.claims.verdict import NOT_TESTED, NotTestedError, Verdict
+from orderparam.claims.verdict import NOT_TESTED, Finding, Interval, NotTestedError
 
 # Relative fall of the loss over the last fifth of a run above which the run is not near convergence.
 _CONVERGED = 0.005
@@ -14,36 +13,30 @@ _CONVERGED = 0.005
 @claim_test("scaling.csv", "scaling_points.csv")
 def loss_scales_with_exponent(
     evidence: Evidence, *, exponent: float, sizes: int = 4, tolerance: float = 0.2, loss: str = "val_loss"
-) -> Verdict:
+) -> Finding:
     """The loss falls with the non-embedding parameter count N as N^-exponent, to `tolerance` of it.
 
     A law of converged models: not tested where any size's training loss still falls by more than 0.5% over
     the last fifth of its steps, or for fewer than `sizes` sizes.
     """
-    table, points = evidence.table("scaling.csv"), evidence.table("scaling_points.csv")
-    path = evidence.path("scaling.csv")
-    rows = table[table["loss"] == loss]
-    if rows.empty:
-        raise NotTestedError(f"{path} has no fit of {loss}")
-    row = rows.iloc[0]
-    interval = Interval(float(row["exponent"]), float(row["lower"]), float(row["upper"]))
+    row = evidence.rows("scaling.csv", loss=loss).iloc[0]
+    points = evidence.table("scaling_points.csv")
     unsettled = points[points["late_fall"] > _CONVERGED]
-    verdict = decide(interval, exponent * (1 - tolerance), exponent * (1 + tolerance))
-    note = f"{row['sizes']} sizes; published {exponent:g}"
+    note, ruling = f"{row['sizes']} sizes; published {exponent:g}", None
     if len(unsettled) or row["sizes"] < sizes:
-        verdict = NOT_TESTED
-        note += "; descriptive only"
+        note, ruling = f"{note}; descriptive only", NOT_TESTED
     if len(unsettled):
         falls = ", ".join(f"{point['size']} {point['late_fall']:.1%}" for _, point in unsettled.iterrows())
         note += f": far from convergence, the loss falls over the last fifth by {falls}"
-    statistic = f"exponent of {loss}"
-    return Verdict(verdict, statistic, interval.value, interval.lower, interval.upper, path, note)
+    interval = Interval(*(float(row[name]) for name in ("exponent", "lower", "upper")))
+    low, high = exponent * (1 - tolerance), exponent * (1 + tolerance)
+    return Finding(f"exponent of {loss}", interval, note, low, high, ruling)
 
 
 @claim_test("sample_quality.csv")
 def overfit_sample_is_no_worse(
     evidence: Evidence, *, size: str, quantity: str, tolerance: float, overfit: float = 0.1
-) -> Verdict:
+) -> Finding:
     """Text from the last checkpoint is no worse, by `tolerance`, than from the one of least validation loss.
 
     `quantity` is words_in_corpus (a share, the higher the better) or cross_entropy (nats per character under
@@ -51,13 +44,11 @@ def overfit_sample_is_no_worse(
     interval, paired by the sampler's seed. Not tested where the last checkpoint's validation loss is not
     higher by `overfit` (nats).
     """
-    table = evidence.table("sample_quality.csv")
-    rows = table[(table["size"] == size) & (table["quantity"] == quantity)]
-    path = evidence.path("sample_quality.csv")
-    losses = table[(table["size"] == size) & (table["quantity"] == "val_loss")]
+    rows = evidence.rows("sample_quality.csv", size=size, quantity=quantity)
+    losses = evidence.rows("sample_quality.csv", size=size, quantity="val_loss")
     by_checkpoint = losses.groupby("checkpoint")["value"].mean()
-    if rows.empty or not {"last", "best"} <= set(by_checkpoint.index):
-        raise NotTestedError(f"{path} has no {quantity} of {size}")
+    if not {"last", "best"} <= set(by_checkpoint.index):
+        raise NotTestedError(f"no validation loss of {size} at its best and its last checkpoint")
     excess = float(by_checkpoint["last"] - by_checkpoint["best"])
     if excess < overfit:
         raise NotTestedError(f"{size} is not overfit: its validation loss ends {excess:.3g} above its least")
@@ -71,4 +62,4 @@ def overfit_sample_is_no_worse(
         f"loss higher by {excess:.3g}; {tolerance:g} allowed"
     )
     statistic = f"how much worse {quantity} is at the last checkpoint"
-    return judge_interval(mean_interval(worse), statistic, path, note, high=tolerance)
+    return Finding(statistic, Interval.of_mean(worse), note, high=tolerance)

@@ -1,22 +1,23 @@
-"""Claims that something rises or falls all along training."""
+"""Claims that something rises or falls all along training, with a tolerance for its own noise."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import scipy
+from numpy.typing import ArrayLike
 
 from orderparam.claims.evidence import Evidence
-from orderparam.claims.intervals import judge_sizes, mean_interval
-from orderparam.claims.monotone import estimate_noise, least_rise, tolerance_of
 from orderparam.claims.registry import claim_test
-from orderparam.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, NotTestedError, Verdict
-
-Vector = NDArray[np.float64]
+from orderparam.claims.sizes import judge_sizes
+from orderparam.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Finding, Interval, NotTestedError
 
 _FEWEST_STEPS = 3
+# 1 / quantile(0.75) of the normal distribution: the standard deviation from a median of absolute values.
+_MAD = 1.4826
 _TOLERANCE = (
     "plus a tolerance: the difference that noise alone exceeds in 5% of runs, noise by distances from the "
     "line through neighbours (along log step, or b), Bonferroni over pairs of steps"
@@ -31,12 +32,12 @@ def order_parameter_rises(
     every: int | None = None,
     from_step: int = 0,
     allow_noise: bool = False,
-) -> Verdict:
+) -> Finding:
     """b at each step exceeds b at all steps before it, at every `every`-th step or all that were measured."""
 
     def margin(run: pd.DataFrame) -> float:
-        b = run["order_parameter"].to_numpy(dtype=float)
-        return least_rise(b) + (_tolerance(run["step"], b) if allow_noise else 0.0)
+        tolerance = _tolerance(run["step"], run["order_parameter"]) if allow_noise else 0.0
+        return least_rise(run["order_parameter"]) + tolerance
 
     return _over_runs(evidence, sizes, every, from_step, margin, "least rise of b", allow_noise)
 
@@ -49,83 +50,16 @@ def loss_falls_with_order_parameter(
     every: int | None = None,
     from_step: int = 0,
     allow_noise: bool = False,
-) -> Verdict:
+) -> Finding:
     """In the order of b, the training loss is at each step below that at all smaller b."""
 
     def margin(run: pd.DataFrame) -> float:
         ordered = run.drop_duplicates("order_parameter").sort_values("order_parameter")
-        b, loss = (ordered[name].to_numpy(dtype=float) for name in ("order_parameter", "train_loss"))
-        tolerance = tolerance_of(estimate_noise(b, loss), loss.size) if allow_noise else 0.0
+        b, loss = ordered["order_parameter"], ordered["train_loss"]
+        tolerance = tolerance_of(estimate_noise(b, loss), len(loss)) if allow_noise else 0.0
         return least_rise(-loss) + tolerance
 
     return _over_runs(evidence, sizes, every, from_step, margin, "least fall of L along b", allow_noise)
-
-
-@claim_test("derivative.csv")
-def slope_has_no_extremum(
-    evidence: Evidence, *, sizes: list[str] | None = None, from_step: int = 0, expected: bool = True
-) -> Verdict:
-    """|dL/db|, by backward differences between checkpoints, falls all along from `from_step` on.
-
-    Where it is not `expected`, the claim is that it rises somewhere. Its noise is allowed for.
-    """
-    table = evidence.table("derivative.csv")
-    chosen, missing = evidence.sizes("derivative.csv", sizes)
-    values: dict[str, list[float]] = {}
-    for size in chosen:
-        margins = []
-        of_size = table[(table["size"] == size) & (table["step"] >= from_step)]
-        for _, run in of_size.groupby("seed", sort=False):
-            slope = run.dropna(subset=["dloss_dorder"])
-            if len(slope) >= 2 * _FEWEST_STEPS:
-                steepness = slope["dloss_dorder"].to_numpy(dtype=float)
-                margins.append(least_rise(steepness) + _tolerance(slope["step"], steepness))
-        if margins:
-            values[size] = margins
-        else:
-            missing[size] = f"fewer than {2 * _FEWEST_STEPS} slopes from step {from_step} on"
-    bounds = {"low": 0.0} if expected else {"high": 0.0}
-    statistic = "least fall of |dL/db| (nats)"
-    return judge_sizes(values, missing, statistic, evidence.path("derivative.csv"), _TOLERANCE, **bounds)
-
-
-@claim_test("metrics.csv")
-def validation_turns_up(evidence: Evidence, *, size: str, earliest: int, latest: int) -> Verdict:
-    """The validation loss is least between the two steps, rises then, and the training loss falls on."""
-    table = evidence.table("metrics.csv")
-    chosen, missing = evidence.sizes("metrics.csv", [size])
-    if not chosen:
-        raise NotTestedError(f"{size}: {missing[size]}")
-    rises, falls, turns = [], [], []
-    for _, run in table[table["size"] == size].groupby("seed", sort=False):
-        ordered = run.sort_values("step")
-        if ordered["step"].iloc[-1] <= latest:
-            raise NotTestedError(f"{size}: the runs end at step {ordered['step'].iloc[-1]}, before {latest}")
-        losses = ordered["val_loss"].to_numpy(dtype=float)
-        lowest = int(np.argmin(losses))
-        rises.append(losses[-1] - losses[lowest] - _tolerance(ordered["step"], losses))
-        falls.append(float(ordered["train_loss"].iloc[lowest] - ordered["train_loss"].iloc[-1]))
-        turns.append(float(ordered["step"].iloc[lowest]))
-    rise, fall, turn = (mean_interval(values) for values in (rises, falls, turns))
-    verdict = INCONCLUSIVE
-    if rise.upper <= 0 or fall.upper <= 0 or turn.upper < earliest or turn.lower > latest:
-        verdict = REFUTED
-    elif rise.lower > 0 and fall.lower > 0 and turn.lower >= earliest and turn.upper <= latest:
-        verdict = SUPPORTED
-    note = (
-        f"{size}, {len(rises)} seeds; least at step {turn.value:.0f} ({turn.lower:.0f} to {turn.upper:.0f}); "
-        f"training falls by {fall.value:.4g} ({fall.lower:.4g} to {fall.upper:.4g}) after it; "
-        + _TOLERANCE.replace("plus", "less", 1)
-    )
-    return Verdict(
-        verdict,
-        "rise of the validation loss after its minimum (nats)",
-        rise.value,
-        rise.lower,
-        rise.upper,
-        evidence.path("metrics.csv"),
-        note,
-    )
 
 
 def _over_runs(
@@ -136,23 +70,106 @@ def _over_runs(
     margin: Callable[[pd.DataFrame], float],
     statistic: str,
     allow_noise: bool,
-) -> Verdict:
-    table = evidence.table("metrics.csv")
-    chosen, missing = evidence.sizes("metrics.csv", sizes)
-    table = table[table["step"] >= from_step]
-    grid = table if every is None else table[table["step"] % every == 0]
-    values = {}
-    for size in chosen:
-        runs = [run.sort_values("step") for _, run in grid[grid["size"] == size].groupby("seed", sort=False)]
-        if runs and min(map(len, runs)) >= _FEWEST_STEPS:
-            values[size] = [margin(run) for run in runs]
-        else:
-            spacing = f" at multiples of {every}" if every else ""
-            missing[size] = f"fewer than {_FEWEST_STEPS} measured steps{spacing} from {from_step} on"
+) -> Finding:
+    def measure(size: str) -> list[float]:
+        runs = evidence.runs("metrics.csv", size).values()
+        chosen = [run[(run["step"] >= from_step) & (run["step"] % (every or 1) == 0)] for run in runs]
+        return [margin(run) for run in chosen] if min(map(len, chosen)) >= _FEWEST_STEPS else []
+
+    spacing = f" at multiples of {every}" if every else ""
+    lacking = f"fewer than {_FEWEST_STEPS} measured steps{spacing} from {from_step} on"
     note = _TOLERANCE if allow_noise else "no tolerance"
-    return judge_sizes(values, missing, statistic, evidence.path("metrics.csv"), note, low=0.0)
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, note, lacking=lacking, low=0.0)
 
 
-def _tolerance(steps: pd.Series, values: Vector) -> float:
-    noise = estimate_noise(np.log1p(steps.to_numpy(dtype=float)), values)
-    return tolerance_of(noise, values.size)
+@claim_test("derivative.csv")
+def slope_has_no_extremum(
+    evidence: Evidence, *, sizes: list[str] | None = None, from_step: int = 0, expected: bool = True
+) -> Finding:
+    """|dL/db|, by backward differences between checkpoints, falls all along from `from_step` on.
+
+    Where it is not `expected`, the claim is that it rises somewhere. Its noise is allowed for.
+    """
+    fewest = 2 * _FEWEST_STEPS
+
+    def measure(size: str) -> list[float]:
+        runs = evidence.runs("derivative.csv", size).values()
+        slopes = [run[run["step"] >= from_step].dropna(subset=["dloss_dorder"]) for run in runs]
+        return [
+            least_rise(slope["dloss_dorder"]) + _tolerance(slope["step"], slope["dloss_dorder"])
+            for slope in slopes
+            if len(slope) >= fewest
+        ]
+
+    low, high = (0.0, math.inf) if expected else (-math.inf, 0.0)
+    statistic, lacking = (
+        "least fall of |dL/db| (nats)",
+        f"fewer than {fewest} slopes from step {from_step} on",
+    )
+    return judge_sizes(
+        evidence, "derivative.csv", sizes, measure, statistic, _TOLERANCE, lacking=lacking, low=low, high=high
+    )
+
+
+@claim_test("metrics.csv")
+def validation_turns_up(evidence: Evidence, *, size: str, earliest: int, latest: int) -> Finding:
+    """The validation loss is least between the two steps, rises then, and the training loss falls on."""
+    runs = evidence.runs("metrics.csv", size).values()
+    if not runs:
+        raise NotTestedError(f"{size}: no such size in this experiment")
+    rises, falls, turns = [], [], []
+    for run in runs:
+        if run["step"].iloc[-1] <= latest:
+            raise NotTestedError(f"{size}: the runs end at step {run['step'].iloc[-1]}, before {latest}")
+        losses = run["val_loss"].to_numpy(dtype=float)
+        lowest = int(np.argmin(losses))
+        rises.append(losses[-1] - losses[lowest] - _tolerance(run["step"], losses))
+        falls.append(float(run["train_loss"].iloc[lowest] - run["train_loss"].iloc[-1]))
+        turns.append(float(run["step"].iloc[lowest]))
+    rise, fall, turn = (Interval.of_mean(values) for values in (rises, falls, turns))
+    ruling = INCONCLUSIVE
+    if rise.upper <= 0 or fall.upper <= 0 or turn.upper < earliest or turn.lower > latest:
+        ruling = REFUTED
+    elif rise.lower > 0 and fall.lower > 0 and turn.lower >= earliest and turn.upper <= latest:
+        ruling = SUPPORTED
+    note = (
+        f"{size}, {len(rises)} seeds; least at step {turn.value:.0f} ({turn.lower:.0f} to {turn.upper:.0f}); "
+        f"training falls by {fall.value:.4g} ({fall.lower:.4g} to {fall.upper:.4g}) after it; "
+        + _TOLERANCE.replace("plus", "less", 1)
+    )
+    return Finding("rise of the validation loss after its minimum (nats)", rise, note, ruling=ruling)
+
+
+def estimate_noise(x: ArrayLike, y: ArrayLike) -> float:
+    """Standard deviation of the noise of `y` (n,) around a smooth function of the increasing `x` (n,).
+
+    From each inner point's distance to the line through its two neighbours, which has the variance
+    1 + w^2 + (1 - w)^2 times the noise's, w the share of the gap; the median makes it robust against the
+    few steps where the curve bends. It is an upper estimate where the curve bends everywhere. 0 for
+    fewer than 3 points.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if x.size < _FEWEST_STEPS:
+        return 0.0
+    share = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
+    distance = y[1:-1] - ((1 - share) * y[:-2] + share * y[2:])
+    return float(_MAD * np.median(np.abs(distance) / np.sqrt(1 + share**2 + (1 - share) ** 2)))
+
+
+def tolerance_of(noise: float, points: int) -> float:
+    """Difference of two of `points` values that noise alone exceeds with probability 5% or less.
+
+    Gaussian noise of standard deviation `noise`, Bonferroni's correction for all pairs.
+    """
+    pairs = points * (points - 1) / 2
+    return float(scipy.stats.norm.isf(0.05 / pairs) * np.sqrt(2) * noise) if points > 1 else 0.0
+
+
+def least_rise(y: ArrayLike) -> float:
+    """The least excess of a value of `y` (n,) over the largest before it: positive iff `y` rises strictly."""
+    y = np.asarray(y, dtype=np.float64)
+    return float(np.min(y[1:] - np.maximum.accumulate(y)[:-1]))
+
+
+def _tolerance(steps: pd.Series, values: ArrayLike) -> float:
+    return tolerance_of(estimate_noise(np.log1p(steps.to_numpy(dtype=float)), values), len(steps))

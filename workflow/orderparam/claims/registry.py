@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orderparam.claims.evidence import EXPERIMENT_TABLES, Evidence
-from orderparam.claims.verdict import Verdict
+from orderparam.claims.evidence import EXPERIMENT_TABLES
+from orderparam.claims.verdict import Finding
 
-Test = Callable[..., Verdict]
+Test = Callable[..., Finding]
 
 
 @dataclass(frozen=True)
 class ClaimTest:
-    """A test and the file names of the tables that it reads."""
+    """A function of an Evidence and keyword arguments, and the file names of the tables that it reads.
+
+    The first table is the one that has the numbers of its finding.
+    """
 
     function: Test
     tables: tuple[str, ...]
@@ -24,10 +27,6 @@ class ClaimTest:
     def of_experiment(self) -> bool:
         """Whether its tables are those of an experiment; else they are named by the claim."""
         return all(name in EXPERIMENT_TABLES for name in self.tables)
-
-    def run(self, evidence: Evidence, arguments: Mapping[str, Any]) -> Verdict:
-        """Judge a claim on the evidence."""
-        return self.function(evidence, **arguments)
 
     def misfit(self, arguments: Mapping[str, Any]) -> str | None:
         """Why the arguments do not fit the test, if so."""

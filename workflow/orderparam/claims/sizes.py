@@ -1,0 +1,104 @@
+"""Claims on every size of an experiment: what holds of each, and what of all of them together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from orderparam.claims.evidence import Evidence
+from orderparam.claims.verdict import (
+    CONFIDENCE,
+    INCONCLUSIVE,
+    NOT_TESTED,
+    REFUTED,
+    SUPPORTED,
+    Finding,
+    Interval,
+    NotTestedError,
+)
+
+
+def judge_sizes(
+    evidence: Evidence,
+    table: str,
+    sizes: Sequence[str] | None,
+    measure: Callable[[str], ArrayLike],
+    statistic: str,
+    note: str = "",
+    *,
+    lacking: str = "",
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Finding:
+    """What is found of a claim that puts a statistic between `low` and `high` for every size.
+
+    `measure` gives a size's statistic, one number a seed. Where it gives none the size is missing, for the
+    reason `lacking` or that of the NotTestedError which it raises. `sizes` are those of `table` if None.
+    Intervals are Student's, at a confidence that Bonferroni's correction for the number of sizes gives. Of
+    sizes with one verdict the one that is closest to a bound speaks for them.
+    """
+    chosen, missing = evidence.sizes(table, sizes)
+    values = {}
+    for size in chosen:
+        try:
+            sample = np.asarray(measure(size), dtype=np.float64)
+        except NotTestedError as error:
+            missing[size] = str(error)
+            continue
+        if sample.size:
+            values[size] = sample
+        else:
+            missing[size] = lacking
+    level = 1 - (1 - CONFIDENCE) / max(len(values), 1)
+    intervals = {size: Interval.of_mean(sample, level) for size, sample in values.items()}
+
+    def distance(size: str) -> float:
+        """How far inside of its bounds a size is."""
+        interval = intervals[size]
+        ends = (interval.value,) if math.isnan(interval.lower) else (interval.lower, interval.upper)
+        return min(min(end - low, high - end) for end in ends)
+
+    counts = {
+        size: "1 seed gives no interval" if sample.size == 1 else f"{sample.size} seeds"
+        for size, sample in values.items()
+    }
+    names = {size: f"{size}, {count}" for size, count in counts.items()}
+    ranking = sorted(values, key=distance)
+    return judge_all(intervals, missing, statistic, note, low=low, high=high, names=names, ranking=ranking)
+
+
+def judge_all(
+    intervals: Mapping[str, Interval],
+    missing: Mapping[str, str],
+    statistic: str,
+    note: str = "",
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    names: Mapping[str, str] | None = None,
+    ranking: Sequence[str] | None = None,
+) -> Finding:
+    """What follows for all sizes from the interval of each; `missing` says of the others why they lack one.
+
+    One size that refutes the claim refutes it; else what is missing leaves it untested, and one size that
+    does not decide leaves it open. The numbers are those of the size that decides, the first such in
+    `ranking` (the order of `intervals`, if None), which the note calls by its name out of `names`.
+    """
+    reasons = [f"{size}: {reason}" for size, reason in missing.items()]
+    if not intervals:
+        return Finding(statistic, note=_join(*reasons, note), ruling=NOT_TESTED)
+    verdicts = {size: interval.decide(low, high) for size, interval in intervals.items()}
+    order = [REFUTED, INCONCLUSIVE, SUPPORTED]
+    chosen = min(ranking or intervals, key=lambda size: order.index(verdicts[size]))
+    ruling = NOT_TESTED if missing and verdicts[chosen] != REFUTED else verdicts[chosen]
+    few = ", too few seeds for an interval" if math.isnan(intervals[chosen].lower) else ""
+    name = names[chosen] if names else f"{chosen}{few}"
+    others = [f"{size} {intervals[size].value:.4g} ({verdicts[size]})" for size in verdicts if size != chosen]
+    return Finding(statistic, intervals[chosen], _join(name, *others, *reasons, note), low, high, ruling)
+
+
+def _join(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
