@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+import runs
 import torch
 
 from orderparam.files import sha256_of_file
-from orderparam.settings.experiment import Run, Seeds
 from orderparam.text.vocabulary import tokenize_corpus
 
 # Two threads collapse when anything else runs on the machine.
@@ -13,39 +13,12 @@ torch.set_num_threads(1)
 @pytest.fixture
 def make_run():
     """A run small enough for a test; any field may be overridden."""
-
-    def make(**overrides):
-        values = {
-            "experiment": "test",
-            "size": "tiny",
-            "corpus": "made_up",
-            "d_model": 16,
-            "n_head": 2,
-            "n_layer": 1,
-            "attention": "causal",
-            "context": 8,
-            "batch_size": 4,
-            "learning_rate": 3e-3,
-            "weight_decay": 0.01,
-            "betas": (0.9, 0.999),
-            "dropout": 0.2,
-            "steps": 20,
-            "measure_every": 5,
-            "log_spaced_per_decade": 3,
-            "checkpoint_every": 10,
-            "train_windows": 16,
-            "val_windows": "all",
-            "device": "cpu",
-            "threads": 1,
-        }
-        return Run(**{**values, **overrides})
-
-    return make
+    return runs.make_run
 
 
 @pytest.fixture
 def seeds():
-    return Seeds(seed=1, weights=1, batches=2, dropout=3)
+    return runs.SEEDS[0]
 
 
 @pytest.fixture

@@ -41,23 +41,21 @@ def test_each_size_and_stack_has_its_time(make_run, bench, tmp_path):
 
 
 def test_variants_that_do_not_fit_together_are_timed_apart(make_run, bench, monkeypatch):
-    variants = [gpu_benchmark.Variant("float32", graphs=False) for _ in range(3)]
-    for index, variant in enumerate(variants):
-        variant.index = index
-    monkeypatch.setattr(Bench, "variants", lambda self: variants)
+    names = ("first", "second", "third")
+    monkeypatch.setattr(Bench, "variants", lambda self: [gpu_benchmark.Variant(n, False) for n in names])
     build, alive = Bench.build, []
 
     def build_in_little_memory(self, run, stack, variant):
-        alive.append(variant.index)
-        if alive[-2:] == [0, 1] or variant.index == 2:
+        alive.append(variant.precision)
+        if alive[-2:] == ["first", "second"] or variant.precision == "third":
             raise torch.OutOfMemoryError("there is no more")
         return build(self, run, stack, variant)
 
     monkeypatch.setattr(Bench, "build", build_in_little_memory)
     monkeypatch.setattr(gpu_benchmark, "_free", alive.clear)
     measured = []
-    monkeypatch.setattr(gpu_benchmark, "_time_measurement", lambda trainer: measured.append(1) or 0.5)
-    # Together 0 and 1 are too much; apart 2 still is.
+    monkeypatch.setattr(gpu_benchmark, "_time_measurement", lambda engine: measured.append(1) or 0.5)
+    # Together the first two are too much; apart the third still is.
     table = measure_case(bench, make_run(), 1, 0.2)
     assert not table["interleaved"].any()
     assert table["note"].tolist() == ["", "", "out of memory"]

@@ -5,22 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runs import build_model
 from torch.nn import functional as F
 
-from orderparam.measuring.losses import gather_windows, measure_split, order_parameter, window_starts
-from orderparam.model.gpt import build_model
-
-
-def build(context=8, vocabulary_size=11, dropout=0.2):
-    return build_model(
-        0,
-        vocabulary_size=vocabulary_size,
-        context=context,
-        d_model=16,
-        n_head=2,
-        n_layer=1,
-        dropout=dropout,
-    )
+from orderparam.measuring.losses import gather_windows, measure_split, window_starts
+from orderparam.measuring.quantities import order_parameter
 
 
 def test_order_parameter_of_a_known_matrix():
@@ -37,15 +26,7 @@ def test_order_parameter_of_a_constant_matrix_is_its_entry_times_sqrt_v_over_d()
 )
 def test_initial_order_parameter_is_the_published_one_and_near_its_expectation(d_model, published):
     n_head, n_layer = {32: (2, 1), 64: (2, 2), 128: (4, 4), 384: (6, 6)}[d_model]
-    model = build_model(
-        1337,
-        vocabulary_size=65,
-        context=256,
-        d_model=d_model,
-        n_head=n_head,
-        n_layer=n_layer,
-        dropout=0.2,
-    )
+    model = build_model(1337, 65, context=256, d_model=d_model, n_head=n_head, n_layer=n_layer)
     b = float(order_parameter(model.head.weight))
     assert float(f"{b:.4g}") == published
     assert b == pytest.approx(math.sqrt(65 / 3) / d_model, rel=0.03)
@@ -63,7 +44,7 @@ def test_windows_do_not_overlap_and_have_their_targets(count, context, windows):
 
 
 def test_exact_loss_is_the_mean_over_every_position(tokens):
-    model = build().eval()
+    model = build_model().eval()
     starts = window_starts(len(tokens), 8, "all")
     windows = gather_windows(tokens, starts, 8)
     with torch.no_grad():
@@ -76,7 +57,7 @@ def test_exact_loss_is_the_mean_over_every_position(tokens):
 
 
 def test_exact_loss_does_not_depend_on_how_windows_are_batched(tokens, monkeypatch):
-    model = build()
+    model = build_model()
     starts = window_starts(len(tokens), 8, "all")
     whole = measure_split(model, tokens, starts)
     monkeypatch.setattr("orderparam.measuring.losses.TOKENS_PER_BATCH", {"cpu": 56})
@@ -86,7 +67,7 @@ def test_exact_loss_does_not_depend_on_how_windows_are_batched(tokens, monkeypat
 
 
 def test_measuring_draws_nothing_and_leaves_the_mode(tokens):
-    model = build().train()
+    model = build_model().train()
     state = torch.get_rng_state()
     first = measure_split(model, tokens, np.array([0, 8]))
     assert torch.equal(torch.get_rng_state(), state)
@@ -95,7 +76,7 @@ def test_measuring_draws_nothing_and_leaves_the_mode(tokens):
 
 
 def test_a_head_of_zeros_has_the_loss_of_its_bias(tokens):
-    model = build()
+    model = build_model()
     frequencies = np.bincount(tokens, minlength=11) / len(tokens)
     with torch.no_grad():
         model.head.weight.zero_()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from runs import CPU, VOCABULARY, build_model
 
 from orderparam.measuring.probes import (
     OFFSETS,
@@ -9,26 +10,13 @@ from orderparam.measuring.probes import (
     probe_checkpoints,
     probe_model,
 )
-from orderparam.model.gpt import build_model
 from orderparam.tables import PROBES
 from orderparam.text.ngrams import NgramCounts
 from orderparam.training.checkpoints import save_checkpoint
 
-VOCABULARY = 11
-CPU = torch.device("cpu")
-
 
 def build(attention="causal", context=8):
-    return build_model(
-        3,
-        vocabulary_size=VOCABULARY,
-        context=context,
-        d_model=16,
-        n_head=2,
-        n_layer=2,
-        dropout=0.2,
-        attention=attention,
-    )
+    return build_model(3, attention=attention, context=context, n_layer=2)
 
 
 def choose(tokens, context=8, windows=20):

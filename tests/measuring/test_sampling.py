@@ -2,15 +2,15 @@ from collections import Counter
 
 import pytest
 import torch
+from runs import build_model
 
 from orderparam.measuring.sampling import TextSampler, sample_tokens
-from orderparam.model.gpt import build_model, build_model_of_run
 from orderparam.training.checkpoints import save_checkpoint
 
 
 @pytest.fixture
 def model():
-    return build_model(0, vocabulary_size=5, context=4, d_model=8, n_head=2, n_layer=1, dropout=0.5).eval()
+    return build_model(0, 5, context=4, d_model=8, dropout=0.5).eval()
 
 
 def test_same_seed_same_text_and_another_seed_another(model):
@@ -63,7 +63,7 @@ def test_context_is_cropped_to_the_models_own(model):
 
 def test_text_of_a_checkpoint_is_that_of_its_model(tmp_path, corpus, make_run, seeds):
     run = make_run()
-    model = build_model_of_run(run, 3, 11).eval()
+    model = build_model(3).eval()
     save_checkpoint(tmp_path / "checkpoints", model, run, seeds, {"step": 20})
     sampler = TextSampler.load(tmp_path / "checkpoints", seeds.seed, 20, corpus[1], "cpu")
     for dropout in (False, True):

@@ -3,6 +3,7 @@ import math
 import pandas as pd
 import pytest
 import torch
+from runs import VOCABULARY
 
 from orderparam.figures import throughput as figure_module
 from orderparam.measuring.throughput import (
@@ -14,16 +15,13 @@ from orderparam.measuring.throughput import (
     measure_peak,
     measure_throughput,
 )
-from orderparam.model.gpt import build_model
+from orderparam.model.gpt import build_model_of_run
 from orderparam.model.plain import PlainGPT
 from orderparam.tables import THROUGHPUT
+from orderparam.training.optimizer import build_optimizer
 
 PAPER = {"10K": (32, 2, 1), "0.1M": (64, 2, 2), "1M": (128, 4, 4), "10M": (384, 6, 6)}
 GIGAFLOPS = {"10K": 2.2, "0.1M": 13.3, "1M": 91, "10M": 1104}
-
-
-def build_plain(run, vocabulary_size):
-    return PlainGPT(vocabulary_size, run.context, run.d_model, run.n_head, run.n_layer, run.dropout)
 
 
 @pytest.mark.parametrize("size", PAPER)
@@ -38,7 +36,7 @@ def test_flops_equal_those_that_pytorch_counts(make_run):
     from torch.utils.flop_counter import FlopCounterMode
 
     run = make_run(context=1, batch_size=3, n_layer=2, dropout=0.0)
-    plain = build_plain(run, 11)
+    plain = PlainGPT(run, VOCABULARY)
     with FlopCounterMode(display=False) as counter:
         plain(torch.zeros(3, 1, dtype=torch.int64)).sum().backward()
     # No gradient flows to the tokens, yet all maps have one to their input, and so has the embedding sum.
@@ -47,10 +45,15 @@ def test_flops_equal_those_that_pytorch_counts(make_run):
 
 def test_bytes_count_the_optimizer_and_what_is_kept(make_run):
     def count(batch):
-        model = build_model(0, vocabulary_size=11, context=8, d_model=16, n_head=2, n_layer=1, dropout=0.2)
+        model = build_model_of_run(make_run(), 0, VOCABULARY)
         tokens = torch.zeros(batch, 8, dtype=torch.int64)
+        optimizer = build_optimizer(make_run(), model.parameters())
+        model(tokens).sum().backward()
+        optimizer.step()
         weights = sum(parameter.nbytes for parameter in model.parameters())
-        return count_step_bytes(model.train(), tokens, tokens) - 7 * weights
+        # Read weight, gradient and both moments; write weight and both moments; and each map's step count.
+        steps = 2 * 4 * len(list(model.parameters()))
+        return count_step_bytes(model.train(), optimizer, tokens, tokens) - 7 * weights - steps
 
     one, two, four = count(1), count(2), count(4)
     assert one > 0
@@ -59,7 +62,7 @@ def test_bytes_count_the_optimizer_and_what_is_kept(make_run):
 
 def test_both_implementations_are_timed_and_compared(make_run, tokens):
     run = make_run(train_windows="all", context=16)
-    table = measure_throughput(run, 11, tokens[:1800], tokens[1800:], build_plain, 0.05)
+    table = measure_throughput(run, 11, tokens[:1800], tokens[1800:], 0.05)
     table = add_floors(table, [Peak(1e9, 2e8), Peak(5e8, 1e9)])
     assert tuple(table.columns) == THROUGHPUT.columns
     assert table[["implementation", "quantity"]].to_numpy().tolist() == [

@@ -7,6 +7,7 @@ import re
 from dataclasses import asdict
 
 import pytest
+from runs import build_model
 
 from orderparam.figures import fig2_architecture
 from orderparam.figures.style import FigureContext
@@ -20,7 +21,7 @@ from orderparam.model.diagram import (
     describe_node,
     to_mermaid,
 )
-from orderparam.model.gpt import build_model, count_parameters
+from orderparam.model.gpt import count_parameters
 
 CONTEXT = FigureContext("preview", "tiny_shakespeare")
 NODE = re.compile(r'^ +(\w+)(?:\(\[|\[|\()"(.*)"(?:\]\)|\]|\))$', re.MULTILINE)
@@ -28,17 +29,9 @@ EDGE = re.compile(r"^ +(\w+) -->(\|residual\|)? (\w+)$", re.MULTILINE)
 SUBGRAPH = re.compile(r'^ +subgraph (\w+)\["(.*)"\]$', re.MULTILINE)
 
 
-def make_model(n_layer=3, d_model=12, n_head=2, attention="causal"):
-    return build_model(
-        1,
-        vocabulary_size=11,
-        context=7,
-        d_model=d_model,
-        n_head=n_head,
-        n_layer=n_layer,
-        dropout=0.15,
-        attention=attention,
-    )
+def make_model(n_layer=3, attention="causal"):
+    shape = {"context": 7, "d_model": 12, "n_head": 2, "n_layer": n_layer}
+    return build_model(1, **shape, dropout=0.15, attention=attention)
 
 
 def decode(text):

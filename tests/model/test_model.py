@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runs import make_run
 from torch.nn import functional as F
 
-from orderparam.model.gpt import Dropout, build_model, count_parameters
+from orderparam.model.gpt import Dropout, build_model_of_run, count_parameters
 from orderparam.model.plain import PlainGPT, rename_to_plain
 
 SIZES = {
@@ -17,33 +18,17 @@ SIZES = {
 }
 
 
-def build(
-    seed=1337,
-    d_model=32,
-    n_head=2,
-    n_layer=2,
-    context=32,
-    vocabulary_size=65,
-    dropout=0.0,
-    attention="causal",
-    output_dropout=True,
-):
-    return build_model(
-        seed,
-        vocabulary_size=vocabulary_size,
-        context=context,
-        d_model=d_model,
-        n_head=n_head,
-        n_layer=n_layer,
-        dropout=dropout,
-        attention=attention,
-        output_dropout=output_dropout,
-    )
+def run_of(**overrides):
+    return make_run(**{"d_model": 32, "n_layer": 2, "context": 32, "dropout": 0.0} | overrides)
 
 
-def plain_from_seed(seed, context, d_model, n_head, n_layer, dropout=0.0):
+def build(seed=1337, **overrides):
+    return build_model_of_run(run_of(**overrides), seed, 65)
+
+
+def build_plain(seed=1337, **overrides):
     torch.manual_seed(seed)
-    return PlainGPT(65, context, d_model, n_head, n_layer, dropout)
+    return PlainGPT(run_of(**overrides), 65)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -56,11 +41,9 @@ def test_parameter_count_is_the_published_one(size):
 @pytest.mark.parametrize("size", ["10K", "0.1M", "1M"])
 def test_initial_weights_are_those_of_plain_construction(size):
     d_model, n_head, n_layer, _ = SIZES[size]
-    ours = rename_to_plain(
-        build(d_model=d_model, n_head=n_head, n_layer=n_layer, context=256).state_dict(), n_head
-    )
-    plain = plain_from_seed(1337, 256, d_model, n_head, n_layer).state_dict()
-    plain = {name: tensor for name, tensor in plain.items() if not name.endswith("visible")}
+    shape = {"d_model": d_model, "n_head": n_head, "n_layer": n_layer, "context": 256}
+    ours = rename_to_plain(build(**shape).state_dict(), n_head)
+    plain = build_plain(**shape).state_dict()
     assert ours.keys() == plain.keys()
     for name, tensor in plain.items():
         assert torch.equal(ours[name], tensor), name
@@ -74,8 +57,9 @@ def test_building_leaves_the_default_generator_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-def paired_losses(dtype, training):
-    model, plain = build(dropout=0.0), plain_from_seed(1337, 32, 32, 2, 2)
+def paired_losses(dtype, training, attention):
+    model, plain = build(attention=attention), build_plain(attention=attention)
+    plain.load_state_dict(rename_to_plain(model.state_dict(), 2))
     model, plain = model.to(dtype).train(training), plain.to(dtype)
     if training:
         for module in model.modules():
@@ -89,10 +73,11 @@ def paired_losses(dtype, training):
     return model, plain, tokens[:, :-1]
 
 
+@pytest.mark.parametrize("attention", ["causal", "ablated"])
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
-def test_logits_and_gradients_equal_the_oracles(dtype, tolerance, training):
-    model, plain, tokens = paired_losses(dtype, training)
+def test_logits_and_gradients_equal_the_oracles(dtype, tolerance, training, attention):
+    model, plain, tokens = paired_losses(dtype, training, attention)
     with torch.no_grad():
         ours, theirs = model(tokens), plain(tokens)
     assert torch.linalg.norm(ours - theirs) <= tolerance * torch.linalg.norm(theirs)
@@ -120,13 +105,14 @@ def test_no_logit_depends_on_a_later_token():
     assert torch.equal(model(tokens)[0, :20], model(changed)[0, :20])
 
 
+@pytest.mark.parametrize("kind", [build, build_plain])
 @pytest.mark.parametrize("output_dropout", [True, False])
-def test_dropout_follows_the_output_map_if_so_configured(output_dropout):
-    model = build(dropout=0.5, output_dropout=output_dropout).train()
+def test_dropout_follows_the_output_map_if_so_configured(kind, output_dropout):
+    model = kind(dropout=0.5, output_dropout=output_dropout).train()
     tokens = torch.randint(65, (2, 32), generator=torch.Generator().manual_seed(1))
-    for block in model.blocks:
-        block.attention.attention_dropout.p = 0.0
-        block.mlp.dropout.p = 0.0
+    for name, module in model.named_modules():
+        if name.endswith("dropout") and not name.endswith("output_dropout"):
+            module.p = 0.0
     # Nothing else is random now.
     assert torch.equal(model(tokens), model(tokens)) is not output_dropout
     torch.testing.assert_close(model.eval()(tokens), build()(tokens))

@@ -28,7 +28,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 def tokenize(tmp_path):
     """Tokenize bytes as the corpus `novel`, copied from books/novel.txt; returns the record."""
 
-    def run(content, chunk_bytes=1 << 20, **manifest):
+    def run(content, chunk_characters=1 << 20, **manifest):
         (tmp_path / "corpus.txt").write_bytes(content)
         described = {
             "corpus": "novel",
@@ -44,7 +44,7 @@ def tokenize(tmp_path):
             described | manifest,
             tmp_path / "tokens.npy",
             tmp_path / "vocabulary.json",
-            chunk_bytes,
+            chunk_characters,
         )
 
     return run
@@ -74,15 +74,15 @@ def test_ids_are_ranks_among_the_distinct_characters(tokenize, tmp_path):
 
 
 @settings(max_examples=40, deadline=None)
-@given(text=TEXT, chunk_bytes=st.integers(1, 9))
-def test_round_trip_whatever_the_chunks(tmp_path_factory, text, chunk_bytes):
+@given(text=TEXT, chunk_characters=st.integers(1, 9))
+def test_round_trip_whatever_the_chunks(tmp_path_factory, text, chunk_characters):
     folder = tmp_path_factory.mktemp("corpus")
     content = text.encode("utf-8")
     (folder / "corpus.txt").write_bytes(content)
     manifest = {"corpus": "c", "source": "s", "stand_in": False, "notice": None, "alphabet": None}
     manifest["sha256"] = hashlib.sha256(content).hexdigest()
     tokenize_corpus(
-        folder / "corpus.txt", manifest, folder / "tokens.npy", folder / "vocabulary.json", chunk_bytes
+        folder / "corpus.txt", manifest, folder / "tokens.npy", folder / "vocabulary.json", chunk_characters
     )
     vocabulary = load_vocabulary(folder / "vocabulary.json")
     assert vocabulary.characters == tuple(sorted(set(text)))
@@ -112,7 +112,7 @@ def test_alphabet_of_a_stand_in_is_united_with_the_text(tokenize, tmp_path):
     assert all_tokens(tmp_path).tolist() == [1, 0, 3]
 
 
-@pytest.mark.parametrize("chunk_bytes", [1, 3, 1 << 20])
+@pytest.mark.parametrize("chunk_characters", [1, 3, 1 << 20])
 @pytest.mark.parametrize(
     ("content", "place"),
     [
@@ -127,17 +127,17 @@ def test_alphabet_of_a_stand_in_is_united_with_the_text(tokenize, tmp_path):
         (b"", "the file is empty"),
     ],
 )
-def test_flaws_are_named_with_their_place(tokenize, tmp_path, content, place, chunk_bytes):
+def test_flaws_are_named_with_their_place(tokenize, tmp_path, content, place, chunk_characters):
     with pytest.raises(CorpusError, match=rf"^books/novel\.txt: {place}"):
-        tokenize(content, chunk_bytes)
+        tokenize(content, chunk_characters)
     assert [path.name for path in tmp_path.iterdir()] == ["corpus.txt"]
 
 
-@pytest.mark.parametrize("chunk_bytes", [1_000, 1 << 20])
-def test_too_many_characters_are_refused_where_they_become_too_many(tokenize, tmp_path, chunk_bytes):
+@pytest.mark.parametrize("chunk_characters", [1_000, 1 << 20])
+def test_too_many_characters_are_refused_where_they_become_too_many(tokenize, tmp_path, chunk_characters):
     characters = [chr(code) for code in range(1, 0x11000) if not 0xD800 <= code < 0xE000]
     allowed = "".join(characters[:65_535])
-    tokenize(allowed.encode("utf-8"), chunk_bytes)
+    tokenize(allowed.encode("utf-8"), chunk_characters)
     for name in ("tokens.npy", "vocabulary.json"):
         (tmp_path / name).unlink()
     text = allowed + "aaa\n" + characters[65_535] + characters[65_536]
@@ -146,7 +146,7 @@ def test_too_many_characters_are_refused_where_they_become_too_many(tokenize, tm
     with pytest.raises(
         CorpusError, match=rf"novel\.txt: more than 65,535 distinct .* byte {byte} .* line {line};"
     ):
-        tokenize(text.encode("utf-8"), chunk_bytes)
+        tokenize(text.encode("utf-8"), chunk_characters)
     assert [path.name for path in tmp_path.iterdir()] == ["corpus.txt"]
 
 

@@ -1,12 +1,11 @@
 """One update against the formulas of Adam and AdamW, worked out by hand."""
 
 import pytest
+import runs
 import torch
 from torch.nn import Parameter
 
-from orderparam.training.optimizer import build_optimizer
-from orderparam.training.sequential import Trainer
-from orderparam.training.stacked import StackedTrainer
+from orderparam.training.optimizer import build_optimizer, optimizer_tensors, restore_optimizer
 
 RATE, DECAY, EPSILON = 0.1, 0.25, 1e-8
 
@@ -53,13 +52,28 @@ def test_second_step_of_the_penalty_follows_the_moments(make_run):
     assert parameter.item() == pytest.approx(value, rel=1e-9)
 
 
-@pytest.mark.parametrize("stacked", [False, True])
-def test_reported_losses_are_without_the_penalty(make_run, seeds, tokens, stacked):
+@pytest.mark.parametrize("build", [runs.sequential, runs.stacked])
+def test_reported_losses_are_without_the_penalty(make_run, tokens, build):
     losses = []
     for decay in (0.0, 10.0):
-        run = make_run(weight_decay=decay, regularizer="l2", dropout=0.0)
-        kind, who = (StackedTrainer, [seeds]) if stacked else (Trainer, seeds)
-        trainer = kind(run, who, 11, tokens[:1800], tokens[1800:], torch.device("cpu"))
-        trainer.advance(until=1)
-        losses.append(trainer.histories[0].steps[0][1])
+        engine = build(make_run(weight_decay=decay, regularizer="l2", dropout=0.0), tokens)
+        engine.advance(until=1)
+        losses.append(engine.histories[0].steps[0][1])
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("regularizer", ["decoupled", "l2"])
+def test_a_restored_state_leads_to_the_same_updates(make_run, regularizer):
+    run, weights = make_run(regularizer=regularizer), torch.linspace(-1, 1, 7)
+    kept, taken_up = Parameter(weights.clone()), Parameter(weights.clone())
+    whole, parts = build_optimizer(run, [kept]), build_optimizer(run, [taken_up])
+    assert not optimizer_tensors(whole)
+    for step in range(3):
+        kept.grad = taken_up.grad = weights * (step + 1)
+        whole.step()
+        parts.step()
+        saved = {name: tensor.clone() for name, tensor in optimizer_tensors(parts).items()}
+        assert {name.rpartition(".")[2] for name in saved} == {"step", "exp_avg", "exp_avg_sq"}
+        parts = build_optimizer(run, [taken_up])
+        restore_optimizer(parts, saved)
+    assert torch.equal(kept, taken_up)

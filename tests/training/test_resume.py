@@ -7,18 +7,27 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
+from runs import SEEDS, finish, job_paths, sequential, stacked
 
-from orderparam.training.job import JobPaths, train_job
-from orderparam.training.run import RunFolders, train_run
-from orderparam.training.sequential import Trainer
-from orderparam.training.snapshots import SnapshotStore
-from orderparam.training.stop import stop_request
+from orderparam.training import stacked as stacked_engine
+from orderparam.training.job import train_job
+from orderparam.training.sequential import SequentialEngine
+from orderparam.training.stop import deferred_signals
 
-CPU = torch.device("cpu")
+LIBRARY = Path(__file__).parents[2] / "workflow"
+
+
+@pytest.fixture(params=[sequential, stacked], ids=["sequential", "stacked"])
+def build(request, make_run, tokens, monkeypatch):
+    """A function that builds an engine of a small run; the stacked one reads and draws often."""
+    monkeypatch.setattr(stacked_engine, "STEPS_DRAWN_AHEAD", 12)
+    monkeypatch.setattr(stacked_engine, "STEPS_PER_READING", 1)
+    return lambda **overrides: request.param(make_run(**overrides), tokens)
 
 
 def files_of(folder):
@@ -30,79 +39,90 @@ def files_of(folder):
     }
 
 
-def job_paths(folder):
-    names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
-    return JobPaths(*(folder / name for name in names))
+def interrupt(engine, folder, step, in_measurement=False):
+    """Train until a signal arrives while step `step` is made, or measured."""
+    measuring = []
+    measure = engine.measure
 
+    def noted(between_batches):
+        measuring.append(True)
+        try:
+            return measure(between_batches)
+        finally:
+            measuring.clear()
 
-class StopAt:
-    """Stands for a signal that arrives while step `step` is made, or measured."""
-
-    def __init__(self, step, in_measurement):
-        self.step, self.in_measurement, self.trainer, self.measuring = step, in_measurement, None, False
-
-    def raise_if_received(self):
-        if self.trainer.step >= self.step and self.measuring == self.in_measurement:
+    def act_on_signals():
+        if engine.step >= step and bool(measuring) == in_measurement:
             raise SystemExit(143)
 
-
-def interrupt(run, seeds, tokens, folder, key, stop):
-    trainer = Trainer(run, seeds, 11, tokens[:1800], tokens[1800:], CPU, stop)
-    stop.trainer = trainer
-    measure = trainer.measure
-
-    def measuring():
-        stop.measuring = True
-        try:
-            return measure()
-        finally:
-            stop.measuring = False
-
-    trainer.measure = measuring
-    folders = RunFolders(folder / "checkpoints", folder / "diverged")
+    engine.measure = noted
     with pytest.raises(SystemExit):
-        train_run(trainer, SnapshotStore(folder / "snapshots", key), folders)
-
-
-def finish(run, seeds, tokens, folder, key):
-    trainer = Trainer(run, seeds, 11, tokens[:1800], tokens[1800:], CPU)
-    folders = RunFolders(folder / "checkpoints", folder / "diverged")
-    train_run(trainer, SnapshotStore(folder / "snapshots", key), folders)
-    return trainer
+        finish(engine, folder, act_on_signals=act_on_signals)
 
 
 def same_run(one, other):
-    same_weights = all(
-        torch.equal(a, b)
-        for a, b in zip(one.model.state_dict().values(), other.model.state_dict().values(), strict=True)
-    )
-    return same_weights and one.history == other.history
+    ours, theirs = one.tensors(), other.tensors()
+    same = ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+    return same and one.histories == other.histories
 
 
 @pytest.mark.parametrize("in_measurement", [False, True])
 @pytest.mark.parametrize("step", [0, 1, 7, 10, 19])
-def test_a_stopped_run_goes_on_bit_for_bit(make_run, seeds, tokens, tmp_path, step, in_measurement):
-    run = make_run()
-    whole = finish(run, seeds, tokens, tmp_path / "whole", "key")
-    interrupt(run, seeds, tokens, tmp_path / "parts", "key", StopAt(step, in_measurement))
+def test_a_stopped_run_goes_on_bit_for_bit(build, tmp_path, step, in_measurement):
+    whole = finish(build(), tmp_path / "whole")
+    interrupt(build(), tmp_path / "parts", step, in_measurement)
     torch.manual_seed(99)
-    assert same_run(finish(run, seeds, tokens, tmp_path / "parts", "key"), whole)
+    assert same_run(finish(build(), tmp_path / "parts"), whole)
     assert files_of(tmp_path / "parts/checkpoints") == files_of(tmp_path / "whole/checkpoints")
 
 
-def test_a_resumed_run_does_not_repeat_what_was_done(make_run, seeds, tokens, tmp_path, monkeypatch):
-    run = make_run()
-    interrupt(run, seeds, tokens, tmp_path, "key", StopAt(15, False))
+def test_a_resumed_run_does_not_repeat_what_was_done(make_run, tokens, tmp_path, monkeypatch):
+    interrupt(sequential(make_run(), tokens), tmp_path, 15)
     updates = []
-    update = Trainer.update
+    update = SequentialEngine.update
 
     def counted(self):
         updates.append(self.step)
         return update(self)
 
-    monkeypatch.setattr(Trainer, "update", counted)
-    finish(run, seeds, tokens, tmp_path, "key")
+    monkeypatch.setattr(SequentialEngine, "update", counted)
+    finish(sequential(make_run(), tokens), tmp_path)
     assert updates == [15, 16, 17, 18, 19]
+
+
+def test_rows_are_handed_on_when_measured_and_when_restored(build, tmp_path):
+    interrupt(build(), tmp_path, 12)
+    handed = []
+    engine = finish(build(), tmp_path, on_measured=handed.append)
+    restored, *new = handed
+    assert {row["step"] for row in restored} == {0, 1, 2, 5, 10}
+    assert [{row["step"] for row in rows} for rows in new] == [{15}, {20}]
+    for history in engine.histories:
+        seed = history.seeds.seed
+        assert [row for rows in handed for row in rows if row["seed"] == seed] == history.trajectory
+
+
+@pytest.mark.parametrize("first_steps", [13, 10])
+def test_a_finished_run_goes_on_with_more_steps(make_run, corpus, tmp_path, first_steps):
+    for build in (False, True):
+        parts, whole = tmp_path / f"parts-{build}", tmp_path / f"whole-{build}"
+        for folder, steps in ((parts, first_steps), (parts, 20), (whole, 20)):
+            train_job(make_run(steps=steps), SEEDS, *corpus, job_paths(folder), stacked=build)
+        assert files_of(parts) == files_of(whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"measure_every": 4}, "step 4 was not measured"), ({"steps": 9}, "ends at step 9")],
+)
+def test_a_snapshot_that_another_schedule_cannot_use_is_refused(
+    make_run, tokens, tmp_path, caplog, change, reason
+):
+    finish(sequential(make_run(), tokens), tmp_path / "parts")
+    run = make_run(**change)
+    again = finish(sequential(run, tokens), tmp_path / "parts")
+    assert reason in caplog.text
+    assert same_run(again, finish(sequential(run, tokens), tmp_path / "whole"))
 
 
 def damage_truncate(path):
@@ -133,58 +153,51 @@ DAMAGES = [damage_truncate, damage_flip, damage_description, damage_no_descripti
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_an_unusable_snapshot_is_refused_and_the_one_before_used(
-    make_run, seeds, tokens, tmp_path, caplog, damage
-):
-    run = make_run()
-    whole = finish(run, seeds, tokens, tmp_path / "whole", "key")
+def test_an_unusable_snapshot_is_refused_and_the_one_before_used(build, tmp_path, caplog, damage):
+    whole = finish(build(), tmp_path / "whole")
     for step in (6, 12):
-        interrupt(run, seeds, tokens, tmp_path / "parts", "key", StopAt(step, False))
+        interrupt(build(), tmp_path / "parts", step)
     snapshots = sorted((tmp_path / "parts/snapshots").glob("*.safetensors"))
     assert [path.stem for path in snapshots] == ["step-000006", "step-000012"]
     damage(snapshots[-1])
     with caplog.at_level(logging.INFO):
-        resumed = finish(run, seeds, tokens, tmp_path / "parts", "key")
+        resumed = finish(build(), tmp_path / "parts")
     assert "refused" in caplog.text and "step-000012" in caplog.text
     assert "going on from the snapshot of step 6" in caplog.text
     assert same_run(resumed, whole)
 
 
-def test_without_a_usable_snapshot_the_run_starts_anew(make_run, seeds, tokens, tmp_path, caplog):
-    run = make_run()
-    whole = finish(run, seeds, tokens, tmp_path / "whole", "key")
-    interrupt(run, seeds, tokens, tmp_path / "parts", "another key", StopAt(12, False))
-    resumed = finish(run, seeds, tokens, tmp_path / "parts", "key")
+def test_without_a_usable_snapshot_the_run_starts_anew(build, tmp_path, caplog):
+    whole = finish(build(), tmp_path / "whole", "another key")
+    resumed = finish(build(), tmp_path / "whole", "key")
     assert "another configuration" in caplog.text
     assert same_run(resumed, whole)
 
 
-def test_a_snapshot_whose_checkpoints_are_gone_is_refused(make_run, seeds, tokens, tmp_path, caplog):
-    run = make_run()
-    interrupt(run, seeds, tokens, tmp_path, "key", StopAt(15, False))
+def test_a_snapshot_whose_checkpoints_are_gone_is_refused(build, tmp_path, caplog):
+    interrupt(build(), tmp_path, 15)
     shutil.rmtree(tmp_path / "checkpoints")
-    finish(run, seeds, tokens, tmp_path, "key")
+    finish(build(), tmp_path)
     assert "step-000000.safetensors is missing" in caplog.text
-    assert len(list((tmp_path / "checkpoints").rglob("*.safetensors"))) == 3
+    assert len(list((tmp_path / "checkpoints/seed-1").glob("*.safetensors"))) == 3
 
 
-def test_job_of_several_seeds_goes_on_with_the_seed_that_was_stopped(make_run, seeds, corpus, tmp_path):
+def test_job_of_several_seeds_goes_on_with_the_seed_that_was_stopped(make_run, corpus, tmp_path):
     run = make_run()
-    both = [seeds, replace(seeds, seed=2, batches=8)]
-    train_job(run, both, *corpus, job_paths(tmp_path / "whole"))
-    train_job(run, both[:1], *corpus, job_paths(tmp_path / "parts"))
-    train_job(run, both, *corpus, job_paths(tmp_path / "parts"))
+    train_job(run, SEEDS, *corpus, job_paths(tmp_path / "whole"))
+    train_job(run, SEEDS[:1], *corpus, job_paths(tmp_path / "parts"))
+    train_job(run, SEEDS, *corpus, job_paths(tmp_path / "parts"))
     assert files_of(tmp_path / "parts") == files_of(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_are_noted_and_handlers_put_back(number):
     before = signal.getsignal(number)
-    with stop_request() as stop:
-        stop.raise_if_received()
+    with deferred_signals() as act:
+        act()
         os.kill(os.getpid(), number)
         with pytest.raises(SystemExit if number == signal.SIGTERM else KeyboardInterrupt):
-            stop.raise_if_received()
+            act()
     assert signal.getsignal(number) is before
 
 

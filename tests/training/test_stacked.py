@@ -8,36 +8,22 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import CPU, SEEDS, finish, job_paths, sequential, stacked
 from torch.nn import functional as F
 
 from orderparam.errors import TrainingError
-from orderparam.measuring.losses import TOKENS_PER_BATCH, measure_split, order_parameter, window_starts
+from orderparam.measuring.losses import TOKENS_PER_BATCH, measure_split, window_starts
+from orderparam.measuring.quantities import order_parameter
 from orderparam.model.gpt import Dropout, build_model_of_run
-from orderparam.model.plain import PlainGPT
-from orderparam.settings.experiment import Seeds
-from orderparam.training import stacked as stacked_trainer
-from orderparam.training import stacked_model as stacked
-from orderparam.training.batches import BatchSampler, StackedStarts
+from orderparam.training import stacked as stacked_engine
+from orderparam.training import stacked_model
+from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model
 from orderparam.training.device import resolve_precision
-from orderparam.training.job import JobPaths, train_job
-from orderparam.training.run import Durations, RunFolders, train_run
-from orderparam.training.sequential import Trainer
-from orderparam.training.snapshots import SnapshotStore
-from orderparam.training.stacked import StackedTrainer, dropout_seed
+from orderparam.training.job import train_job
+from orderparam.training.run import Durations
+from orderparam.training.stacked import dropout_seed
 from orderparam.training.stacked_model import StackedGPT, measure_stack
-
-CPU = torch.device("cpu")
-SEEDS = [Seeds(1, 1, 2, 3), Seeds(2, 1, 8, 4), Seeds(7, 5, 2, 3)]
-
-
-def job_paths(folder):
-    names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
-    return JobPaths(*(folder / name for name in names))
-
-
-def stack_of(run, tokens, seeds=SEEDS, **options):
-    return StackedTrainer(run, seeds, 11, tokens[:1800], tokens[1800:], CPU, **options)
 
 
 def models_of(run, seeds=SEEDS):
@@ -90,7 +76,7 @@ def test_attention_in_parts_is_that_of_all_windows(make_run, tokens, monkeypatch
         return model.weights["token_embedding.weight"].grad
 
     expected = gradients()
-    monkeypatch.setattr(stacked, "ATTENDED_AT_ONCE", 4)
+    monkeypatch.setattr(stacked_model, "ATTENDED_AT_ONCE", 4)
     torch.testing.assert_close(gradients(), expected)
 
 
@@ -132,23 +118,9 @@ def test_dropout_acts_in_training_and_keeps_the_right_share(make_run, tokens):
 
 @given(steps=st.lists(st.integers(1, 30), min_size=1, max_size=4), batch=st.integers(1, 7))
 def test_starts_drawn_ahead_are_those_of_one_step_at_a_time(steps, batch):
-    seeds = [3, 99]
-    ahead = StackedStarts(500, 8, batch, seeds)
-    drawn = torch.cat([ahead.draw(count) for count in steps])
-    text = np.arange(500)
-    for place, seed in enumerate(seeds):
-        sampler = BatchSampler(text, 8, batch, seed)
-        expected = [sampler.draw()[0][:, 0].tolist() for _ in range(sum(steps))]
-        assert drawn[:, place].tolist() == expected
-
-
-def test_starts_go_on_from_the_middle_of_what_was_drawn_ahead():
-    ahead, again = StackedStarts(500, 8, 4, [3, 99]), StackedStarts(500, 8, 4, [1, 2])
-    ahead.draw(10)
-    drawn = ahead.draw(20)
-    again.restore(ahead.states_after(13))
-    assert torch.equal(again.draw(7), drawn[13:])
-    assert torch.equal(again.draw(5), ahead.draw(5))
+    ahead, sampler = (BatchSampler(np.arange(500), 8, batch, seed=99) for _ in range(2))
+    drawn = torch.cat([ahead.draw_starts(count) for count in steps])
+    assert drawn.tolist() == [sampler.draw()[0][:, 0].tolist() for _ in range(sum(steps))]
 
 
 def test_measurements_are_those_of_the_models_one_by_one(make_run, tokens):
@@ -176,47 +148,30 @@ def test_batches_of_a_measurement_do_not_matter(make_run, tokens, monkeypatch):
 @pytest.mark.parametrize("regularizer", ["decoupled", "l2"])
 def test_without_dropout_stacked_runs_are_the_sequential_ones(make_run, tokens, regularizer):
     run = make_run(dropout=0.0, n_layer=2, steps=20, regularizer=regularizer)
-    stack = stack_of(run, tokens)
+    stack = stacked(run, tokens)
     while stack.step < 20:
         stack.advance(until=min(20, stack.step + 7))
-    rows = stack.measure_all()
+    rows = stack.measure()
     for seeds, history, model, row in zip(SEEDS, stack.histories, stack.models(), rows, strict=True):
-        alone = Trainer(run, seeds, 11, tokens[:1800], tokens[1800:], CPU)
+        alone = sequential(run, tokens, seeds)
         for _ in range(20):
             alone.update()
-        np.testing.assert_allclose(history.steps, alone.history.steps, rtol=1e-5)
-        expected = alone.measure()
+        np.testing.assert_allclose(history.steps, alone.histories[0].steps, rtol=1e-5)
+        (expected,) = alone.measure()
         assert row.keys() == expected.keys()
         for name, value in expected.items():
             assert row[name] == (pytest.approx(value, rel=1e-5) if isinstance(value, float) else value)
         assert row["order_parameter"] == float(order_parameter(model.head.weight))
 
 
-def test_a_stack_of_one_follows_a_plain_loop(make_run, seeds, tokens):
-    run = make_run(dropout=0.0, steps=10)
-    stack = stack_of(run, tokens, [seeds])
-    stack.advance(until=10)
-    torch.manual_seed(seeds.weights)
-    plain = PlainGPT(11, 8, 16, 2, 1, 0.0)
-    optimizer = torch.optim.AdamW(plain.parameters(), lr=run.learning_rate)
-    sampler = BatchSampler(tokens[:1800], 8, 4, seeds.batches)
-    for _, ours in stack.histories[0].steps:
-        inputs, targets = sampler.draw()
-        loss = F.cross_entropy(plain(inputs).flatten(0, 1), targets.flatten())
-        assert ours == pytest.approx(loss.item(), rel=1e-5)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-
 @pytest.mark.parametrize("ahead", [5, 500])
 def test_how_far_batches_are_drawn_ahead_does_not_matter(make_run, tokens, monkeypatch, ahead):
     run = make_run(steps=12)
-    whole = stack_of(run, tokens)
+    whole = stacked(run, tokens)
     whole.advance(until=12)
-    monkeypatch.setattr(stacked_trainer, "STEPS_DRAWN_AHEAD", ahead)
-    monkeypatch.setattr(stacked_trainer, "STEPS_PER_READING", 3)
-    parts = stack_of(run, tokens)
+    monkeypatch.setattr(stacked_engine, "STEPS_DRAWN_AHEAD", ahead)
+    monkeypatch.setattr(stacked_engine, "STEPS_PER_READING", 3)
+    parts = stacked(run, tokens)
     while parts.step < 12:
         parts.advance(until=12)
     assert [h.steps for h in parts.histories] == [h.steps for h in whole.histories]
@@ -224,7 +179,7 @@ def test_how_far_batches_are_drawn_ahead_does_not_matter(make_run, tokens, monke
 
 def test_the_steps_that_warm_a_graph_up_leave_no_trace(make_run, tokens):
     run = make_run()
-    plain, warmed = stack_of(run, tokens), stack_of(run, tokens)
+    plain, warmed = stacked(run, tokens), stacked(run, tokens)
     warmed.advance(until=2)
     before = {name: tensor.clone() for name, tensor in warmed.state()[0].items()}
     with warmed._undisturbed():
@@ -245,59 +200,15 @@ def test_masks_come_from_all_dropout_seeds(make_run, tokens):
     assert dropout_seed(SEEDS) != dropout_seed(other)
     losses = []
     for seeds in (SEEDS, SEEDS, other):
-        stack = stack_of(run, tokens, seeds)
+        stack = stacked(run, tokens, seeds)
         stack.advance(until=3)
         losses.append([loss for _, loss in stack.histories[0].steps])
     assert losses[0] == losses[1] != losses[2]
 
 
-def finish(stack, folder, durations=None):
-    train_run(
-        stack,
-        SnapshotStore(folder / "snapshots", "key"),
-        RunFolders(folder / "checkpoints", folder / "diverged"),
-        durations=durations,
-    )
-    return stack
-
-
-class StopAt:
-    """Stands for a signal that arrives while step `step` is made."""
-
-    def __init__(self, step):
-        self.step, self.stack = step, None
-
-    def raise_if_received(self):
-        if self.stack is not None and self.stack.step >= self.step:
-            raise SystemExit(143)
-
-
-@pytest.mark.parametrize("step", [0, 7, 10, 19])
-def test_a_stopped_stack_goes_on_bit_for_bit(make_run, tokens, tmp_path, monkeypatch, step):
-    monkeypatch.setattr(stacked_trainer, "STEPS_DRAWN_AHEAD", 12)
-    monkeypatch.setattr(stacked_trainer, "STEPS_PER_READING", 2)
-    run = make_run()
-    whole = finish(stack_of(run, tokens), tmp_path / "whole")
-    stop = StopAt(step)
-    stopped = stack_of(run, tokens, stop=stop)
-    stop.stack = stopped
-    with pytest.raises(SystemExit):
-        finish(stopped, tmp_path / "parts")
-    torch.manual_seed(99)
-    resumed = finish(stack_of(run, tokens), tmp_path / "parts")
-    assert resumed.histories == whole.histories
-    for name, weight in whole.model.weights.items():
-        assert torch.equal(resumed.model.weights[name], weight), name
-    files = sorted((tmp_path / "whole/checkpoints").rglob("*.*"))
-    assert len(files) == 3 * 3 * 2
-    for path in files:
-        other = tmp_path / "parts" / path.relative_to(tmp_path / "whole")
-        assert other.read_bytes() == path.read_bytes()
-
-
 def test_durations_add_up(make_run, tokens, tmp_path):
     durations = Durations()
-    finish(stack_of(make_run(), tokens), tmp_path, durations)
+    finish(stacked(make_run(), tokens), tmp_path, durations=durations)
     assert durations.steps == 20
     assert durations.training > 0 and durations.measuring > 0
 
@@ -323,7 +234,7 @@ def test_a_stacked_job_writes_what_a_sequential_one_does(make_run, corpus, tmp_p
 
 def test_a_diverging_seed_is_named_and_all_that_was_measured_kept(make_run, tokens, tmp_path):
     run = make_run(steps=50)
-    stack = stack_of(run, tokens)
+    stack = stacked(run, tokens)
     stack.advance(until=3)
     with torch.no_grad():
         stack.model.weights["head.weight"][1] = 1e38

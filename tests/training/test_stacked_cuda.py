@@ -3,15 +3,11 @@
 import numpy as np
 import pytest
 import torch
-
-from orderparam.settings.experiment import Seeds
-from orderparam.training.sequential import Trainer
-from orderparam.training.stacked import StackedTrainer
+from runs import SEEDS, sequential, stacked
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 CUDA = torch.device("cuda")
-SEEDS = [Seeds(1, 1, 2, 3), Seeds(2, 1, 8, 4), Seeds(7, 5, 2, 3)]
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +17,7 @@ def nondeterministic():
 
 
 def stack_of(run, tokens, **options):
-    return StackedTrainer(run, SEEDS, 11, tokens[:1800], tokens[1800:], CUDA, **options)
+    return stacked(run, tokens, device=CUDA, **options)
 
 
 def run_to(stack, step):
@@ -70,7 +66,7 @@ def test_masks_differ_from_replay_to_replay(cuda_run, tokens):
     stack = stack_of(run, tokens)
     stack.advance(until=1)
     stack._starts.zero_()
-    stack.advance(until=9)
+    run_to(stack, 9)
     losses = {loss for _, loss in stack.histories[0].steps[1:]}
     assert len(losses) == 8
 
@@ -79,18 +75,28 @@ def test_without_dropout_a_gpu_follows_a_cpu(cuda_run, tokens):
     run = cuda_run(dropout=0.0)
     found = run_to(stack_of(run, tokens), 50)
     for place, seeds in enumerate(SEEDS):
-        alone = Trainer(run, seeds, 11, tokens[:1800], tokens[1800:], torch.device("cpu"))
+        alone = sequential(run, tokens, seeds)
         for _ in range(50):
             alone.update()
-        torch.testing.assert_close(found[place], torch.tensor(alone.history.steps), rtol=1e-3, atol=0)
+        torch.testing.assert_close(found[place], torch.tensor(alone.histories[0].steps), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
+def test_the_sequential_engine_on_a_gpu_follows_a_cpu(cuda_run, tokens, precision):
+    run = cuda_run(dropout=0.0)
+    on_gpu, on_cpu = sequential(run, tokens, device=CUDA, precision=precision), sequential(run, tokens)
+    for _ in range(20):
+        assert on_gpu.update() == pytest.approx(on_cpu.update(), rel=1e-3 if precision == "float32" else 1e-2)
+    (found,), (expected,) = on_gpu.measure(), on_cpu.measure()
+    assert found["val_loss"] == pytest.approx(expected["val_loss"], rel=1e-2)
 
 
 def test_measurements_are_those_of_a_cpu(cuda_run, tokens):
     run = cuda_run()
-    rows = stack_of(run, tokens, precision="tf32").measure_all()
+    rows = stack_of(run, tokens, precision="tf32").measure()
     for seeds, row in zip(SEEDS, rows, strict=True):
-        alone = Trainer(run, seeds, 11, tokens[:1800], tokens[1800:], torch.device("cpu"))
-        expected = alone.measure()
+        alone = sequential(run, tokens, seeds)
+        (expected,) = alone.measure()
         for name in ("order_parameter", "train_loss", "val_loss", "hidden_magnetization"):
             assert row[name] == pytest.approx(expected[name], rel=1e-5)
 

@@ -2,22 +2,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from runs import CPU, job_paths
 
 from orderparam.errors import RecordError, TrainingError
-from orderparam.measuring.verification import verify_run
+from orderparam.measuring.verification import verify_job
 from orderparam.settings.experiment import Seeds
 from orderparam.text.vocabulary import load_tokens
-from orderparam.training.checkpoints import checkpoint_path, load_weights
-from orderparam.training.job import JobPaths, train_job
-from orderparam.training.start_from import load_starts
+from orderparam.training.checkpoints import checkpoint_path, load_starts, load_weights
+from orderparam.training.job import train_job
 
-CPU = torch.device("cpu")
 SEEDS = [Seeds(1, 1, 2, 3), Seeds(2, 1, 8, 4)]
-
-
-def job_paths(folder):
-    names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
-    return JobPaths(*(folder / name for name in names))
 
 
 @pytest.fixture
@@ -44,8 +38,8 @@ def test_a_run_begins_with_the_final_weights_of_the_same_seed(first, corpus, tmp
         assert rows["step"].iloc[0] == 0
         assert rows["train_loss"].iloc[0] == pytest.approx(described["measured"]["train_loss"], rel=1e-6)
         folder = tmp_path / "second/checkpoints"
-        agreement = verify_run(run, seeds.seed, folder, rows, train, val, "all", CPU)
-        assert agreement.verified_checkpoints == 2
+        (verified,) = verify_job(run, [seeds.seed], folder, rows, train, val, "all", CPU).itertuples()
+        assert verified.verified_checkpoints == 2
 
 
 def test_a_snapshot_of_other_initial_weights_is_refused(first, make_run, corpus, tmp_path, caplog):

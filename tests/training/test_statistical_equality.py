@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from cut_products import TF32_BITS, CutProducts
+from runs import CPU
 from scipy import stats
 from torch.nn import functional as F
 
@@ -21,10 +22,9 @@ from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Seeds
 from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_text
 from orderparam.training.batches import BatchSampler
-from orderparam.training.sequential import Trainer
-from orderparam.training.stacked import StackedTrainer
+from orderparam.training.sequential import SequentialEngine
+from orderparam.training.stacked import StackedEngine
 
-CPU = torch.device("cpu")
 SEEDS = [Seeds(seed, seed, 100 + seed, 200 + seed) for seed in range(5)]
 
 
@@ -82,28 +82,28 @@ def sequential_losses(run, scale, text):
     tokens, size = text
     losses = []
     for seeds in SEEDS:
-        initial = initial_weights(run, seeds, size, scale.sharpened)
-        trainer = Trainer(run, seeds, size, tokens, tokens, CPU, initial=initial)
-        losses.append([trainer.update() for _ in range(run.steps)])
+        initial = [initial_weights(run, seeds, size, scale.sharpened)]
+        engine = SequentialEngine(run, [seeds], size, tokens, tokens, CPU, initial)
+        losses.append([engine.update() for _ in range(run.steps)])
     return np.array(losses)
 
 
 def stacked_losses(run, scale, text, precision="float32", products=None):
     tokens, size = text
     initial = [initial_weights(run, seeds, size, scale.sharpened) for seeds in SEEDS]
-    trainer = StackedTrainer(run, SEEDS, size, tokens, tokens, CPU, initial=initial, precision=precision)
+    engine = StackedEngine(run, SEEDS, size, tokens, tokens, CPU, initial, precision)
     with products or contextlib.nullcontext():
-        while trainer.step < run.steps:
-            trainer.advance(until=run.steps)
-    return np.array([[loss for _, loss in history.steps] for history in trainer.histories])
+        while engine.step < run.steps:
+            engine.advance(until=run.steps)
+    return np.array([[loss for _, loss in history.steps] for history in engine.histories])
 
 
-def plain_losses(run, scale, text, dropout=0.2):
+def plain_losses(run, scale, text):
     tokens, size = text
     losses = []
     for seeds in SEEDS:
         torch.manual_seed(seeds.weights)
-        model = PlainGPT(size, run.context, run.d_model, run.n_head, run.n_layer, dropout)
+        model = PlainGPT(run, size)
         with torch.no_grad():
             for head in model.blocks[0].heads:
                 head.query.weight *= scale.sharpened

@@ -10,30 +10,21 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import CPU, SEEDS, VOCABULARY, job_paths, sequential, stacked
 from torch.nn import functional as F
 
 from orderparam.errors import CorpusError, RecordError, TrainingError
-from orderparam.measuring.losses import order_parameter
+from orderparam.measuring.quantities import order_parameter
 from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Seeds
-from orderparam.tables import STEPS, read_table
+from orderparam.tables import METRICS, STEPS, read_table
+from orderparam.training import engine as engines
+from orderparam.training import job
 from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model, load_weights
 from orderparam.training.device import resolve_device
-from orderparam.training.job import JobPaths, drop_unfinished, train_job
+from orderparam.training.job import drop_unfinished, train_job
 from orderparam.training.schedule import checkpoint_steps, log_spaced_steps, measured_steps
-from orderparam.training.sequential import Trainer
-
-CPU = torch.device("cpu")
-
-
-def job_paths(folder):
-    names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
-    return JobPaths(*(folder / name for name in names))
-
-
-def trainer_of(run, seeds, tokens):
-    return Trainer(run, seeds, 11, tokens[:1800], tokens[1800:], CPU)
 
 
 def test_schedule_is_the_union_of_regular_log_spaced_and_checkpoint_steps(make_run):
@@ -72,10 +63,10 @@ def test_each_seed_moves_only_what_it_names(make_run, tokens):
     base = Seeds(0, weights=1, batches=2, dropout=3)
 
     def first_steps(seeds):
-        trainer = trainer_of(run, seeds, tokens)
-        start = float(order_parameter(trainer.model.head.weight))
+        engine = sequential(run, tokens, seeds)
+        start = float(order_parameter(engine.model.head.weight))
         inputs, _ = BatchSampler(tokens[:1800], 8, 4, seeds.batches).draw()
-        return start, inputs.tolist(), trainer.update()
+        return start, inputs.tolist(), engine.update()
 
     start, inputs, loss = first_steps(base)
     assert first_steps(base) == (start, inputs, loss)
@@ -87,37 +78,89 @@ def test_each_seed_moves_only_what_it_names(make_run, tokens):
     assert (same_start, same_inputs) == (start, inputs) and other_loss != loss
 
 
-@pytest.mark.parametrize("microbatch_tokens", [4096, 24, 8])
-def test_without_dropout_the_loop_follows_a_plain_one(
-    make_run, seeds, tokens, monkeypatch, microbatch_tokens
+def losses_of_a_plain_loop(run, seeds, tokens):
+    """Batch losses of the plain model, and its final weights."""
+    torch.manual_seed(seeds.weights)
+    plain = PlainGPT(run, VOCABULARY)
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=run.learning_rate)
+    sampler = BatchSampler(tokens[:1800], run.context, run.batch_size, seeds.batches)
+    losses = []
+    for _ in range(run.steps):
+        inputs, targets = sampler.draw()
+        loss = F.cross_entropy(plain(inputs).flatten(0, 1), targets.flatten())
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses, plain
+
+
+@pytest.mark.parametrize(
+    ("build", "microbatch_tokens"), [(sequential, 4096), (sequential, 24), (sequential, 8), (stacked, 0)]
+)
+def test_without_dropout_an_engine_follows_a_plain_loop(
+    make_run, tokens, monkeypatch, build, microbatch_tokens
 ):
     # 24 tokens split the batch of four windows of eight unevenly, into three and one.
     monkeypatch.setattr("orderparam.training.sequential.TOKENS_PER_MICROBATCH", microbatch_tokens)
     run = make_run(dropout=0.0, steps=10)
-    trainer = trainer_of(run, seeds, tokens)
-    losses = [trainer.update() for _ in range(10)]
+    engine = build(run, tokens)
+    while engine.step < 10:
+        engine.advance(until=10)
+    for history, model in zip(engine.histories, engine.models(), strict=True):
+        losses, plain = losses_of_a_plain_loop(run, history.seeds, tokens)
+        np.testing.assert_allclose([loss for _, loss in history.steps], losses, rtol=1e-5)
+        ours, theirs = (float(order_parameter(each.head.weight)) for each in (model, plain))
+        assert ours == pytest.approx(theirs, rel=1e-5)
 
-    torch.manual_seed(seeds.weights)
-    plain = PlainGPT(11, 8, 16, 2, 1, 0.0)
-    optimizer = torch.optim.AdamW(plain.parameters(), lr=run.learning_rate)
-    sampler = BatchSampler(tokens[:1800], 8, 4, seeds.batches)
-    for ours in losses:
-        inputs, targets = sampler.draw()
-        loss = F.cross_entropy(plain(inputs).flatten(0, 1), targets.flatten())
-        assert ours == pytest.approx(loss.item(), rel=1e-5)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    ours, theirs = trainer.model.head.weight, plain.head.weight
-    assert float(order_parameter(ours)) == pytest.approx(float(order_parameter(theirs)), rel=1e-5)
+
+@pytest.mark.parametrize("build", [sequential, stacked])
+def test_a_column_of_the_register_is_measured_by_both_engines(make_run, tokens, monkeypatch, build):
+    measure = engines.measure_quantities
+    monkeypatch.setitem(METRICS.meanings, "bias_norm", "norm of the head's bias")
+    with pytest.raises(KeyError, match="bias_norm"):
+        build(make_run(), tokens).measure()
+
+    def with_norm(model, train, val):
+        monkeypatch.delitem(METRICS.meanings, "bias_norm")
+        found = measure(model, train, val)
+        monkeypatch.setitem(METRICS.meanings, "bias_norm", "norm of the head's bias")
+        return found | {"bias_norm": model.head.bias.norm().item()}
+
+    monkeypatch.setattr(engines, "measure_quantities", with_norm)
+    engine = build(make_run(), tokens)
+    engine.measure()
+    for history, model in zip(engine.histories, engine.models(), strict=True):
+        assert history.trajectory_table()["bias_norm"].tolist() == [model.head.bias.norm().item()]
+
+
+@pytest.mark.parametrize(("device", "count", "expected"), [("cuda", 1, 1), ("cuda", 3, 0), ("cpu", 3, 3)])
+def test_several_seeds_are_stacked_on_cuda_and_one_seed_nowhere(
+    make_run, corpus, tmp_path, monkeypatch, device, count, expected
+):
+    class Built(Exception):
+        pass
+
+    def build(name):
+        def built(run, seeds, *others):
+            raise Built(name, len(seeds))
+
+        return built
+
+    monkeypatch.setattr(job, "resolve_device", lambda _: torch.device(device))
+    monkeypatch.setattr(job, "SequentialEngine", build("sequential"))
+    monkeypatch.setattr(job, "StackedEngine", build("stacked"))
+    with pytest.raises(Built) as caught:
+        train_job(make_run(), SEEDS[:count], *corpus, job_paths(tmp_path))
+    assert caught.value.args == (("sequential", 1) if expected else ("stacked", 3))
 
 
 def test_step_table_pairs_b_with_the_loss_of_the_same_weights(make_run, seeds, tokens):
-    trainer = trainer_of(make_run(), seeds, tokens)
-    initial = float(order_parameter(trainer.model.head.weight))
+    engine = sequential(make_run(), tokens)
+    initial = float(order_parameter(engine.model.head.weight))
     for _ in range(3):
-        trainer.update()
-    table = trainer.history.step_table()
+        engine.update()
+    table = engine.histories[0].step_table()
     assert list(table.columns) == list(STEPS.columns)
     assert table["step"].tolist() == [0, 1, 2]
     assert table["order_parameter"][0] == initial
@@ -189,20 +232,34 @@ def test_a_device_that_is_not_there_is_an_error_with_the_choices():
 
 
 def test_command_line_trains_without_workflow_or_mlflow(make_run, seeds, corpus, tmp_path):
-    (tmp_path / "run.json").write_text(
-        json.dumps({"run": make_run(steps=5).to_dict(), "seeds": [asdict(seeds)], "commit": "abc"})
-    )
     missing = ("mlflow", "snakemake", "pydantic", "ruamel", "jsonschema", "psutil")
     blocked = f"import sys\nfor name in {missing}: sys.modules[name] = None\n"
     call = "import runpy\nrunpy.run_module('orderparam', run_name='__main__')"
-    command = [sys.executable, "-c", blocked + call, "train", "run.json", "--corpus", ".", "--out", "out"]
     library = Path(__file__).parents[2] / "workflow"
-    environment = {"PYTHONPATH": str(library), "PATH": ""}
-    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "tokens/s" in result.stderr
-    assert len(pd.read_parquet(tmp_path / "out/steps.parquet")) == 5
-    environment = json.loads((tmp_path / "out/environment.json").read_text())
+
+    def train(steps, *options):
+        described = {"run": make_run(steps=steps).to_dict(), "seeds": [asdict(seeds)], "commit": "abc"}
+        (tmp_path / "run.json").write_text(json.dumps(described))
+        command = [
+            sys.executable,
+            "-c",
+            blocked + call,
+            "train",
+            "run.json",
+            "--corpus",
+            ".",
+            "--out",
+            "out",
+            *options,
+        ]
+        environment = {"PYTHONPATH": str(library), "PATH": ""}
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert len(pd.read_parquet(tmp_path / "out/steps.parquet")) == steps
+        return result.stderr, json.loads((tmp_path / "out/environment.json").read_text())
+
+    log, environment = train(5, "--keep-snapshot")
+    assert "tokens/s" in log
     known = {"device_name", "cpu", "platform", "python", "torch", "numpy", "pandas", "command", "started"}
     assert all(environment[key] for key in known)
     assert environment["git_commit"] == "abc" and environment["dirty"] is None  # PATH has no git
@@ -211,3 +268,6 @@ def test_command_line_trains_without_workflow_or_mlflow(make_run, seeds, corpus,
         environment["seconds"] > environment["training_seconds"] > 5 * 0.9 * environment["seconds_per_step"]
     )
     assert environment["command"].startswith("orderparam train run.json")
+    log, environment = train(8)
+    assert "going on from the snapshot of step 5" in log and environment["steps"] == 3
+    assert not (tmp_path / "out/unfinished").exists()

@@ -14,7 +14,6 @@ from orderparam.measuring.throughput import (
     measure_peak,
     measure_throughput,
 )
-from orderparam.model.plain import build_plain
 from orderparam.settings.experiment import Run
 from orderparam.tables import write_table
 from orderparam.text.vocabulary import load_tokens
@@ -27,7 +26,7 @@ if __name__ == "__main__":
         vocabulary_size = len(read_json(snakemake.input.vocabulary)["characters"])
         peaks, tables = [measure_peak()], []
         for run in snakemake.params.runs:
-            settings = (vocabulary_size, train, validation, build_plain, snakemake.params.seconds)
+            settings = (vocabulary_size, train, validation, snakemake.params.seconds)
             tables.append(measure_throughput(Run.from_dict(run), *settings))
             peaks.append(measure_peak())
         throughput = add_floors(pd.concat(tables, ignore_index=True), peaks)

@@ -22,11 +22,12 @@ import torch
 from orderparam.environment import describe_environment
 from orderparam.errors import TrainingError
 from orderparam.files import read_json, write_json
+from orderparam.measuring.timing import seconds_of, summarise
 from orderparam.settings.experiment import PRECISIONS, Run, Seeds
 from orderparam.tables import GPU_THROUGHPUT, write_table
 from orderparam.text.vocabulary import load_tokens
 from orderparam.training.device import resolve_device
-from orderparam.training.stacked import STEPS_PER_READING, StackedTrainer
+from orderparam.training.stacked import STEPS_PER_READING, StackedEngine
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +64,13 @@ class Bench:
         pairs = itertools.product(PRECISIONS, (True, False))
         return [Variant(precision, graphs) for precision, graphs in pairs]
 
-    def build(self, run: Run, stack: int, variant: Variant) -> StackedTrainer:
-        """A trainer that has made its first steps, and noted the memory that they took."""
+    def build(self, run: Run, stack: int, variant: Variant) -> StackedEngine:
+        """An engine that has made its first steps, with its graph; notes the memory that they took."""
         cuda = self.device.type == "cuda"
         before = torch.cuda.memory_allocated(self.device) if cuda else 0
         if cuda:
             torch.cuda.reset_peak_memory_stats(self.device)
-        trainer = StackedTrainer(
+        engine = StackedEngine(
             run,
             [Seeds(seed, 0, seed, seed) for seed in range(stack)],
             self.vocabulary_size,
@@ -79,103 +80,11 @@ class Bench:
             precision=variant.precision,
             graphs=variant.graphs,
         )
-        trainer.advance(until=1)
+        for step in (1, 2):
+            engine.advance(until=step)
         if cuda:
             variant.peak_memory = torch.cuda.max_memory_allocated(self.device) - before
-        return trainer
-
-
-def measure_case(bench: Bench, run: Run, stack: int, seconds: float) -> pd.DataFrame:
-    """Time all variants of one size and number of seeds, for about `seconds`; tables.GPU_THROUGHPUT.
-
-    Variants take turns, one block of steps each, where the memory holds all of them (`interleaved`), else
-    they are timed one after the other. Each is repeated 3 to 15 times; quartiles are over the blocks.
-    """
-    run = replace(run, steps=10**8)
-    deadline = time.perf_counter() + seconds
-    variants = bench.variants()
-    evaluation, interleaved = float("nan"), True
-    try:
-        evaluation = _time_together(bench, run, stack, variants, deadline, evaluation)
-    except (RuntimeError, TrainingError):
-        interleaved = False
-    if not interleaved:  # out of the handler, whose exception keeps the memory
-        variants = bench.variants()
-        for index, variant in enumerate(variants):
-            _free()
-            share = (deadline - time.perf_counter()) / (len(variants) - index)
-            try:
-                until = time.perf_counter() + share
-                evaluation = _time_together(bench, run, stack, [variant], until, evaluation)
-            except torch.OutOfMemoryError:
-                variant.note = "out of memory"
-            except (RuntimeError, TrainingError) as error:
-                variant.note = str(error).splitlines()[0]
-    _free()
-    rows = [_row(run, stack, variant, interleaved, evaluation) for variant in variants]
-    return GPU_THROUGHPUT.frame(rows)
-
-
-def _time_together(
-    bench: Bench, run: Run, stack: int, variants: Sequence[Variant], deadline: float, evaluation: float
-) -> float:
-    """Fill in the variants' seconds; returns those of one measurement, timed unless `evaluation` has them."""
-    trainers = [bench.build(run, stack, variant) for variant in variants]
-    blocks = []
-    for trainer in trainers:
-        _time_block(trainer, 1)
-        blocks.append(min(max(round(BLOCK_SECONDS / _time_block(trainer, 1)), 1), STEPS_PER_READING))
-    if math.isnan(evaluation):
-        evaluation = _time_measurement(trainers[0])
-    for repeat in range(MAX_REPEATS):
-        if repeat >= MIN_REPEATS and time.perf_counter() > deadline:
-            break
-        for variant, trainer, block in zip(variants, trainers, blocks, strict=True):
-            variant.seconds.append(_time_block(trainer, block))
-    return evaluation
-
-
-def _time_measurement(trainer: StackedTrainer) -> float:
-    """Seconds of one measurement; the first, which loads kernels, counts only where that does not matter."""
-    for _ in range(2):
-        began = time.perf_counter()
-        trainer.measure_all()
-        seconds = time.perf_counter() - began
-        if seconds > LONG_MEASUREMENT_SECONDS:
-            break
-    return seconds
-
-
-def _time_block(trainer: StackedTrainer, steps: int) -> float:
-    """Seconds per step; the engine returns when the device is done."""
-    before, began = trainer.step, time.perf_counter()
-    trainer.advance(until=before + steps)
-    return (time.perf_counter() - began) / (trainer.step - before)
-
-
-def _free() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def _row(run: Run, stack: int, variant: Variant, interleaved: bool, evaluation: float) -> dict[str, object]:
-    lower, median, upper = np.quantile(variant.seconds or [np.nan], [0.25, 0.5, 0.75])
-    return {
-        "size": run.size,
-        "seeds": stack,
-        "precision": variant.precision,
-        "graphs": variant.graphs,
-        "interleaved": interleaved,
-        "repeats": len(variant.seconds),
-        "median_seconds": float(median),
-        "lower_quartile_seconds": float(lower),
-        "upper_quartile_seconds": float(upper),
-        "tokens_per_second": stack * run.batch_size * run.context / float(median),
-        "evaluation_seconds": evaluation,
-        "peak_memory_bytes": variant.peak_memory,
-        "note": variant.note,
-    }
+        return engine
 
 
 def run_benchmark(
@@ -193,25 +102,106 @@ def run_benchmark(
         if left > 0:
             tables.append(measure_case(bench, run, stack, left / (len(cases) - index)))
         else:
-            skipped = [
-                _row(run, stack, replace(v, note="the time was up"), False, np.nan) for v in bench.variants()
-            ]
-            tables.append(GPU_THROUGHPUT.frame(skipped))
+            skipped = [replace(variant, note="the time was up") for variant in bench.variants()]
+            tables.append(_table(run, stack, skipped, False, np.nan))
         table = pd.concat(tables, ignore_index=True)
         write_table(table, out)
         log.info("%s", tables[-1].to_string(index=False))
     return table
 
 
+def measure_case(bench: Bench, run: Run, stack: int, seconds: float) -> pd.DataFrame:
+    """Time all variants of one size and number of seeds, for about `seconds`; tables.GPU_THROUGHPUT.
+
+    Variants take turns, one block of steps each, where the memory holds all of them (`interleaved`), else
+    they are timed one after the other. Each is repeated 3 to 15 times; quartiles are over the blocks.
+    """
+    run = replace(run, steps=10**8)
+    deadline = time.perf_counter() + seconds
+    variants = bench.variants()
+    evaluation = _time_together(bench, run, stack, variants, deadline, float("nan"))
+    interleaved = not variants[0].note
+    if not interleaved:
+        variants = bench.variants()
+        for index, variant in enumerate(variants):
+            now = time.perf_counter()
+            until = now + (deadline - now) / (len(variants) - index)
+            evaluation = _time_together(bench, run, stack, [variant], until, evaluation)
+    return _table(run, stack, variants, interleaved, evaluation)
+
+
+def _time_together(
+    bench: Bench, run: Run, stack: int, variants: Sequence[Variant], deadline: float, evaluation: float
+) -> float:
+    """Fill in the variants' seconds, or a note that says why there are none.
+
+    Returns the seconds of one measurement, timed unless `evaluation` has them.
+    """
+    _free()
+    try:
+        engines = [bench.build(run, stack, variant) for variant in variants]
+        blocks = []
+        for engine in engines:
+            _time_block(engine, 1)
+            blocks.append(min(max(round(BLOCK_SECONDS / _time_block(engine, 1)), 1), STEPS_PER_READING))
+        if math.isnan(evaluation):
+            evaluation = _time_measurement(engines[0])
+        for repeat in range(MAX_REPEATS):
+            if repeat >= MIN_REPEATS and time.perf_counter() > deadline:
+                break
+            for variant, engine, block in zip(variants, engines, blocks, strict=True):
+                variant.seconds.append(_time_block(engine, block))
+    except (RuntimeError, TrainingError) as error:
+        short = isinstance(error, torch.OutOfMemoryError)
+        for variant in variants:
+            variant.note = "out of memory" if short else str(error).splitlines()[0]
+    return evaluation
+
+
+def _time_measurement(engine: StackedEngine) -> float:
+    """Seconds of one measurement; the first, which loads kernels, counts only where that does not matter."""
+    first = seconds_of(engine.measure)
+    return first if first > LONG_MEASUREMENT_SECONDS else seconds_of(engine.measure)
+
+
+def _time_block(engine: StackedEngine, steps: int) -> float:
+    """Seconds per step; the engine returns when the device is done."""
+    before = engine.step
+    seconds = seconds_of(lambda: engine.advance(until=before + steps))
+    return seconds / (engine.step - before)
+
+
+def _free() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _table(
+    run: Run, stack: int, variants: Sequence[Variant], interleaved: bool, evaluation: float
+) -> pd.DataFrame:
+    rows = []
+    for variant in variants:
+        summary = summarise(variant.seconds)
+        row = {
+            "size": run.size,
+            "seeds": stack,
+            "precision": variant.precision,
+            "graphs": variant.graphs,
+            "interleaved": interleaved,
+            **summary,
+            "tokens_per_second": stack * run.batch_size * run.context / summary["median_seconds"],
+            "evaluation_seconds": evaluation,
+            "peak_memory_bytes": variant.peak_memory,
+            "note": variant.note,
+        }
+        rows.append(row)
+    return GPU_THROUGHPUT.frame(rows)
+
+
 def _cost(run: Run, stack: int) -> int:
-    return (
-        stack
-        * run.n_layer
-        * run.d_model
-        * (12 * run.d_model + 2 * run.context)
-        * run.context
-        * run.batch_size
-    )
+    per_token = run.n_layer * run.d_model * (12 * run.d_model + 2 * run.context)
+    return stack * per_token * run.context * run.batch_size
 
 
 def benchmark_run_files(
@@ -230,10 +220,11 @@ def benchmark_run_files(
     began = time.perf_counter()
     documents = [read_json(path) for path in run_files]
     runs = [Run.from_dict(document["run"]) for document in documents]
-    train_tokens, val_tokens = load_tokens(corpus / "tokens.npy", corpus / "vocabulary.json")
-    vocabulary_size = len(read_json(corpus / "vocabulary.json")["characters"])
+    vocabulary = corpus / "vocabulary.json"
+    tokens = load_tokens(corpus / "tokens.npy", vocabulary)
     device = resolve_device(runs[0].device)
     torch.set_num_threads(runs[0].threads)
     environment = describe_environment(device, "as in the table", command, documents[0].get("commit"))
-    run_benchmark(Bench(vocabulary_size, train_tokens, val_tokens, device), runs, stacks, seconds, table)
+    bench = Bench(len(read_json(vocabulary)["characters"]), *tokens, device)
+    run_benchmark(bench, runs, stacks, seconds, table)
     write_json(table.with_suffix(".json"), environment | {"seconds": time.perf_counter() - began})

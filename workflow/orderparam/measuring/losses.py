@@ -1,4 +1,4 @@
-"""What is read off a model: order parameter, exact losses, mean magnitude of the residual stream."""
+"""Exact losses over the non-overlapping windows of a split, and the mean magnitude of the residual stream."""
 
 from __future__ import annotations
 
@@ -15,17 +15,6 @@ from orderparam.model.gpt import GPT
 from orderparam.model.linear import packed_weights
 
 TOKENS_PER_BATCH = {"cpu": 4_096, "cuda": 131_072, "mps": 32_768}
-
-
-def order_parameter(head_weight: Tensor) -> Tensor:
-    """b = ||W_head||_F / d_model, a float64 scalar, for a head weight of shape (vocabulary, d_model).
-
-    After Ziyin & Ueda (2022), arXiv:2205.12510; W_head excludes the head's bias.
-    """
-    weight = head_weight.detach()
-    if weight.device.type == "mps":  # which has no float64
-        weight = weight.cpu()
-    return torch.linalg.vector_norm(weight, dtype=torch.float64) / weight.shape[1]
 
 
 def window_starts(token_count: int, context: int, windows: int | Literal["all"]) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,19 +11,19 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from orderparam.measuring.losses import measure_split, window_starts
-from orderparam.model.gpt import GPT
+from orderparam.measuring.timing import seconds_of, summarise
+from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Run, Seeds
 from orderparam.tables import THROUGHPUT
 from orderparam.training.batches import BatchSampler
-from orderparam.training.sequential import Trainer
+from orderparam.training.optimizer import build_optimizer, optimizer_tensors
+from orderparam.training.sequential import SequentialEngine
 
 PLAIN_BATCHES_PER_SPLIT = 200
 MIN_REPEATS, MAX_REPEATS = 3, 25
-ADAMW_PASSES = 7  # read weight, gradient and both moments; write weight and both moments
-
-BuildPlain = Callable[[Run, int], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ def measure_peak(size: int = 1024, repeats: int = 8) -> Peak:
     a, b = torch.randn(size, size), torch.randn(size, size)
     source = torch.ones(2**26)
     target = torch.empty_like(source)
-    product = min(_seconds(lambda: torch.mm(a, b)) for _ in range(repeats))
-    copy = min(_seconds(lambda: target.copy_(source)) for _ in range(repeats))
+    product = min(seconds_of(lambda: torch.mm(a, b)) for _ in range(repeats))
+    copy = min(seconds_of(lambda: target.copy_(source)) for _ in range(repeats))
     return Peak(2 * size**3 / product, 2 * source.nbytes / copy)
 
 
@@ -56,8 +55,12 @@ def count_step_flops(run: Run, vocabulary_size: int) -> int:
     return 3 * (maps + attention) * run.batch_size * run.context
 
 
-def count_step_bytes(model: nn.Module, inputs: Tensor, targets: Tensor) -> int:
-    """Bytes that a step cannot avoid to move: activations kept for the backward pass, twice, and AdamW's."""
+def count_step_bytes(model: nn.Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> int:
+    """Bytes that a step cannot avoid to move.
+
+    Activations kept for the backward pass are written and read, so is the optimizer's state (which must be
+    there: after an update); gradients are read, weights read and written.
+    """
     parameters = {parameter.data_ptr() for parameter in model.parameters()}
     kept: dict[int, int] = {}
 
@@ -71,16 +74,12 @@ def count_step_bytes(model: nn.Module, inputs: Tensor, targets: Tensor) -> int:
     loss.backward()
     model.zero_grad(set_to_none=True)
     weights = sum(parameter.nbytes for parameter in model.parameters())
-    return 2 * sum(kept.values()) + ADAMW_PASSES * weights
+    state = sum(tensor.nbytes for tensor in optimizer_tensors(optimizer).values())
+    return 2 * sum(kept.values()) + 2 * state + 3 * weights
 
 
 def measure_throughput(
-    run: Run,
-    vocabulary_size: int,
-    train_tokens: np.ndarray,
-    val_tokens: np.ndarray,
-    build_plain: BuildPlain,
-    seconds: float,
+    run: Run, vocabulary_size: int, train_tokens: np.ndarray, val_tokens: np.ndarray, seconds: float
 ) -> pd.DataFrame:
     """Time whole steps (batch, forward, backward, optimizer) and evaluations, interleaved, on one thread.
 
@@ -90,10 +89,10 @@ def measure_throughput(
     after one warm-up. The columns that need the machine's peak are left to `add_floors`.
     """
     torch.set_num_threads(1)
-    seeds = Seeds(0, 0, 0, 0)
-    trainer = Trainer(run, seeds, vocabulary_size, train_tokens, val_tokens, torch.device("cpu"))
-    plain = build_plain(run, vocabulary_size)
-    optimizer = torch.optim.AdamW(plain.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay)
+    seeds = [Seeds(0, 0, 0, 0)]
+    engine = SequentialEngine(run, seeds, vocabulary_size, train_tokens, val_tokens, torch.device("cpu"))
+    plain = PlainGPT(run, vocabulary_size)
+    optimizer = build_optimizer(run, plain.parameters(), fused=False)
     sampler = BatchSampler(train_tokens, run.context, run.batch_size, 0)
 
     def plain_step() -> None:
@@ -101,15 +100,30 @@ def measure_throughput(
         _loss(plain.train(), *sampler.draw()).backward()
         optimizer.step()
 
-    timed = _interleave({"engine": trainer.update, "plain": plain_step}, seconds)
+    windows = [len(starts) for _, starts in engine.splits.values()]
+    part = min(64, *windows)
+    starts = window_starts(len(val_tokens), run.context, part)
+
+    @torch.no_grad()
+    def plain_batch() -> None:
+        _loss(plain.eval(), *sampler.draw())
+
+    steps = _interleave({"engine": engine.update, "plain": plain_step}, seconds)
+    parts = _interleave(
+        {"engine": lambda: measure_split(engine.model, val_tokens, starts), "plain": plain_batch}, seconds
+    )
+    batches = {"engine": sum(windows) / part, "plain": 2 * PLAIN_BATCHES_PER_SPLIT}
+    evaluations = {name: [each * batches[name] for each in times] for name, times in parts.items()}
+    step_tokens = run.batch_size * run.context
+    tokens = {"engine": sum(windows) * run.context, "plain": batches["plain"] * step_tokens}
+
     flops = count_step_flops(run, vocabulary_size)
-    tokens = run.batch_size * run.context
     rows = []
-    for name, model in (("engine", trainer.model), ("plain", plain)):
-        moved = count_step_bytes(model.train(), *sampler.draw())
-        row = _row(run.size, name, "step", timed[name], timed["plain"], tokens)
+    for name, model, stepped in (("engine", engine.model, engine.optimizer), ("plain", plain, optimizer)):
+        moved = count_step_bytes(model.train(), stepped, *sampler.draw())
+        row = _row(run.size, name, "step", steps, step_tokens)
         rows.append(row | {"flops": flops, "bytes": moved})
-    rows += _time_evaluation(run, trainer.model, plain, sampler, (train_tokens, val_tokens), seconds)
+    rows += [_row(run.size, name, "evaluation", evaluations, tokens[name]) for name in evaluations]
     return THROUGHPUT.frame(rows)
 
 
@@ -132,79 +146,6 @@ def best_of(peaks: Sequence[Peak]) -> Peak:
     return Peak(max(peak.flops for peak in peaks), max(peak.bandwidth for peak in peaks))
 
 
-def _time_evaluation(
-    run: Run,
-    model: GPT,
-    plain: nn.Module,
-    sampler: BatchSampler,
-    splits: tuple[np.ndarray, np.ndarray],
-    seconds: float,
-) -> list[dict[str, object]]:
-    train_tokens, val_tokens = splits
-    windows = [
-        len(window_starts(len(tokens), run.context, count))
-        for tokens, count in ((train_tokens, run.train_windows), (val_tokens, run.val_windows))
-    ]
-    part = min(64, *windows)
-    starts = window_starts(len(val_tokens), run.context, part)
-
-    def engine_part() -> None:
-        measure_split(model, val_tokens, starts)
-
-    @torch.no_grad()
-    def plain_batch() -> None:
-        _loss(plain.eval(), *sampler.draw())
-
-    timed = _interleave({"engine": engine_part, "plain": plain_batch}, seconds)
-    whole = {
-        "engine": [time_of_part * sum(windows) / part for time_of_part in timed["engine"]],
-        "plain": [time_of_batch * 2 * PLAIN_BATCHES_PER_SPLIT for time_of_batch in timed["plain"]],
-    }
-    tokens = {
-        "engine": sum(windows) * run.context,
-        "plain": 2 * PLAIN_BATCHES_PER_SPLIT * run.batch_size * run.context,
-    }
-    return [_row(run.size, name, "evaluation", whole[name], whole["plain"], tokens[name]) for name in whole]
-
-
-def _loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
-
-
-def _interleave(works: dict[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
-    cycle = sum(_seconds(work) for work in works.values())
-    repeats = min(max(round(seconds / cycle), MIN_REPEATS), MAX_REPEATS)
-    timed: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(repeats):
-        for name, work in works.items():
-            timed[name].append(_seconds(work))
-    return timed
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def _row(
-    size: str, name: str, quantity: str, seconds: Sequence[float], plain: Sequence[float], tokens: int
-) -> dict[str, object]:
-    lower, median, upper = np.quantile(seconds, [0.25, 0.5, 0.75])
-    return {
-        "size": size,
-        "implementation": name,
-        "quantity": quantity,
-        "repeats": len(seconds),
-        "median_seconds": float(median),
-        "lower_quartile_seconds": float(lower),
-        "upper_quartile_seconds": float(upper),
-        "tokens_per_second": tokens / float(median),
-        # Paired, since both were timed in turn on the same noisy machine.
-        "ratio_to_plain": float(np.median(np.divide(plain, seconds))),
-    }
-
-
 def describe_machine(peak: Peak) -> dict[str, object]:
     """What a benchmark must be read with."""
     return {
@@ -214,4 +155,33 @@ def describe_machine(peak: Peak) -> dict[str, object]:
         "threads": 1,
         "matmul_gflops": peak.flops / 1e9,
         "copy_gigabytes_per_second": peak.bandwidth / 1e9,
+    }
+
+
+def _loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+
+
+def _interleave(works: dict[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
+    cycle = sum(seconds_of(work) for work in works.values())
+    repeats = min(max(round(seconds / cycle), MIN_REPEATS), MAX_REPEATS)
+    timed: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(repeats):
+        for name, work in works.items():
+            timed[name].append(seconds_of(work))
+    return timed
+
+
+def _row(
+    size: str, name: str, quantity: str, timed: dict[str, list[float]], tokens: float
+) -> dict[str, object]:
+    summary = summarise(timed[name])
+    return {
+        "size": size,
+        "implementation": name,
+        "quantity": quantity,
+        **summary,
+        "tokens_per_second": tokens / summary["median_seconds"],
+        # Paired, since both were timed in turn on the same noisy machine.
+        "ratio_to_plain": float(np.median(np.divide(timed["plain"], timed[name]))),
     }

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from orderparam.model.linear import Linear, LinearReLU
-from orderparam.settings.experiment import Attention, Run
+from orderparam.settings.experiment import Run
 
 QUERY_CHUNKS = 4
 
@@ -45,18 +45,17 @@ class CausalSelfAttention(nn.Module):
     """Multi-head causal attention with one fused, bias-free map for queries, keys and values.
 
     `qkv.weight` has shape (3 * d_model, d_model): all heads' queries, then keys, then values.
-    `output_dropout` says whether dropout also follows the output map.
     """
 
-    def __init__(self, d_model: int, n_head: int, dropout: float, output_dropout: bool = True) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__()
-        self.n_head = n_head
-        self.scale = d_model**-0.5
-        self.qkv = nn.utils.skip_init(Linear, d_model, 3 * d_model, bias=False)
-        self._draw_head_by_head(d_model, n_head)
-        self.projection = Linear(d_model, d_model)
-        self.attention_dropout = Dropout(dropout)
-        self.output_dropout = Dropout(dropout if output_dropout else 0.0)
+        self.n_head = run.n_head
+        self.scale = run.d_model**-0.5
+        self.qkv = nn.utils.skip_init(Linear, run.d_model, 3 * run.d_model, bias=False)
+        self._draw_head_by_head(run.d_model, run.n_head)
+        self.projection = Linear(run.d_model, run.d_model)
+        self.attention_dropout = Dropout(run.dropout)
+        self.output_dropout = Dropout(run.dropout if run.output_dropout else 0.0)
 
     @torch.no_grad()
     def _draw_head_by_head(self, d_model: int, n_head: int) -> None:
@@ -104,11 +103,11 @@ class CausalSelfAttention(nn.Module):
 class MLP(nn.Module):
     """d_model -> 4 d_model -> d_model with ReLU between and dropout at the end."""
 
-    def __init__(self, d_model: int, dropout: float) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__()
-        self.expand = LinearReLU(d_model, 4 * d_model)
-        self.contract = Linear(4 * d_model, d_model)
-        self.dropout = Dropout(dropout)
+        self.expand = LinearReLU(run.d_model, 4 * run.d_model)
+        self.contract = Linear(4 * run.d_model, run.d_model)
+        self.dropout = Dropout(run.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.dropout(self.contract(self.expand(x)))
@@ -117,23 +116,16 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """x + attention(LN(x)), then x + MLP(LN(x)); the first step is left out if attention is ablated."""
 
-    def __init__(
-        self,
-        d_model: int,
-        n_head: int,
-        dropout: float,
-        attention: Attention = "causal",
-        output_dropout: bool = True,
-    ) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__()
         # Drawn in any case, so that ablation leaves all other initial weights as they are.
-        drawn = CausalSelfAttention(d_model, n_head, dropout, output_dropout)
-        if attention == "causal":
-            self.attention_norm = nn.LayerNorm(d_model)
+        drawn = CausalSelfAttention(run)
+        self.attends = run.attention == "causal"
+        if self.attends:
+            self.attention_norm = nn.LayerNorm(run.d_model)
             self.attention = drawn
-        self.mlp_norm = nn.LayerNorm(d_model)
-        self.mlp = MLP(d_model, dropout)
-        self.attends = attention == "causal"
+        self.mlp_norm = nn.LayerNorm(run.d_model)
+        self.mlp = MLP(run)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.attends:
@@ -144,30 +136,18 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """The language model; token ids (batch, length) int64 in, logits (batch, length, vocabulary) out.
 
-    Module construction draws the initial weights from PyTorch's default CPU generator, in the order
-    token embedding, position embedding, blocks, head. `build_model` does so from a seed.
+    Construction draws the initial weights from PyTorch's default CPU generator, in the order token
+    embedding, position embedding, blocks, head. `build_model_of_run` does so from a seed.
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        context: int,
-        d_model: int,
-        n_head: int,
-        n_layer: int,
-        dropout: float,
-        attention: Attention = "causal",
-        output_dropout: bool = True,
-    ) -> None:
+    def __init__(self, run: Run, vocabulary_size: int) -> None:
         super().__init__()
-        self.context = context
-        self.token_embedding = nn.Embedding(vocabulary_size, d_model)
-        self.position_embedding = nn.Embedding(context, d_model)
-        self.blocks = nn.ModuleList(
-            Block(d_model, n_head, dropout, attention, output_dropout) for _ in range(n_layer)
-        )
-        self.final_norm = nn.LayerNorm(d_model)
-        self.head = Linear(d_model, vocabulary_size)
+        self.context = run.context
+        self.token_embedding = nn.Embedding(vocabulary_size, run.d_model)
+        self.position_embedding = nn.Embedding(run.context, run.d_model)
+        self.blocks = nn.ModuleList(Block(run) for _ in range(run.n_layer))
+        self.final_norm = nn.LayerNorm(run.d_model)
+        self.head = Linear(run.d_model, vocabulary_size)
 
     def residual_stream(self, tokens: Tensor) -> Tensor:
         """The residual stream before the final LayerNorm, (batch, length, d_model)."""
@@ -185,37 +165,14 @@ class GPT(nn.Module):
         return self.logits(self.residual_stream(tokens))
 
 
-def build_model(
-    seed: int,
-    *,
-    vocabulary_size: int,
-    context: int,
-    d_model: int,
-    n_head: int,
-    n_layer: int,
-    dropout: float,
-    attention: Attention = "causal",
-    output_dropout: bool = True,
-) -> GPT:
-    """A GPT on the CPU with the initial weights of `seed`; the default generator is left as it was."""
+def build_model_of_run(run: Run, seed: int, vocabulary_size: int) -> GPT:
+    """The GPT of `run` on the CPU, with the initial weights of `seed`.
+
+    PyTorch's default generator is left as it was.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return GPT(vocabulary_size, context, d_model, n_head, n_layer, dropout, attention, output_dropout)
-
-
-def build_model_of_run(run: Run, seed: int, vocabulary_size: int) -> GPT:
-    """The GPT that `run` describes, with the initial weights of `seed`."""
-    return build_model(
-        seed,
-        vocabulary_size=vocabulary_size,
-        context=run.context,
-        d_model=run.d_model,
-        n_head=run.n_head,
-        n_layer=run.n_layer,
-        dropout=run.dropout,
-        attention=run.attention,
-        output_dropout=run.output_dropout,
-    )
+        return GPT(run, vocabulary_size)
 
 
 def count_parameters(model: nn.Module) -> int:

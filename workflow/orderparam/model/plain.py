@@ -1,4 +1,7 @@
-"""The same transformer written the plain way, one head at a time: what `gpt.py` is checked against."""
+"""The same transformer written the plain way, one head at a time, in PyTorch's own layers.
+
+`gpt.py` is checked against it, training is timed against it, and measurements are recomputed with it.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,15 @@ class Head(nn.Module):
 
     visible: Tensor
 
-    def __init__(self, d_model: int, head_size: int, context: int, dropout: float) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__()
-        self.key = nn.Linear(d_model, head_size, bias=False)
-        self.query = nn.Linear(d_model, head_size, bias=False)
-        self.value = nn.Linear(d_model, head_size, bias=False)
-        self.register_buffer("visible", torch.ones(context, context).tril().bool())
-        self.dropout = nn.Dropout(dropout)
+        head_size = run.d_model // run.n_head
+        self.key = nn.Linear(run.d_model, head_size, bias=False)
+        self.query = nn.Linear(run.d_model, head_size, bias=False)
+        self.value = nn.Linear(run.d_model, head_size, bias=False)
+        visible = torch.ones(run.context, run.context).tril().bool()
+        self.register_buffer("visible", visible, persistent=False)
+        self.dropout = nn.Dropout(run.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         length, d_model = x.shape[-2:]
@@ -32,50 +37,59 @@ class Head(nn.Module):
 
 
 class PlainBlock(nn.Module):
-    """x + attention(LN(x)), then x + MLP(LN(x))."""
+    """x + attention(LN(x)), then x + MLP(LN(x)); the first step is left out if attention is ablated."""
 
-    def __init__(self, d_model: int, n_head: int, context: int, dropout: float) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__()
-        heads = [Head(d_model, d_model // n_head, context, dropout) for _ in range(n_head)]
-        self.heads = nn.ModuleList(heads)
-        self.projection = nn.Linear(d_model, d_model)
-        self.expand = nn.Linear(d_model, 4 * d_model)
-        self.contract = nn.Linear(4 * d_model, d_model)
-        self.attention_norm = nn.LayerNorm(d_model)
-        self.mlp_norm = nn.LayerNorm(d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.attends = run.attention == "causal"
+        if self.attends:
+            self.heads = nn.ModuleList(Head(run) for _ in range(run.n_head))
+            self.projection = nn.Linear(run.d_model, run.d_model)
+            self.output_dropout = nn.Dropout(run.dropout if run.output_dropout else 0.0)
+        self.expand = nn.Linear(run.d_model, 4 * run.d_model)
+        self.contract = nn.Linear(4 * run.d_model, run.d_model)
+        if self.attends:
+            self.attention_norm = nn.LayerNorm(run.d_model)
+        self.mlp_norm = nn.LayerNorm(run.d_model)
+        self.dropout = nn.Dropout(run.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        normed = self.attention_norm(x)
-        attended = torch.cat([head(normed) for head in self.heads], dim=-1)
-        x = x + self.dropout(self.projection(attended))
+        if self.attends:
+            normed = self.attention_norm(x)
+            attended = torch.cat([head(normed) for head in self.heads], dim=-1)
+            x = x + self.output_dropout(self.projection(attended))
         return x + self.dropout(self.contract(F.relu(self.expand(self.mlp_norm(x)))))
 
 
 class PlainGPT(nn.Module):
-    """Maps token ids (batch, length) to logits (batch, length, vocabulary_size)."""
+    """Maps token ids (batch, length) to logits (batch, length, vocabulary_size).
 
-    def __init__(
-        self, vocabulary_size: int, context: int, d_model: int, n_head: int, n_layer: int, dropout: float
-    ) -> None:
+    Construction draws PyTorch's default initial weights from its default generator.
+    """
+
+    def __init__(self, run: Run, vocabulary_size: int) -> None:
         super().__init__()
-        self.token_embedding = nn.Embedding(vocabulary_size, d_model)
-        self.position_embedding = nn.Embedding(context, d_model)
-        self.blocks = nn.ModuleList([PlainBlock(d_model, n_head, context, dropout) for _ in range(n_layer)])
-        self.final_norm = nn.LayerNorm(d_model)
-        self.head = nn.Linear(d_model, vocabulary_size)
+        self.token_embedding = nn.Embedding(vocabulary_size, run.d_model)
+        self.position_embedding = nn.Embedding(run.context, run.d_model)
+        self.blocks = nn.ModuleList(PlainBlock(run) for _ in range(run.n_layer))
+        self.final_norm = nn.LayerNorm(run.d_model)
+        self.head = nn.Linear(run.d_model, vocabulary_size)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def residual_stream(self, tokens: Tensor) -> Tensor:
+        """The residual stream before the final LayerNorm, (batch, length, d_model)."""
         positions = torch.arange(tokens.shape[1], device=tokens.device)
-        x = self.token_embedding(tokens) + self.position_embedding(positions)
+        x: Tensor = self.token_embedding(tokens) + self.position_embedding(positions)
         for block in self.blocks:
             x = block(x)
-        return self.head(self.final_norm(x))
+        return x
 
+    def logits(self, residual: Tensor) -> Tensor:
+        """Logits (batch, length, vocabulary_size) of a residual stream."""
+        output: Tensor = self.head(self.final_norm(residual))
+        return output
 
-def build_plain(run: Run, vocabulary_size: int) -> PlainGPT:
-    """The plain model of a run, with PyTorch's default initial weights."""
-    return PlainGPT(vocabulary_size, run.context, run.d_model, run.n_head, run.n_layer, run.dropout)
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.logits(self.residual_stream(tokens))
 
 
 def rename_to_plain(state: Mapping[str, Tensor], n_head: int) -> dict[str, Tensor]:

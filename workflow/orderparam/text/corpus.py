@@ -52,26 +52,21 @@ def fetch_corpus(
     entry's `sha256`: wrong bytes never lead to another source or to the stand-in.
     """
     expected = entry.get("sha256")
-    if "file" in entry:
-        path = Path(entry["file"])
-        try:
-            with _open_file(root / path) as body:
-                return _store(name, str(path), body, expected, text_path, manifest_path)
-        except _Unreachable as reason:
-            raise CorpusError(
-                f"corpus {name}: its file {root / path} cannot be read: {reason}; put the file there or "
-                f"correct corpora: {name}: file in the configuration"
-            ) from None
-
     tried = []
     for source, opened in _sources(entry, mirror, root):
         logger.info("corpus %s: trying %s", name, source)
         try:
             with opened as body:
                 return _store(name, source, body, expected, text_path, manifest_path)
-        except _Unreachable as reason:
+        except _Unreachable as error:
+            reason = str(error)
             logger.info("corpus %s: %s not reached: %s", name, source, reason)
             tried.append(f"  {source}: {reason}")
+    if "file" in entry:
+        raise CorpusError(
+            f"corpus {name}: its file {root / entry['file']} cannot be read: {reason}; put the file there or "
+            f"correct corpora: {name}: file in the configuration"
+        )
     if "stand_in" in entry:
         return _make_stand_in(name, entry, text_path, manifest_path)
     place = f" as {entry['mirror_file']}" if "mirror_file" in entry else ""
@@ -115,6 +110,8 @@ def _sources(
     entry: dict[str, Any], mirror: Path | None, root: Path
 ) -> Iterator[tuple[str, AbstractContextManager[Iterator[bytes]]]]:
     """The sources in order: how each is named, and a context that opens it or raises _Unreachable."""
+    if "file" in entry:
+        yield entry["file"], _open_file(root / entry["file"])
     if mirror is not None and "mirror_file" in entry:
         path = mirror / entry["mirror_file"]
         yield str(path), _open_file(root / path)

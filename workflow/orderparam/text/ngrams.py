@@ -61,16 +61,10 @@ class NgramCounts:
             raise ValueError(f"cannot count n-grams of length {max_order} in {len(tokens)} tokens")
         counted = cls(vocabulary_size, [])
         for order in range(1, max_order + 1):
-            runs: list[tuple[Ints, Ints]] = []
+            codes, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
             for chunk in _overlapping_chunks(tokens, order - 1, chunk_tokens):
-                run = np.unique(counted._codes(chunk, order), return_counts=True)
-                # Merging runs of like size only keeps the total cost at N log N.
-                while runs and len(runs[-1][0]) <= 2 * len(run[0]):
-                    run = _merge(runs.pop(), run)
-                runs.append(run)
-            codes, counts = runs.pop()
-            while runs:
-                codes, counts = _merge(runs.pop(), (codes, counts))
+                own = np.unique(counted._codes(chunk, order), return_counts=True)
+                codes, counts = _merge((codes, counts), own)
             contexts = len(counted._levels[-1].codes) if order > 1 else 1
             totals = np.zeros(contexts, dtype=np.int64)
             np.add.at(totals, codes // vocabulary_size, counts)
@@ -172,13 +166,10 @@ def _find(codes: Ints, wanted: Ints) -> Ints:
 
 def _merge(left: tuple[Ints, Ints], right: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
     """Merge two ascending runs of distinct codes with their counts, adding the counts of equal codes."""
-    codes = np.concatenate([left[0], right[0]])
-    # A stable sort finds the two ascending runs and merges them in linear time.
-    places = np.argsort(codes, kind="stable")
-    codes = codes[places]
-    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
-    counts = np.add.reduceat(np.concatenate([left[1], right[1]])[places], starts)
-    return codes[starts], counts
+    codes, places = np.unique(np.concatenate([left[0], right[0]]), return_inverse=True)
+    counts = np.zeros(len(codes), dtype=np.int64)
+    np.add.at(counts, places, np.concatenate([left[1], right[1]]))
+    return codes, counts
 
 
 def _overlapping_chunks(tokens: Tokens, overlap: int, chunk_tokens: int) -> Iterator[Tokens]:

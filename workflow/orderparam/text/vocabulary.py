@@ -5,8 +5,6 @@ Files: `tokens.npy`, 1-D, uint8 up to 256 characters and uint16 above, and `voca
 
 from __future__ import annotations
 
-import codecs
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,43 +65,45 @@ def tokenize_corpus(
     manifest: dict[str, Any],
     tokens_path: Path,
     vocabulary_path: Path,
-    chunk_bytes: int = 1 << 20,
+    chunk_characters: int = 1 << 20,
 ) -> dict[str, Any]:
     """Write the token ids of a UTF-8 text, then its vocabulary.json; return what that holds.
 
     `manifest` is the corpus's own (see `orderparam.text.corpus.fetch_corpus`). The vocabulary holds the
     characters of the text and those of the manifest's `alphabet`. Newlines and every other character
-    stay as they are. The text is read twice, `chunk_bytes` at a time. Raises CorpusError, naming the
+    stay as they are. The text is read twice, `chunk_characters` at a time. Raises CorpusError, naming the
     manifest's `source` and the place, for invalid UTF-8, an empty text, a NUL character, or more than
     65,535 distinct characters; RecordError if the text is not the one that the manifest describes.
     """
-    source = manifest["source"]
+    source, expected = manifest["source"], manifest["sha256"]
     present = np.zeros(CODE_POINTS, dtype=bool)
     present[_code_points(manifest["alphabet"] or "")] = True
     count = 0
-    for offset, text in _read_text(text_path, source, chunk_bytes):
-        _add_characters(present, offset, text, text_path, source)
-        count += len(text)
+    try:
+        for text in _read_text(text_path, chunk_characters):
+            present[_code_points(text)] = True
+            count += len(text)
+    except UnicodeDecodeError:
+        raise _flaw(text_path, source, manifest["alphabet"]) from None
+    if present[0] or np.count_nonzero(present) > MAX_CHARACTERS:
+        raise _flaw(text_path, source, manifest["alphabet"])
     if count == 0:
         raise CorpusError(f"{source}: the file is empty; a corpus needs text")
+    if (found := sha256_of_file(text_path)) != expected:
+        raise RecordError(
+            f"{text_path}: not the text that its manifest describes: expected sha256 {expected}, found "
+            f"{found}; delete it to have it fetched anew"
+        )
 
     vocabulary = Vocabulary(map(chr, np.flatnonzero(present)))
     ids = np.zeros(CODE_POINTS, dtype=vocabulary.dtype)
     ids[present] = np.arange(len(vocabulary))
     descr = np.lib.format.dtype_to_descr(vocabulary.dtype)
-    sha256, written = hashlib.sha256(), 0
     with atomic_write(tokens_path, "wb") as file:
         header = {"descr": descr, "fortran_order": False, "shape": (count,)}
         np.lib.format.write_array_header_1_0(file, header)
-        for _, text in _read_text(text_path, source, chunk_bytes, sha256):
+        for text in _read_text(text_path, chunk_characters):
             file.write(ids[_code_points(text)].tobytes())
-            written += len(text)
-        expected, found = manifest["sha256"], sha256.hexdigest()
-        if found != expected or written != count:
-            raise RecordError(
-                f"{text_path}: not the text that its manifest describes: expected sha256 {expected}, found "
-                f"{found}; delete it to have it fetched anew"
-            )
         # A vocabulary of earlier tokens must not outlive them.
         vocabulary_path.unlink(missing_ok=True)
     record = {
@@ -192,52 +192,31 @@ def _code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def _read_text(
-    path: Path, source: str, chunk_bytes: int, sha256: hashlib._Hash | None = None
-) -> Iterator[tuple[int, str]]:
-    """Pieces of a text with the byte offset at which each begins; `sha256` is fed with the bytes."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = 0
-    with path.open("rb") as file:
-        while True:
-            chunk = file.read(chunk_bytes)
-            if sha256 is not None:
-                sha256.update(chunk)
-            pending = len(decoder.getstate()[0])
-            nul = chunk.find(b"\0")
-            try:
-                # Up to a NUL only, so that of two flaws in a chunk the first is named.
-                text = decoder.decode(chunk if nul < 0 else chunk[: nul + 1], final=not chunk)
-            except UnicodeDecodeError as error:
-                raise _flaw(f"invalid UTF-8 ({error.reason})", path, source, offset + error.start) from None
-            if nul >= 0:
-                raise _flaw("a NUL character, so not a text", path, source, offset + pending + nul)
-            if text:
-                yield offset, text
-            offset += pending + len(chunk) - len(decoder.getstate()[0])
-            if not chunk:
-                return
+def _read_text(path: Path, chunk_characters: int) -> Iterator[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        while text := file.read(chunk_characters):
+            yield text
 
 
-def _add_characters(present: NDArray[np.bool_], offset: int, text: str, path: Path, source: str) -> None:
-    """Mark the characters of `text` as present; CorpusError, with the place, when they are too many."""
-    code_points = _code_points(text)
-    known = int(np.count_nonzero(present))
-    new, places = np.unique(code_points[~present[code_points]], return_index=True)
-    if known + len(new) > MAX_CHARACTERS:
-        firsts = np.flatnonzero(~present[code_points])[np.sort(places)]
-        place = offset + len(text[: firsts[MAX_CHARACTERS - known]].encode("utf-8"))
-        raise _flaw(f"more than {MAX_CHARACTERS:,} distinct characters", path, source, place)
-    present[new] = True
-
-
-def _flaw(what: str, path: Path, source: str, offset: int) -> CorpusError:
-    """The error for what is wrong at a byte offset of the text at `path`, copied from `source`."""
-    line, remaining = 1, offset
-    with path.open("rb") as file:
-        while remaining > 0 and (chunk := file.read(min(remaining, 1 << 20))):
-            line += chunk.count(b"\n")
-            remaining -= len(chunk)
+def _flaw(path: Path, source: str, alphabet: str | None) -> CorpusError:
+    """The error for the first flaw of the text at `path`, copied from `source`; it must have one."""
+    content = path.read_bytes()
+    what, offset = "", len(content)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        what, offset = f"invalid UTF-8 ({error.reason})", error.start
+    else:
+        known = dict.fromkeys(alphabet or "")
+        for position, character in enumerate(text):
+            known[character] = None
+            if len(known) > MAX_CHARACTERS:
+                what = f"more than {MAX_CHARACTERS:,} distinct characters"
+                offset = len(text[:position].encode("utf-8"))
+                break
+    if (nul := content[:offset].find(b"\0")) >= 0:
+        what, offset = "a NUL character, so not a text", nul
+    line = 1 + content[:offset].count(b"\n")
     return CorpusError(
         f"{source}: {what}, at byte {offset} (counted from 0), line {line}; correct the file, or save it as "
         "UTF-8"

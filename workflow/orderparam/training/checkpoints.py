@@ -1,7 +1,8 @@
-"""Weights as safetensors, with a readable JSON beside them."""
+"""Weights as safetensors with a readable JSON beside them, to keep and to start other runs from."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from orderparam.errors import RecordError
+from orderparam.errors import RecordError, TrainingError
 from orderparam.files import read_json, sha256_of_file, write_json
 from orderparam.model.gpt import GPT, build_model_of_run, count_parameters
 from orderparam.settings.experiment import Run, Seeds
+from orderparam.training.schedule import checkpoint_steps
+
+Loaded = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 def checkpoint_path(folder: Path, seed: int, step: int) -> Path:
@@ -21,37 +25,53 @@ def checkpoint_path(folder: Path, seed: int, step: int) -> Path:
     return folder / f"seed-{seed}" / f"step-{step:06d}.safetensors"
 
 
-def save_checkpoint(folder: Path, model: GPT, run: Run, seeds: Seeds, measured: dict[str, Any]) -> None:
-    """Write the weights, atomically, then the JSON that vouches for them."""
-    path = checkpoint_path(folder, seeds.seed, measured["step"])
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
+    """Write tensors atomically to a .safetensors file, then the JSON beside it, with the file's sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").unlink(missing_ok=True)
     temporary = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
     temporary.replace(path)
+    write_json(path.with_suffix(".json"), {**description, "sha256": sha256_of_file(path)})
+
+
+def load_weights(path: Path) -> Loaded:
+    """What `write_tensors` wrote, and its description; RecordError when missing, damaged or not matching."""
+    description = read_json(path.with_suffix(".json"))
+    try:
+        found = sha256_of_file(path)
+        if found != description["sha256"]:
+            raise RecordError(
+                f"{path}: damaged: sha256 {found} is not the {description['sha256']} of its description; "
+                "delete the run's folder to have it trained again"
+            )
+        return load_file(path), description
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise RecordError(f"{path}: not readable weights ({error})") from None
+
+
+def save_checkpoint(folder: Path, model: GPT, run: Run, seeds: Seeds, measured: dict[str, Any]) -> None:
+    """Write the weights, then the JSON that says of which run they are and what was measured."""
     description = {
         "run": run.to_dict(),
         "seeds": asdict(seeds),
         "vocabulary_size": model.head.out_features,
         "parameters": count_parameters(model),
         "measured": measured,
-        "sha256": sha256_of_file(path),
     }
-    write_json(path.with_suffix(".json"), description)
+    path = checkpoint_path(folder, seeds.seed, measured["step"])
+    write_tensors(path, model.state_dict(), description)
 
 
-def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Weights and description of one checkpoint; RecordError when missing, damaged or not matching."""
-    description = read_json(path.with_suffix(".json"))
-    try:
-        found = sha256_of_file(path)
-        if found != description["sha256"]:
-            raise RecordError(
-                f"{path}: sha256 {found} is not the {description['sha256']} of its description; "
-                "delete the run's folder to have it trained again"
-            )
-        return load_file(path), description
-    except (OSError, SafetensorError) as error:
-        raise RecordError(f"{path}: not readable weights ({error})") from None
+def adopt_checkpoints(folder: Path, run: Run) -> None:
+    """Make the checkpoints of a run that went on with another number of steps those of `run`."""
+    for description in folder.glob("seed-*/step-*.json"):
+        content = read_json(description)
+        if content["measured"]["step"] not in checkpoint_steps(run):
+            description.with_suffix(".safetensors").unlink(missing_ok=True)
+            description.unlink()
+        elif content["run"] != run.to_dict():
+            write_json(description, content | {"run": run.to_dict()})
 
 
 def load_model(path: Path) -> GPT:
@@ -60,3 +80,53 @@ def load_model(path: Path) -> GPT:
     model = build_model_of_run(Run.from_dict(description["run"]), 0, description["vocabulary_size"])
     model.load_state_dict(weights)
     return model.eval()
+
+
+def load_starts(
+    run: Run, seeds: Sequence[Seeds], vocabulary_size: int, checkpoints: Path | None
+) -> list[Loaded] | None:
+    """For each seed the final checkpoint of the run that `run.start_from` names; None if it names none.
+
+    `checkpoints` is the folder of that run's checkpoints. Raises TrainingError when it is missing or not
+    wanted, has no final checkpoint of a seed, or one of another size, shape or vocabulary, and RecordError
+    when a checkpoint is damaged.
+    """
+    if run.start_from is None:
+        if checkpoints is not None:
+            raise TrainingError(
+                f"{run.size} has no start_from, but was given weights to start from: {checkpoints}"
+            )
+        return None
+    if checkpoints is None:
+        raise TrainingError(
+            f"{run.size} starts from the final weights of {run.start_from}: give the folder of its "
+            "checkpoints (--start-from)"
+        )
+    return [_load_start(run, each.seed, vocabulary_size, checkpoints) for each in seeds]
+
+
+def _load_start(run: Run, seed: int, vocabulary_size: int, checkpoints: Path) -> Loaded:
+    found = sorted(checkpoint_path(checkpoints, seed, 0).parent.glob("step-*.safetensors"))
+    if not found:
+        raise TrainingError(
+            f"{run.size} starts from {run.start_from}, but {checkpoints} has no checkpoint of seed {seed}; "
+            f"train {run.start_from} with that seed first"
+        )
+    path = found[-1]
+    weights, description = load_weights(path)
+    source, step = Run.from_dict(description["run"]), description["measured"]["step"]
+    if source.size != run.start_from or step != source.steps:
+        raise TrainingError(
+            f"{run.size} starts from the final weights of {run.start_from}, but {path} has those of "
+            f"{source.size} at step {step} of {source.steps}"
+        )
+    wanted = build_model_of_run(run, 0, vocabulary_size).state_dict()
+    shapes = [{name: list(tensor.shape) for name, tensor in each.items()} for each in (wanted, weights)]
+    for name in sorted(wanted.keys() | weights.keys()):
+        needed, given = (each.get(name, "missing") for each in shapes)
+        if needed != given:
+            raise TrainingError(
+                f"{run.size} cannot start from {run.start_from}: {name} must be {needed}, but in {path} it "
+                f"is {given}; context, width, layers and the corpus's number of characters must be the same"
+            )
+    return weights, description

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -46,3 +48,22 @@ def resolve_precision(run: Run, device: torch.device) -> str:
         f"training.precision is {run.precision!r}, which is for CUDA only, but training.device is "
         f"{run.device!r}; set the precision to float32, or the device to cuda or auto"
     )
+
+
+@contextmanager
+def matmul_precision(precision: str) -> Iterator[None]:
+    """Products of float32 factors within the block are in TF32 if `precision` is tf32, else in float32."""
+    previous = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(previous)
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """A context for forward passes, whose products are in bfloat16 if `precision` is bf16."""
+    if precision != "bf16":
+        return nullcontext()
+    # A cache of the weights' casts would be freed between the steps that a CUDA graph holds.
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
+from orderparam.measuring.losses import SplitMeasurement, window_starts
+from orderparam.measuring.quantities import measure_quantities
 from orderparam.model.gpt import GPT
 from orderparam.settings.experiment import Run, Seeds
 from orderparam.tables import METRICS, STEPS
-from orderparam.training.stop import StopRequest
+from orderparam.training.batches import BatchSampler
+from orderparam.training.device import matmul_precision
+from orderparam.training.optimizer import optimizer_tensors, restore_optimizer
 
 Weights = dict[str, Tensor]
+Row = dict[str, Any]
 
 
 @dataclass
@@ -29,7 +36,7 @@ class History:
 
     run: Run
     seeds: Seeds
-    trajectory: list[dict[str, Any]] = field(default_factory=list)
+    trajectory: list[Row] = field(default_factory=list)
     steps: list[tuple[float, float]] = field(default_factory=list)
 
     def trajectory_table(self) -> pd.DataFrame:
@@ -49,61 +56,110 @@ class History:
         return STEPS.frame(columns)
 
 
-class Engine(Protocol):
-    """Runs of one model entry in progress, one for each history, all of them after `step` updates."""
+class Engine(ABC):
+    """Runs of one model entry in progress, one for each history, all of them after `step` updates.
 
-    run: Run
-    step: int
-    stop: StopRequest
+    An engine sets `weights` (the live parameters by name), `optimizer` and `samplers` (one for each seed).
+    `precision` is that of training; measurements are in float32. Dropout draws from PyTorch's default
+    generator, so one process trains with one engine at a time.
+    """
 
-    @property
-    def histories(self) -> Sequence[History]:
-        """What each seed has measured."""
+    weights: Mapping[str, Tensor]
+    optimizer: Optimizer
+    samplers: list[BatchSampler]
 
+    def __init__(
+        self,
+        run: Run,
+        seeds: Sequence[Seeds],
+        train_tokens: np.ndarray,
+        val_tokens: np.ndarray,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        self.run = run
+        self.device = device
+        self.precision = precision
+        self.histories = [History(run, each) for each in seeds]
+        self.step = 0
+        self.samplers = [
+            BatchSampler(train_tokens, run.context, run.batch_size, each.batches) for each in seeds
+        ]
+        self.splits = {
+            "train": (train_tokens, window_starts(len(train_tokens), run.context, run.train_windows)),
+            "val": (val_tokens, window_starts(len(val_tokens), run.context, run.val_windows)),
+        }
+
+    @abstractmethod
     def advance(self, until: int) -> None:
         """Make at least one update, and none beyond step `until`; returns where it can be stopped."""
 
-    def is_measured(self) -> bool:
-        """Whether the present step has its rows in the trajectories."""
-
-    def measure_all(self) -> list[dict[str, Any]]:
-        """Measure all weights as they are, append a row to each history and return the rows."""
-
+    @abstractmethod
     def models(self) -> list[GPT]:
         """Each seed's model with the present weights, on the engine's device; not to be changed."""
 
+    @abstractmethod
+    def measure_splits(self, between_batches: Callable[[], None]) -> list[dict[str, SplitMeasurement]]:
+        """For each seed what was measured over `train` and over `val`."""
+
+    def measure(self, between_batches: Callable[[], None] = lambda: None) -> list[Row]:
+        """Measure all weights as they are, append a row to each history and return the rows.
+
+        Nothing is appended when `between_batches` raises.
+        """
+        rows = []
+        with matmul_precision("float32"):
+            splits = self.measure_splits(between_batches)
+            for history, model, split in zip(self.histories, self.models(), splits, strict=True):
+                named = {"size": self.run.size, "seed": history.seeds.seed, "step": self.step}
+                rows.append(named | measure_quantities(model, split["train"], split["val"]))
+        for history, row in zip(self.histories, rows, strict=True):
+            history.trajectory.append(row)
+        return rows
+
+    def is_measured(self) -> bool:
+        """Whether the present step has its rows in the trajectories."""
+        rows = self.histories[0].trajectory
+        return bool(rows) and rows[-1]["step"] == self.step
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The live tensors that an update changes, by name."""
+        weights = {f"model.{name}": weight.detach() for name, weight in self.weights.items()}
+        return weights | optimizer_tensors(self.optimizer)
+
+    def generators(self) -> dict[str, Tensor]:
+        """States of PyTorch's generators, from which dropout draws."""
+        states = {"generator.default": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["generator.cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
+
+    def set_generators(self, states: Mapping[str, Tensor]) -> None:
+        """Put PyTorch's generators into the states of `generators`."""
+        torch.set_rng_state(states["generator.default"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(states["generator.cuda"], self.device)
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that `restore` needs to go on: tensors by name, and JSON values with all rows."""
+        """All that `restore` needs to go on bit for bit: tensors by name, and JSON values with all rows."""
+        tensors = self.tensors() | self.generators()
+        for place, sampler in enumerate(self.samplers):
+            tensors[f"generator.batches.{place}"] = sampler.generator.get_state()
+        steps = [history.steps for history in self.histories]
+        tensors["history.steps"] = torch.tensor(steps, dtype=torch.float64).reshape(len(steps), -1, 2)
+        return tensors, {"trajectory": [row for history in self.histories for row in history.trajectory]}
 
-    def restore(self, step: int, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+    def restore(self, step: int, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         """Take up the state that another process left after `step` updates."""
-
-
-def trajectory_row(
-    history: History, step: int, b: float, train_loss: float, val_loss: float, magnetization: float
-) -> dict[str, Any]:
-    """A row of a trajectory, with tables.METRICS."""
-    values = (history.run.size, history.seeds.seed, step, b, train_loss, val_loss, magnetization)
-    return dict(zip(METRICS.columns, values, strict=True))
-
-
-def first_non_finite(row: dict[str, Any]) -> str | None:
-    """The name of the first measured quantity that is not a finite number, if any."""
-    for name in METRICS.measured:
-        if not math.isfinite(row[name]):
-            return name
-    return None
-
-
-def first_non_finite_step(histories: Sequence[History], since: int) -> tuple[int, History] | None:
-    """The first step from `since` on whose batch loss is not finite for some seed, and its history."""
-    bad = [
-        (step, index)
-        for index, history in enumerate(histories)
-        for step, (_, loss) in enumerate(history.steps[since:], since)
-        if not math.isfinite(loss)
-    ]
-    if not bad:
-        return None
-    step, index = min(bad)
-    return step, histories[index]
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(tensors[f"model.{name}"])
+        restore_optimizer(self.optimizer, tensors)
+        self.set_generators(tensors)
+        for place, sampler in enumerate(self.samplers):
+            sampler.generator.set_state(tensors[f"generator.batches.{place}"])
+        for history, steps in zip(self.histories, tensors["history.steps"].tolist(), strict=True):
+            history.steps = [(b, loss) for b, loss in steps]
+            seed = history.seeds.seed
+            history.trajectory = [row for row in values["trajectory"] if row["seed"] == seed]
+        self.step = step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,14 +17,15 @@ from orderparam.files import read_json
 from orderparam.settings.experiment import Run, Seeds, digest
 from orderparam.tables import write_table
 from orderparam.text.vocabulary import check_windows, load_tokens
+from orderparam.training.checkpoints import load_starts
 from orderparam.training.device import resolve_device, resolve_precision
-from orderparam.training.engine import Engine, History
-from orderparam.training.run import SNAPSHOT_SECONDS, Durations, RunFolders, train_run
-from orderparam.training.sequential import Trainer
+from orderparam.training.engine import History, Row
+from orderparam.training.run import SNAPSHOT_SECONDS, Durations, train_run
+from orderparam.training.schedule import SCHEDULE
+from orderparam.training.sequential import SequentialEngine
 from orderparam.training.snapshots import SnapshotStore
-from orderparam.training.stacked import StackedTrainer
-from orderparam.training.start_from import load_starts
-from orderparam.training.stop import stop_request
+from orderparam.training.stacked import StackedEngine
+from orderparam.training.stop import deferred_signals
 
 log = logging.getLogger(__name__)
 
@@ -50,67 +51,73 @@ def train_job(
     tokens_path: Path,
     vocabulary_path: Path,
     paths: JobPaths,
+    *,
     code: str = "",
     snapshot_seconds: float = SNAPSHOT_SECONDS,
     start_from: Path | None = None,
     durations: Durations | None = None,
     stacked: bool | None = None,
+    on_measured: Callable[[list[Row]], None] = lambda rows: None,
 ) -> pd.DataFrame:
     """Train all seeds and write the job's tables; returns the trajectory table.
 
-    The seeds are trained all at once if `stacked`, one after the other if not; None stacks them on CUDA.
-    `start_from` is the folder of the checkpoints that `run.start_from` asks for.
+    The seeds are trained all at once if `stacked`, one after the other if not; None stacks several of them
+    on CUDA. `start_from` is the folder of the checkpoints that `run.start_from` asks for. `on_measured` is
+    given the new rows of the trajectory after each measurement.
 
     A job that was stopped or killed goes on from its last snapshot, if run, seeds, tokens, initial weights,
-    PyTorch's version and `code` (a digest of the training code) are those of the snapshot. Snapshots are
-    taken every `snapshot_seconds`; SIGTERM and SIGINT save one first. What the job leaves in
-    `paths.unfinished` is for `drop_unfinished` to delete once the outputs are safe. The time that it takes
-    is added to `durations`.
+    PyTorch's version and `code` (a digest of the training code) are those of the snapshot; the number of
+    steps may be another. Snapshots are taken every `snapshot_seconds`; SIGTERM and SIGINT save one first.
+    What the job leaves in `paths.unfinished` is for `drop_unfinished` to delete once the outputs are safe.
+    The time that it takes is added to `durations`.
 
     Raises CorpusError when a split is shorter than one window, and TrainingError when the run cannot be
     trained on this machine, or at the first loss that is not finite: what was measured until then is kept
     under `paths.diverged`.
     """
     vocabulary = read_json(vocabulary_path)
-    train_tokens, val_tokens = load_tokens(tokens_path, vocabulary_path)
-    check_windows(train_tokens, run.context, "training", vocabulary["source"])
-    check_windows(val_tokens, run.context, "validation", vocabulary["source"])
+    splits = load_tokens(tokens_path, vocabulary_path)
+    for name, tokens in zip(("training", "validation"), splits, strict=True):
+        check_windows(tokens, run.context, name, vocabulary["source"])
     vocabulary_size = len(vocabulary["characters"])
     torch.set_num_threads(run.threads)
     device = resolve_device(run.device)
     precision = resolve_precision(run, device)
     torch.use_deterministic_algorithms(device.type == "cpu")
     if stacked is None:
-        stacked = device.type == "cuda"
-    groups = [list(seeds)] if stacked else [[each] for each in seeds]
+        stacked = device.type == "cuda" and len(seeds) > 1
+    kind = StackedEngine if stacked else SequentialEngine
+    unfinished_checkpoints = paths.unfinished / "checkpoints"
     histories: list[History] = []
-    with stop_request() as stop:
-        for group in groups:
+    with deferred_signals() as act_on_signals:
+        for group in [list(seeds)] if stacked else [[each] for each in seeds]:
             first, last = group[0].seed, group[-1].seed
             name = f"seeds-{first}-{last}" if stacked else f"seed-{first}"
             named = name.replace("-", " ", 1)
             log.info("training %s with %s for %d steps on %s", run.size, named, run.steps, device)
             starts = load_starts(run, group, vocabulary_size, start_from)
-            settings = (vocabulary_size, train_tokens, val_tokens, device, stop)
             fixed = {
-                "run": run.to_dict(),
+                "run": {key: value for key, value in run.to_dict().items() if key not in SCHEDULE},
                 "seeds": [asdict(each) for each in group],
-                "start": None if starts is None else [start.sha256 for start in starts],
+                "start": None if starts is None else [description["sha256"] for _, description in starts],
                 "tokens": vocabulary["sha256"],
                 "device": str(device),
                 "torch": torch.__version__,
                 "code": code,
             }
-            snapshots = SnapshotStore(paths.unfinished / name, digest(fixed))
-            folders = RunFolders(paths.unfinished / "checkpoints", paths.diverged)
-            engine: Engine
+            initial = None if starts is None else [weights for weights, _ in starts]
             try:
-                if stacked:
-                    initial = None if starts is None else [start.weights for start in starts]
-                    engine = StackedTrainer(run, group, *settings, initial, precision)
-                else:
-                    engine = Trainer(run, group[0], *settings, None if starts is None else starts[0].weights)
-                train_run(engine, snapshots, folders, snapshot_seconds, durations)
+                engine = kind(run, group, vocabulary_size, *splits, device, initial, precision)
+                train_run(
+                    engine,
+                    SnapshotStore(paths.unfinished / name, digest(fixed)),
+                    unfinished_checkpoints,
+                    paths.diverged,
+                    snapshot_seconds=snapshot_seconds,
+                    durations=durations,
+                    act_on_signals=act_on_signals,
+                    on_measured=on_measured,
+                )
             except torch.OutOfMemoryError as error:
                 raise TrainingError(
                     f"{run.experiment} {run.size}: {device} has too little memory for {len(group)} seeds at "
@@ -120,20 +127,16 @@ def train_job(
     trajectory = pd.concat([history.trajectory_table() for history in histories], ignore_index=True)
     write_table(trajectory, paths.trajectory)
     write_table(pd.concat([h.step_table() for h in histories], ignore_index=True), paths.steps)
-    _publish(paths.unfinished / "checkpoints", paths.checkpoints)
+    if paths.checkpoints.exists():
+        shutil.rmtree(paths.checkpoints)
+    # Links, so that a kill in the middle leaves the unfinished job whole.
+    shutil.copytree(unfinished_checkpoints, paths.checkpoints, copy_function=_link_or_copy)
     return trajectory
 
 
 def drop_unfinished(folder: Path) -> None:
     """Delete the snapshots of a job whose outputs are complete."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _publish(source: Path, target: Path) -> None:
-    # Links, so that a kill in the middle leaves the unfinished job whole.
-    if target.exists():
-        shutil.rmtree(target)
-    shutil.copytree(source, target, copy_function=_link_or_copy)
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import bisect
 import logging
+import math
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orderparam.errors import TrainingError
-from orderparam.tables import write_table
-from orderparam.training.checkpoints import checkpoint_path, save_checkpoint
-from orderparam.training.engine import Engine, History, first_non_finite, first_non_finite_step
-from orderparam.training.progress import ProgressBar
+from orderparam.tables import METRICS, write_table
+from orderparam.training.checkpoints import adopt_checkpoints, checkpoint_path, save_checkpoint
+from orderparam.training.engine import Engine, History, Row
+from orderparam.training.progress import progress_bar
 from orderparam.training.schedule import checkpoint_steps, measured_steps
 from orderparam.training.snapshots import SnapshotStore
 
 log = logging.getLogger(__name__)
 
 SNAPSHOT_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class RunFolders:
-    """Checkpoints, and where a diverged run's measurements are kept; both with a folder per seed."""
-
-    checkpoints: Path
-    diverged: Path
 
 
 @dataclass
@@ -52,51 +46,63 @@ class Durations:
 def train_run(
     engine: Engine,
     snapshots: SnapshotStore,
-    folders: RunFolders,
+    checkpoints: Path,
+    diverged: Path,
+    *,
     snapshot_seconds: float = SNAPSHOT_SECONDS,
     durations: Durations | None = None,
+    act_on_signals: Callable[[], None] = lambda: None,
+    on_measured: Callable[[list[Row]], None] = lambda rows: None,
 ) -> None:
     """Bring an engine's runs to their last step, measured and checkpointed on schedule.
 
-    A snapshot is taken every `snapshot_seconds`, at the end, and when a signal asks the run to stop. What
-    it took is added to `durations`. Raises TrainingError at the first loss that is not finite.
+    `checkpoints`, and `diverged`, where a diverged run's measurements are kept, get a folder per seed. A
+    snapshot is taken every `snapshot_seconds`, at the end, and when `act_on_signals`, called where the state
+    is consistent, ends the process. `on_measured` is given the trajectories' new rows after each measurement,
+    and the restored ones at first. What it took is added to `durations`. Raises TrainingError at the first
+    loss that is not finite.
     """
     run = engine.run
     to_measure, to_keep = measured_steps(run), set(checkpoint_steps(run))
     durations = durations or Durations()
-    resume(engine, snapshots, folders.checkpoints)
+    resume(engine, snapshots, checkpoints)
+    if restored := [row for history in engine.histories for row in history.trajectory]:
+        on_measured(restored)
     tokens_per_step = len(engine.histories) * run.batch_size * run.context
-    bar = ProgressBar(_label(engine), run.steps, tokens_per_step, done=engine.step)
+    bar = progress_bar(_label(engine), run.steps * tokens_per_step, engine.step * tokens_per_step)
     saved = time.monotonic()
     try:
         while True:
             if engine.step in to_measure and not engine.is_measured():
                 began = time.perf_counter()
-                rows = engine.measure_all()
+                rows = engine.measure(act_on_signals)
                 durations.measuring += time.perf_counter() - began
-                for history, row in zip(engine.histories, rows, strict=True):
-                    if quantity := first_non_finite(row):
-                        raise _diverged(engine, history, quantity, engine.step, snapshots, folders)
+                if bad := _first_bad_row(engine.histories, rows):
+                    raise _divergence(engine, *bad, engine.step, snapshots, checkpoints, diverged)
                 if engine.step in to_keep:
-                    _save_checkpoints(engine, rows, folders.checkpoints)
+                    for model, history, row in zip(engine.models(), engine.histories, rows, strict=True):
+                        save_checkpoint(checkpoints, model, run, history.seeds, row)
+                on_measured(rows)
             if engine.step == run.steps:
                 snapshots.save(engine.step, *engine.state())
                 return
             if time.monotonic() - saved > snapshot_seconds:
                 snapshots.save(engine.step, *engine.state())
                 saved = time.monotonic()
-            engine.stop.raise_if_received()
+            act_on_signals()
             before, began = engine.step, time.perf_counter()
             engine.advance(until=to_measure[bisect.bisect_right(to_measure, before)])
             durations.training += time.perf_counter() - began
             durations.steps += engine.step - before
-            if bad := first_non_finite_step(engine.histories, before):
-                step, history = bad
-                raise _diverged(engine, history, "batch loss", step, snapshots, folders)
+            if bad_step := _first_bad_step(engine.histories, before):
+                step, history = bad_step
+                raise _divergence(engine, history, "batch loss", step, snapshots, checkpoints, diverged)
             losses = [history.steps[-1][1] for history in engine.histories]
-            bar.advance(engine.step, sum(losses) / len(losses))
+            mean_loss = sum(losses) / len(losses)
+            bar.set_postfix_str(f"step {engine.step}, loss {mean_loss:.3f}", refresh=False)
+            bar.update((engine.step - before) * tokens_per_step)
     except (KeyboardInterrupt, SystemExit):
-        # Raised between updates only, so the state is whole.
+        # Raised between updates only, so the state is consistent.
         snapshots.save(engine.step, *engine.state())
         log.warning("stopped by a signal at step %d; the same command goes on from there", engine.step)
         raise
@@ -105,19 +111,37 @@ def train_run(
 
 
 def resume(engine: Engine, snapshots: SnapshotStore, checkpoints: Path) -> None:
-    """Restore the newest usable snapshot, if there is one."""
+    """Restore the newest usable snapshot, if there is one.
+
+    It may be of a run with another schedule: what that measured beside this run's schedule is dropped.
+    """
+    run = engine.run
     for step, tensors, values in snapshots.load_newest():
-        measured = {row["step"] for row in values["trajectory"]}
-        needed = sorted(measured.intersection(checkpoint_steps(engine.run)))
-        seeds = [history.seeds.seed for history in engine.histories]
-        paths = [checkpoint_path(checkpoints, seed, kept) for seed in seeds for kept in needed]
-        missing = [path for path in paths if not path.with_suffix(".json").exists()]
-        if missing:
-            log.warning("snapshot of step %d refused: the checkpoint %s is missing", step, missing[0])
+        if flaw := _flaw(engine, step, values, checkpoints):
+            log.warning("snapshot of step %d refused: %s", step, flaw)
             continue
+        scheduled = set(measured_steps(run))
+        values["trajectory"] = [row for row in values["trajectory"] if row["step"] in scheduled]
         engine.restore(step, tensors, values)
+        adopt_checkpoints(checkpoints, run)
         log.info("going on from the snapshot of step %d", step)
         return
+
+
+def _flaw(engine: Engine, step: int, values: dict[str, Any], checkpoints: Path) -> str | None:
+    """Why a run cannot go on from a snapshot, if it cannot."""
+    run = engine.run
+    if step > run.steps:
+        return f"the run ends at step {run.steps}"
+    measured = {row["step"] for row in values["trajectory"]}
+    if unmeasured := [each for each in measured_steps(run) if each < step and each not in measured]:
+        return f"step {unmeasured[0]} was not measured"
+    for history in engine.histories:
+        for kept in sorted(measured.intersection(checkpoint_steps(run))):
+            path = checkpoint_path(checkpoints, history.seeds.seed, kept)
+            if not path.with_suffix(".json").exists():
+                return f"the checkpoint {path} is missing"
+    return None
 
 
 def _label(engine: Engine) -> str:
@@ -126,39 +150,49 @@ def _label(engine: Engine) -> str:
     return f"{engine.run.experiment} {engine.run.size} {named}"
 
 
-def _save_checkpoints(engine: Engine, rows: list[dict[str, Any]], folder: Path) -> None:
-    for model, history, row in zip(engine.models(), engine.histories, rows, strict=True):
-        save_checkpoint(folder, model, engine.run, history.seeds, row)
+def _first_bad_row(histories: list[History], rows: list[Row]) -> tuple[History, str] | None:
+    """The first history whose new row is not finite, and the name of the quantity."""
+    for history, row in zip(histories, rows, strict=True):
+        for name in METRICS.measured:
+            if not math.isfinite(row[name]):
+                return history, name
+    return None
 
 
-def _diverged(
+def _first_bad_step(histories: list[History], since: int) -> tuple[int, History] | None:
+    """The first step from `since` on whose batch loss is not finite for some seed, and its history."""
+    bad = [
+        (step, place)
+        for place, history in enumerate(histories)
+        for step, (_, loss) in enumerate(history.steps[since:], since)
+        if not math.isfinite(loss)
+    ]
+    return (min(bad)[0], histories[min(bad)[1]]) if bad else None
+
+
+def _divergence(
     engine: Engine,
     history: History,
     quantity: str,
     step: int,
     snapshots: SnapshotStore,
-    folders: RunFolders,
+    checkpoints: Path,
+    diverged: Path,
 ) -> TrainingError:
+    """The error for a loss that is not finite; moves what was measured to where a rerun does not touch it."""
     for each in engine.histories:
         del each.steps[step + 1 :]
-        _keep_diverged(each, folders)
+        name = f"seed-{each.seeds.seed}"
+        shutil.rmtree(diverged / name, ignore_errors=True)
+        if (checkpoints / name).exists():
+            diverged.mkdir(parents=True, exist_ok=True)
+            shutil.move(checkpoints / name, diverged / name)
+        write_table(each.trajectory_table(), diverged / name / "trajectory.parquet")
+        write_table(each.step_table(), diverged / name / "steps.parquet")
     shutil.rmtree(snapshots.folder, ignore_errors=True)
     run, seed = history.run, history.seeds.seed
     return TrainingError(
         f"{run.experiment} {run.size} seed {seed}: the {quantity} of step "
-        f"{step} is not finite; what was measured until then is in {folders.diverged / f'seed-{seed}'}. A "
+        f"{step} is not finite; what was measured until then is in {diverged / f'seed-{seed}'}. A "
         f"lower learning rate (now {run.learning_rate:g}) is the usual remedy"
     )
-
-
-def _keep_diverged(history: History, folders: RunFolders) -> None:
-    """Move the run's checkpoints and write its tables to a folder that a rerun does not touch."""
-    name = f"seed-{history.seeds.seed}"
-    source, target = folders.checkpoints / name, folders.diverged / name
-    if target.exists():
-        shutil.rmtree(target)
-    if source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(source, target)
-    write_table(history.trajectory_table(), target / "trajectory.parquet")
-    write_table(history.step_table(), target / "steps.parquet")

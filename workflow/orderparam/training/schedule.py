@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from orderparam.settings.experiment import Run
 
+# What says when a run is measured and when it ends, and does not change what happens until then. A learning
+# rate that depends on `steps` would take that out of here.
+SCHEDULE = ("steps", "measure_every", "log_spaced_per_decade", "checkpoint_every")
+
 
 def checkpoint_steps(run: Run) -> list[int]:
     """0, every `checkpoint_every` steps, and the last step, ascending."""

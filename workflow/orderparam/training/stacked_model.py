@@ -81,18 +81,12 @@ class StackedGPT:
 
     def _linear(self, x: Tensor, name: str) -> Tensor:
         weight, bias = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
-        if len(weight) == 1:  # for the kernels that add the bias on the way
-            # Views all: an index's backward pass would fill and copy the whole tensor.
-            own_bias = None if bias is None else bias.squeeze(0)
-            return F.linear(x.squeeze(0), weight.squeeze(0), own_bias).unsqueeze(0)
         if bias is None:
             return torch.bmm(x, weight.mT)
         return torch.baddbmm(bias[:, None], x, weight.mT)
 
     def _layer_norm(self, x: Tensor, name: str) -> Tensor:
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        if len(weight) == 1:
-            return F.layer_norm(x, x.shape[-1:], weight.squeeze(0), bias.squeeze(0))
         return torch.addcmul(bias[:, None], F.layer_norm(x, x.shape[-1:]), weight[:, None])
 
     def _attention(self, x: Tensor, name: str, length: int) -> Tensor:
@@ -133,8 +127,8 @@ class StackedGPT:
         self.training = True
         if not torch.allclose(found, expected, rtol=1e-3, atol=1e-3):
             raise TrainingError(
-                f"{self.run.experiment} {self.run.size}: the engine for CUDA does not compute this model, "
-                "which has an option that only the engine for other devices knows; set training.device to cpu"
+                f"{self.run.experiment} {self.run.size}: the stacked engine does not compute this model, "
+                "which has an option that only the sequential one knows; set seeds_per_job to 1"
             )
 
 

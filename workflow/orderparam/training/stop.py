@@ -1,45 +1,38 @@
-"""Signals that ask a run to stop, heeded where its state is whole."""
+"""Catch SIGTERM and SIGINT; act on them only where a run's state is consistent."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 
-class StopRequest:
-    """Notes SIGTERM and SIGINT, so that the loop can save first and stop then."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-
-    def raise_if_received(self) -> None:
-        """End the process as the signal would: SystemExit(143) for SIGTERM, KeyboardInterrupt for SIGINT."""
-        if self.signal == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self.signal is not None:
-            raise SystemExit(128 + self.signal)
-
-
 @contextmanager
-def stop_request() -> Iterator[StopRequest]:
-    """A StopRequest that listens during the block; the handlers before it are put back at the end.
+def deferred_signals() -> Iterator[Callable[[], None]]:
+    """Catch SIGTERM and SIGINT during the block; yields the function that acts on one that has come.
 
-    Outside the main thread, where handlers cannot be set, it never receives anything.
+    It ends the process as the signal would: SystemExit(143) for SIGTERM, KeyboardInterrupt for SIGINT.
+    Outside the main thread, where no handler can be set, nothing is caught.
     """
-    request = StopRequest()
+    received: list[int] = []
+
+    def act() -> None:
+        if received and received[-1] == signal.SIGINT:
+            raise KeyboardInterrupt
+        if received:
+            raise SystemExit(128 + received[-1])
 
     def note(number: int, _: FrameType | None) -> None:
-        request.signal = number
+        received.append(number)
 
     if threading.current_thread() is not threading.main_thread():
-        yield request
+        yield act
         return
     previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield request
+        yield act
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

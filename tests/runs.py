@@ -1,0 +1,70 @@
+"""Runs small enough for a test, and what trains them."""
+
+import torch
+
+from orderparam.model.gpt import build_model_of_run
+from orderparam.settings.experiment import Run, Seeds
+from orderparam.training.job import JobPaths
+from orderparam.training.run import train_run
+from orderparam.training.sequential import SequentialEngine
+from orderparam.training.snapshots import SnapshotStore
+from orderparam.training.stacked import StackedEngine
+
+CPU = torch.device("cpu")
+VOCABULARY = 11  # of the fixture `tokens`
+SEEDS = [Seeds(1, 1, 2, 3), Seeds(2, 1, 8, 4), Seeds(7, 5, 2, 3)]
+
+
+def make_run(**overrides):
+    """A run small enough for a test; any field may be overridden."""
+    values = {
+        "experiment": "test",
+        "size": "tiny",
+        "corpus": "made_up",
+        "d_model": 16,
+        "n_head": 2,
+        "n_layer": 1,
+        "attention": "causal",
+        "context": 8,
+        "batch_size": 4,
+        "learning_rate": 3e-3,
+        "weight_decay": 0.01,
+        "betas": (0.9, 0.999),
+        "dropout": 0.2,
+        "steps": 20,
+        "measure_every": 5,
+        "log_spaced_per_decade": 3,
+        "checkpoint_every": 10,
+        "train_windows": 16,
+        "val_windows": "all",
+        "device": "cpu",
+        "threads": 1,
+    }
+    return Run(**{**values, **overrides})
+
+
+def build_model(seed=0, vocabulary_size=VOCABULARY, **overrides):
+    """The model of a small run."""
+    return build_model_of_run(make_run(**overrides), seed, vocabulary_size)
+
+
+def job_paths(folder):
+    names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
+    return JobPaths(*(folder / name for name in names))
+
+
+def sequential(run, tokens, seeds=SEEDS[0], **options):
+    splits = tokens[:1800], tokens[1800:]
+    return SequentialEngine(run, [seeds], VOCABULARY, *splits, options.pop("device", CPU), **options)
+
+
+def stacked(run, tokens, seeds=SEEDS, **options):
+    splits = tokens[:1800], tokens[1800:]
+    return StackedEngine(run, seeds, VOCABULARY, *splits, options.pop("device", CPU), **options)
+
+
+def finish(engine, folder, key="key", **options):
+    """Train an engine's runs to their end in `folder`, from its snapshots there if there are any."""
+    store = SnapshotStore(folder / "snapshots", key)
+    train_run(engine, store, folder / "checkpoints", folder / "diverged", **options)
+    return engine
