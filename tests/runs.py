@@ -4,7 +4,6 @@ import torch
 
 from orderparam.model.gpt import build_model_of_run
 from orderparam.settings.experiment import Run, Seeds
-from orderparam.training.job import JobPaths
 from orderparam.training.run import train_run
 from orderparam.training.sequential import SequentialEngine
 from orderparam.training.snapshots import SnapshotStore
@@ -46,11 +45,6 @@ def make_run(**overrides):
 def build_model(seed=0, vocabulary_size=VOCABULARY, **overrides):
     """The model of a small run."""
     return build_model_of_run(make_run(**overrides), seed, vocabulary_size)
-
-
-def job_paths(folder):
-    names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
-    return JobPaths(*(folder / name for name in names))
 
 
 def sequential(run, tokens, seeds=SEEDS[0], **options):

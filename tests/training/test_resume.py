@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import SEEDS, finish, job_paths, sequential, stacked
+from runs import SEEDS, finish, sequential, stacked
 
 from orderparam.training import stacked as stacked_engine
-from orderparam.training.job import train_job
+from orderparam.training.job import JobPaths, train_job
 from orderparam.training.sequential import SequentialEngine
 from orderparam.training.stop import deferred_signals
 
@@ -107,7 +107,7 @@ def test_a_finished_run_goes_on_with_more_steps(make_run, corpus, tmp_path, firs
     for build in (False, True):
         parts, whole = tmp_path / f"parts-{build}", tmp_path / f"whole-{build}"
         for folder, steps in ((parts, first_steps), (parts, 20), (whole, 20)):
-            train_job(make_run(steps=steps), SEEDS, *corpus, job_paths(folder), stacked=build)
+            train_job(make_run(steps=steps), SEEDS, *corpus, JobPaths.below(folder), stacked=build)
         assert files_of(parts) == files_of(whole)
 
 
@@ -184,9 +184,9 @@ def test_a_snapshot_whose_checkpoints_are_gone_is_refused(build, tmp_path, caplo
 
 def test_job_of_several_seeds_goes_on_with_the_seed_that_was_stopped(make_run, corpus, tmp_path):
     run = make_run()
-    train_job(run, SEEDS, *corpus, job_paths(tmp_path / "whole"))
-    train_job(run, SEEDS[:1], *corpus, job_paths(tmp_path / "parts"))
-    train_job(run, SEEDS, *corpus, job_paths(tmp_path / "parts"))
+    train_job(run, SEEDS, *corpus, JobPaths.below(tmp_path / "whole"))
+    train_job(run, SEEDS[:1], *corpus, JobPaths.below(tmp_path / "parts"))
+    train_job(run, SEEDS, *corpus, JobPaths.below(tmp_path / "parts"))
     assert files_of(tmp_path / "parts") == files_of(tmp_path / "whole")
 
 

@@ -1,4 +1,3 @@
-import json
 import logging
 from dataclasses import replace
 
@@ -8,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import CPU, SEEDS, finish, job_paths, sequential, stacked
+from runs import CPU, SEEDS, finish, sequential, stacked
 from torch.nn import functional as F
 
 from orderparam.errors import TrainingError
@@ -20,7 +19,7 @@ from orderparam.training import stacked_model
 from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model
 from orderparam.training.device import resolve_precision
-from orderparam.training.job import train_job
+from orderparam.training.job import JobPaths, train_job
 from orderparam.training.run import Durations
 from orderparam.training.stacked import dropout_seed
 from orderparam.training.stacked_model import StackedGPT, measure_stack
@@ -216,7 +215,7 @@ def test_durations_add_up(make_run, tokens, tmp_path):
 def test_a_stacked_job_writes_what_a_sequential_one_does(make_run, corpus, tmp_path):
     run = make_run(dropout=0.0)
     tables = {
-        stacked: train_job(run, SEEDS, *corpus, job_paths(tmp_path / str(stacked)), stacked=stacked)
+        stacked: train_job(run, SEEDS, *corpus, JobPaths.below(tmp_path / str(stacked)), stacked=stacked)
         for stacked in (False, True)
     }
     pd.testing.assert_frame_equal(tables[True], tables[False], rtol=1e-5)
@@ -256,13 +255,3 @@ def test_precision_is_for_cuda(make_run, caplog):
     with caplog.at_level(logging.WARNING):
         assert resolve_precision(make_run(precision="tf32", device="auto"), CPU) == "float32"
     assert "float32" in caplog.text
-
-
-def test_snapshots_of_a_stack_are_those_of_its_seeds(make_run, corpus, tmp_path, caplog):
-    run = make_run()
-    train_job(run, SEEDS, *corpus, job_paths(tmp_path), stacked=True)
-    snapshot = max((tmp_path / "unfinished/seeds-1-7").glob("*.json"))
-    assert json.loads(snapshot.read_text())["step"] == 20
-    with caplog.at_level(logging.INFO):
-        train_job(run, SEEDS, *corpus, job_paths(tmp_path), stacked=True)
-    assert "going on from the snapshot of step 20" in caplog.text

@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from runs import CPU, job_paths
+from runs import CPU
 
 from orderparam.errors import RecordError, TrainingError
 from orderparam.measuring.verification import verify_job
 from orderparam.settings.experiment import Seeds
 from orderparam.text.vocabulary import load_tokens
 from orderparam.training.checkpoints import checkpoint_path, load_starts, load_weights
-from orderparam.training.job import train_job
+from orderparam.training.job import JobPaths, train_job
 
 SEEDS = [Seeds(1, 1, 2, 3), Seeds(2, 1, 8, 4)]
 
@@ -18,7 +18,7 @@ SEEDS = [Seeds(1, 1, 2, 3), Seeds(2, 1, 8, 4)]
 def first(make_run, corpus, tmp_path):
     """A finished job of two seeds of the size `first`: its run and its checkpoints."""
     run = make_run(size="first", steps=10)
-    train_job(run, SEEDS, *corpus, job_paths(tmp_path / "first"))
+    train_job(run, SEEDS, *corpus, JobPaths.below(tmp_path / "first"))
     return run, tmp_path / "first/checkpoints"
 
 
@@ -27,7 +27,7 @@ def test_a_run_begins_with_the_final_weights_of_the_same_seed(first, corpus, tmp
     source, checkpoints = first
     run = replace(source, size="second", start_from="first", weight_decay=0.5, regularizer="l2")
     trajectory = train_job(
-        run, SEEDS, *corpus, job_paths(tmp_path / "second"), start_from=checkpoints, stacked=stacked
+        run, SEEDS, *corpus, JobPaths.below(tmp_path / "second"), start_from=checkpoints, stacked=stacked
     )
     train, val = load_tokens(*corpus)
     for seeds in SEEDS:
@@ -45,9 +45,9 @@ def test_a_run_begins_with_the_final_weights_of_the_same_seed(first, corpus, tmp
 def test_a_snapshot_of_other_initial_weights_is_refused(first, make_run, corpus, tmp_path, caplog):
     source, checkpoints = first
     run = replace(source, size="second", start_from="first")
-    paths = job_paths(tmp_path / "second")
+    paths = JobPaths.below(tmp_path / "second")
     train_job(run, SEEDS, *corpus, paths, start_from=checkpoints)
-    train_job(replace(source, learning_rate=1e-2), SEEDS, *corpus, job_paths(tmp_path / "first"))
+    train_job(replace(source, learning_rate=1e-2), SEEDS, *corpus, JobPaths.below(tmp_path / "first"))
     train_job(run, SEEDS, *corpus, paths, start_from=checkpoints)
     assert "another configuration" in caplog.text
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import CPU, SEEDS, VOCABULARY, job_paths, sequential, stacked
+from runs import CPU, SEEDS, VOCABULARY, sequential, stacked
 from torch.nn import functional as F
 
 from orderparam.errors import CorpusError, RecordError, TrainingError
@@ -23,7 +23,7 @@ from orderparam.training import job
 from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model, load_weights
 from orderparam.training.device import resolve_device
-from orderparam.training.job import drop_unfinished, train_job
+from orderparam.training.job import JobPaths, drop_unfinished, train_job
 from orderparam.training.schedule import checkpoint_steps, log_spaced_steps, measured_steps
 
 
@@ -151,7 +151,7 @@ def test_several_seeds_are_stacked_on_cuda_and_one_seed_nowhere(
     monkeypatch.setattr(job, "SequentialEngine", build("sequential"))
     monkeypatch.setattr(job, "StackedEngine", build("stacked"))
     with pytest.raises(Built) as caught:
-        train_job(make_run(), SEEDS[:count], *corpus, job_paths(tmp_path))
+        train_job(make_run(), SEEDS[:count], *corpus, JobPaths.below(tmp_path))
     assert caught.value.args == (("sequential", 1) if expected else ("stacked", 3))
 
 
@@ -170,7 +170,7 @@ def test_step_table_pairs_b_with_the_loss_of_the_same_weights(make_run, seeds, t
 def test_same_job_twice_gives_the_same_bytes(make_run, seeds, corpus, tmp_path):
     run = make_run()
     for name in ("first", "second"):
-        train_job(run, [seeds, replace(seeds, seed=2, batches=8)], *corpus, job_paths(tmp_path / name))
+        train_job(run, [seeds, replace(seeds, seed=2, batches=8)], *corpus, JobPaths.below(tmp_path / name))
         drop_unfinished(tmp_path / name / "unfinished")
     files = sorted(p.relative_to(tmp_path / "first") for p in (tmp_path / "first").rglob("*") if p.is_file())
     assert len(files) == 2 + 2 * 2 * 3
@@ -180,14 +180,14 @@ def test_same_job_twice_gives_the_same_bytes(make_run, seeds, corpus, tmp_path):
 
 def test_training_lowers_the_loss(make_run, seeds, corpus, tmp_path):
     run = make_run(steps=150, learning_rate=1e-2, dropout=0.0)
-    trajectory = train_job(run, [seeds], *corpus, job_paths(tmp_path / "run"))
+    trajectory = train_job(run, [seeds], *corpus, JobPaths.below(tmp_path / "run"))
     losses = trajectory.set_index("step")["train_loss"]
     assert losses[150] < np.log(4) < np.log(11) - 0.3 < losses[0]
     assert read_table(tmp_path / "run/trajectory.parquet").equals(trajectory)
 
 
 def test_checkpoint_holds_the_measured_weights(make_run, seeds, corpus, tmp_path):
-    trajectory = train_job(make_run(), [seeds], *corpus, job_paths(tmp_path / "run"))
+    trajectory = train_job(make_run(), [seeds], *corpus, JobPaths.below(tmp_path / "run"))
     path = checkpoint_path(tmp_path / "run/checkpoints", seeds.seed, 20)
     model = load_model(path)
     description = json.loads(path.with_suffix(".json").read_text())
@@ -197,7 +197,7 @@ def test_checkpoint_holds_the_measured_weights(make_run, seeds, corpus, tmp_path
 
 
 def test_damaged_checkpoint_is_refused(make_run, seeds, corpus, tmp_path):
-    train_job(make_run(), [seeds], *corpus, job_paths(tmp_path / "run"))
+    train_job(make_run(), [seeds], *corpus, JobPaths.below(tmp_path / "run"))
     path = checkpoint_path(tmp_path / "run/checkpoints", seeds.seed, 20)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(RecordError, match="step-000020"):
@@ -207,7 +207,7 @@ def test_damaged_checkpoint_is_refused(make_run, seeds, corpus, tmp_path):
 def test_divergence_stops_the_run_and_keeps_what_was_measured(make_run, seeds, corpus, tmp_path):
     run = make_run(steps=50, learning_rate=1e30)
     with pytest.raises(TrainingError, match="not finite") as caught:
-        train_job(run, [seeds], *corpus, job_paths(tmp_path / "run"))
+        train_job(run, [seeds], *corpus, JobPaths.below(tmp_path / "run"))
     folder = tmp_path / "run/diverged/seed-1"
     assert str(folder) in str(caught.value)
     assert not (tmp_path / "run/trajectory.parquet").exists()
@@ -221,7 +221,7 @@ def test_divergence_stops_the_run_and_keeps_what_was_measured(make_run, seeds, c
 
 def test_split_shorter_than_a_window_is_refused_before_training(make_run, seeds, corpus, tmp_path):
     with pytest.raises(CorpusError, match=r"made_up.txt.*validation"):
-        train_job(make_run(context=200), [seeds], *corpus, job_paths(tmp_path / "run"))
+        train_job(make_run(context=200), [seeds], *corpus, JobPaths.below(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 

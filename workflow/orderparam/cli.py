@@ -72,6 +72,9 @@ def make_parser() -> ArgumentParser:
     training.add_argument("--out", type=Path, required=True, help="folder for tables and checkpoints")
     training.add_argument("--start-from", type=Path, help="checkpoints of the run that start_from names")
     training.add_argument("--snapshot-seconds", type=float, help="between snapshots; default: 30")
+    training.add_argument(
+        "--keep-snapshot", action="store_true", help="so that the run can go on with more steps later"
+    )
     timing = _add(commands, "benchmark", benchmark, corpus)
     timing.add_argument("run_files", metavar="RUN.json", type=Path, nargs="+", help="one for each size")
     timing.add_argument("--out", type=Path, required=True, help="the table, .csv")
@@ -171,7 +174,7 @@ def train(options: Namespace) -> None:
     """Train all seeds of a run without the workflow; go on where that was stopped.
 
     The folder gets the tables, the checkpoints, and environment.json, which says with what they were made and
-    how long that took. On CUDA all seeds are trained at once.
+    how long that took. On CUDA several seeds are trained at once.
 
     example: orderparam train run.json --corpus results/corpora/tiny_shakespeare --out 10K
     """
@@ -183,13 +186,7 @@ def train(options: Namespace) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     out: Path = options.out
-    paths = JobPaths(
-        trajectory=out / "trajectory.parquet",
-        steps=out / "steps.parquet",
-        checkpoints=out / "checkpoints",
-        unfinished=out / "unfinished",
-        diverged=out / "diverged",
-    )
+    paths = JobPaths.below(out)
     began, durations = time.perf_counter(), Durations()
     resolved = read_json(options.run_file)
     run = Run.from_dict(resolved["run"])
@@ -209,7 +206,8 @@ def train(options: Namespace) -> None:
     )
     took = {"seconds": time.perf_counter() - began, **durations.to_dict(), "seeds": len(seeds)}
     write_json(out / "environment.json", environment | took)
-    drop_unfinished(paths.unfinished)
+    if not options.keep_snapshot:
+        drop_unfinished(paths.unfinished)
 
 
 def benchmark(options: Namespace) -> None:

@@ -18,7 +18,7 @@ def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
 
     `resolved` is what `orderparam run` printed, `folder` what `orderparam train` made of it. Adds run.json,
     metrics.csv, verification.csv and samples/; without its checkpoints the folder is then what
-    `orderparam recorded add` takes. Raises RecordError as `verify_run` does.
+    `orderparam recorded add` takes. Raises RecordError as `verify_job` does.
     """
     content = read_json(resolved)
     run, seeds = Run.from_dict(content["run"]), [Seeds(**seed) for seed in content["seeds"]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,9 @@ ORDERS = 4
 WINDOWS_AT_ONCE = 8
 
 Probe = dict[str, Any]
+# Quantity, layer, head and order of a probe; with a sum over positions, and their number.
+Key = tuple[str, int | None, int | None, int | None]
+Part = tuple[Key, float, int]
 
 
 @dataclass(frozen=True)
@@ -80,20 +84,17 @@ def probe_model(model: GPT, windows: ProbeWindows) -> list[Probe]:
     """
     was_training = model.training
     model.eval()
+    sums: dict[Key, tuple[float, int]] = {}
     try:
-        rows = list(_spectrum(model.head.weight))
-        sums: dict[tuple[str, int | None, int | None, int], tuple[float, int]] = {}
-        for first in range(0, len(windows.inputs), WINDOWS_AT_ONCE):
-            part = slice(first, first + WINDOWS_AT_ONCE)
-            predictions = [table[part] for table in windows.predictions]
-            for key, value, count in _probe_batch(model, windows.inputs[part], predictions):
-                total, weight = sums.get(key, (0.0, 0))
-                sums[key] = (total + value, weight + count)
+        for key, value, count in chain(_spectrum(model.head.weight), _probe_windows(model, windows)):
+            total, weight = sums.get(key, (0.0, 0))
+            sums[key] = (total + value, weight + count)
     finally:
         model.train(was_training)
-    for (quantity, layer, head, order), (total, weight) in sums.items():
-        rows.append(_row(quantity, total / weight, layer, head, order))
-    return rows
+    return [
+        {"quantity": quantity, "layer": layer, "head": head, "order": order, "value": total / weight}
+        for (quantity, layer, head, order), (total, weight) in sums.items()
+    ]
 
 
 def probe_checkpoints(
@@ -110,41 +111,32 @@ def probe_checkpoints(
     return table.astype(dict.fromkeys(("layer", "head", "order"), "Int64"))
 
 
-def _row(
-    quantity: str,
-    value: float,
-    layer: int | None = None,
-    head: int | None = None,
-    order: int | None = None,
-) -> Probe:
-    return {"quantity": quantity, "layer": layer, "head": head, "order": order, "value": value}
-
-
-def _spectrum(head_weight: Tensor) -> Iterator[Probe]:
+def _spectrum(head_weight: Tensor) -> Iterator[Part]:
     singular_values = torch.linalg.svdvals(head_weight.double())
-    yield _row("head_spectral_norm", float(singular_values[0]))
-    yield _row("head_stable_rank", float((singular_values / singular_values[0]).square().sum()))
+    yield ("head_spectral_norm", None, None, None), float(singular_values[0]), 1
+    rank = float((singular_values / singular_values[0]).square().sum())
+    yield ("head_stable_rank", None, None, None), rank, 1
 
 
-def _probe_batch(
-    model: GPT, inputs: Tensor, predictions: list[Tensor]
-) -> Iterator[tuple[tuple[str, int | None, int | None, int], float, int]]:
+def _probe_windows(model: GPT, windows: ProbeWindows) -> Iterator[Part]:
     device = model.head.weight.device
-    x = model.token_embedding(inputs.to(device)) + model.position_embedding.weight[: inputs.shape[1]]
-    for layer, block in enumerate(cast("Iterable[Block]", model.blocks)):
-        if block.attends:
-            weights = attention_weights(block.attention, block.attention_norm(x))
-            for offset in range(min(OFFSETS, inputs.shape[1])):
-                mass = weights.diagonal(-offset, 2, 3)
-                for head in range(mass.shape[1]):
-                    of_head = mass[:, head]
-                    total = float(of_head.sum(dtype=torch.float64))
-                    yield ("attention_mass", layer, head, offset), total, of_head.numel()
-        x = block(x)
-    log_q = F.log_softmax(model.logits(x).double(), -1).cpu()
-    for order, log_p in enumerate(predictions, start=1):
-        divergence = (log_p.exp() * (log_p - log_q[:, max(order - 2, 0) :])).sum(-1)
-        yield ("ngram_divergence", None, None, order), float(divergence.sum()), divergence.numel()
+    for first in range(0, len(windows.inputs), WINDOWS_AT_ONCE):
+        part = slice(first, first + WINDOWS_AT_ONCE)
+        inputs = windows.inputs[part]
+        x = model.token_embedding(inputs.to(device)) + model.position_embedding.weight[: inputs.shape[1]]
+        for layer, block in enumerate(cast("Iterable[Block]", model.blocks)):
+            if block.attends:
+                weights = attention_weights(block.attention, block.attention_norm(x))
+                for offset in range(min(OFFSETS, inputs.shape[1])):
+                    for head, mass in enumerate(weights.diagonal(-offset, 2, 3).unbind(1)):
+                        total = float(mass.sum(dtype=torch.float64))
+                        yield ("attention_mass", layer, head, offset), total, mass.numel()
+            x = block(x)
+        log_q = F.log_softmax(model.logits(x).double(), -1).cpu()
+        for order, table in enumerate(windows.predictions, start=1):
+            log_p = table[part]
+            divergence = (log_p.exp() * (log_p - log_q[:, max(order - 2, 0) :])).sum(-1)
+            yield ("ngram_divergence", None, None, order), float(divergence.sum()), divergence.numel()
 
 
 def attention_weights(attention: CausalSelfAttention, x: Tensor) -> Tensor:

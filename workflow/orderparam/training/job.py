@@ -44,6 +44,12 @@ class JobPaths:
     unfinished: Path
     diverged: Path
 
+    @classmethod
+    def below(cls, folder: Path) -> JobPaths:
+        """All of them in one folder, under their own names."""
+        names = ("trajectory.parquet", "steps.parquet", "checkpoints", "unfinished", "diverged")
+        return cls(*(folder / name for name in names))
+
 
 def train_job(
     run: Run,

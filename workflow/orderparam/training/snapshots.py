@@ -46,7 +46,7 @@ class SnapshotStore:
             except RecordError as error:
                 log.warning("snapshot refused: %s; trying the one before", error)
                 continue
-            if description["key"] != self.key:
+            if description.get("key") != self.key:
                 other = "belongs to another configuration, corpus or version of the code"
                 log.warning("snapshot refused: %s: %s; trying the one before", path, other)
                 continue
