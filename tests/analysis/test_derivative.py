@@ -94,38 +94,36 @@ def test_a_run_shorter_than_one_interval_has_no_row():
     assert tuple(table.columns) == DERIVATIVE.columns
 
 
+RUN = make_run(range(0, 41, 10), np.arange(5) + 1.0, np.arange(5) * -1.0)
+
+
 @pytest.mark.parametrize("missing", [0, 20, 40])
 def test_a_missing_checkpoint_is_named(missing):
-    complete = make_run(range(0, 41, 10), np.arange(5) + 1.0, np.arange(5) * -1.0, seed=1)
-    broken = complete.assign(seed=2)[complete["step"] != missing]
+    broken = RUN.assign(seed=2)[RUN["step"] != missing]
     with pytest.raises(RecordError, match=rf"size a, seed 2: step {missing} is missing"):
-        compute_derivative(pd.concat([complete, broken]), {"a": 20})
-
-
-def test_a_step_recorded_twice_is_named():
-    run = make_run([0, 1, 1, 2], [1.0, 2.0, 2.5, 3.0], [4.0, 3.0, 3.0, 2.0])
-    with pytest.raises(RecordError, match=r"size a, seed 1: step 1 is recorded twice"):
-        compute_derivative(run, {"a": 1})
+        compute_derivative(pd.concat([RUN, broken]), {"a": 20})
 
 
 @pytest.mark.parametrize("column", ["order_parameter", "train_loss"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_value_that_is_not_finite_is_named(column, value):
-    run = make_run(range(3), [1.0, 2.0, 3.0], [4.0, 3.0, 2.0])
-    run.loc[run["step"] == 2, column] = value
-    with pytest.raises(RecordError, match=r"size a, seed 1: a value at step 2"):
-        compute_derivative(run, {"a": 1})
+    broken = RUN.assign(**{column: RUN[column].where(RUN["step"] != 20, value)})
+    with pytest.raises(RecordError, match=r"size a, seed 1: a value at step 20"):
+        compute_derivative(broken, {"a": 10})
 
 
-@pytest.mark.parametrize(("grids", "named"), [({"a": 1, "b": 1}, "size b"), ({}, "size a")])
-def test_sizes_on_one_side_only_are_named(grids, named):
-    with pytest.raises(RecordError, match=named):
-        compute_derivative(make_run(range(2), [1.0, 2.0], [2.0, 1.0]), grids)
-
-
-def test_a_grid_needs_a_positive_spacing():
-    with pytest.raises(ValueError, match="at least 1"):
-        compute_derivative(make_run(range(2), [1.0, 2.0], [2.0, 1.0]), {"a": 0})
+@pytest.mark.parametrize(
+    ("run", "grids", "error", "message"),
+    [
+        (pd.concat([RUN, RUN.iloc[1:2]]), {"a": 10}, RecordError, "seed 1: step 10 is recorded twice"),
+        (RUN, {"a": 10, "b": 10}, RecordError, "size b"),
+        (RUN, {}, RecordError, "size a"),
+        (RUN, {"a": 0}, ValueError, "at least 1"),
+    ],
+)
+def test_metrics_and_grids_that_do_not_fit_are_told(run, grids, error, message):
+    with pytest.raises(error, match=message):
+        compute_derivative(run, grids)
 
 
 def test_first_passage_is_a_fractional_row():

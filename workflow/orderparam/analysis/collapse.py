@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import Chebyshev
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -74,32 +75,24 @@ def fit_collapse(
     )
 
 
-class _Curve:
-    def __init__(self, x: Vector, y: Vector, error: Vector) -> None:
-        self.low, self.high = float(x.min()), float(x.max())
-        degree = min(_DEGREE, x.size - 1)
-        self.polynomial = np.polynomial.Chebyshev.fit(x, y, degree, w=1 / error)
-
-    def __call__(self, x: Vector) -> Vector:
-        return np.asarray(self.polynomial(x))
-
-
 def _rescale(size: float, curve: tuple[Vector, Vector, Vector], parameters: Vector) -> tuple[Vector, ...]:
     x, y, error = curve
     critical, width, value = parameters
     return (x - critical) * size**width, y * size**value, error * size**value
 
 
-def _common_curve(curves: Curves, parameters: Vector) -> _Curve:
+def _common_curve(curves: Curves, parameters: Vector) -> Chebyshev:
     parts = [_rescale(size, curve, parameters) for size, curve in curves.items()]
-    return _Curve(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    x, y, error = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Chebyshev.fit(x, y, min(_DEGREE, x.size - 1), w=1 / error)
 
 
-def _distance(curves: Curves, common: _Curve, parameters: Vector) -> float:
+def _distance(curves: Curves, common: Chebyshev, parameters: Vector) -> float:
+    low, high = common.domain
     squares = []
     for size, curve in curves.items():
         x, y, error = _rescale(size, curve, parameters)
-        inside = (x >= common.low) & (x <= common.high)
+        inside = (x >= low) & (x <= high)
         if inside.sum() < _MIN_OVERLAP:
             return float("nan")
         squares.append(((y - common(x))[inside] / error[inside]) ** 2)
