@@ -47,7 +47,7 @@ for each in workflow.rules:
 
 
 onstart:
-    open_invocation(config, Path.cwd(), settings.experiment, sys.argv[1:])
+    open_invocation(workflow, config, settings.experiment)
 
 
 onsuccess:

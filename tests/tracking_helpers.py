@@ -1,17 +1,23 @@
-"""Real jobs for the tests of tracking: what Snakemake gives to a script, and processes that have it."""
+"""For the tests of tracking: jobs as Snakemake starts them, processes, and what is in the store."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Snakemake, Wildcards
 
+from orderparam.tracking.update import update_store
+
+T = TypeVar("T")
 PROJECT = Path(__file__).parents[1]
 
 
@@ -24,7 +30,7 @@ def script_object(
     config: Mapping[str, Any] | None = None,
     log: str | None = None,
 ) -> Snakemake:
-    """Snakemake's own object, as unpickled in a script; tracking is off unless `config` turns it on."""
+    """Snakemake's own object, as unpickled in a script."""
     return Snakemake(
         InputFiles(fromdict=dict(input or {})),
         OutputFiles(fromdict=dict(output or {"svg": "results/preview/figures/fig4.svg"})),
@@ -33,7 +39,7 @@ def script_object(
         1,
         ResourceList(fromdict={"_cores": 1, "tmpdir": "/tmp", "mem_mb": 100}),
         Log([log] if log else []),
-        dict(config or {"tracking": {"enabled": False}}),
+        dict(config or {}),
         rule,
         None,
     )
@@ -65,3 +71,74 @@ def start_python(root: Path, code: str, **environment: str) -> subprocess.Popen[
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+# MLflow keeps a database open for the life of a process, so what is on disk is seen from a new one only.
+# Forked from one that does nothing but have MLflow imported, it is there at once.
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["mlflow.store.tracking.sqlalchemy_store"])
+
+
+def in_new_process(function: Callable[..., T], *arguments: Any) -> T:
+    """The result of `function(*arguments)`, called in a process of its own."""
+    with processes.Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def local_store(root: Path) -> str:
+    return f"sqlite:///{root / 'results/mlflow.db'}"
+
+
+def update(root: Path) -> None:
+    """Bring the local store up to date, from a process of its own."""
+    in_new_process(update_store, root, local_store(root))
+
+
+def runs_in(root: Path) -> dict[str, dict[str, Any]]:
+    """All runs of the local store, by name, with everything that users see of them."""
+    return in_new_process(_runs_in, root)
+
+
+def _runs_in(root: Path) -> dict[str, dict[str, Any]]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(local_store(root))
+    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    names = {run.info.run_id: run.info.run_name for run in found}
+    assert len(set(names.values())) == len(names)
+    return {
+        run.info.run_name: {
+            "status": run.info.status,
+            "times": (run.info.start_time, run.info.end_time),
+            "params": run.data.params,
+            "tags": {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
+            "parent": names.get(run.data.tags.get("mlflow.parentRunId")),
+            "metrics": {
+                key: [(m.step, repr(m.value)) for m in client.get_metric_history(run.info.run_id, key)]
+                for key in run.data.metrics
+            },
+            "inputs": [(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs],
+            "artifacts": {
+                item.path: Path(client.download_artifacts(run.info.run_id, item.path)).read_text()
+                for item in client.list_artifacts(run.info.run_id)
+            },
+        }
+        for run in found
+    }
+
+
+def statuses(root: Path) -> dict[str, str]:
+    """Name and status of every run, read without MLflow, while others write."""
+    database = root / "results/mlflow.db"
+    if not database.exists():
+        return {}
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'runs'").fetchall()
+        return dict(connection.execute("SELECT name, status FROM runs").fetchall()) if tables else {}
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)

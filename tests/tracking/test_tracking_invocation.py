@@ -3,155 +3,135 @@
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
-import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
-from test_tracking_store import in_new_process, runs_in
-from tracking_helpers import start_python
+from test_tracking_store import begin_record, dump
+from tracking_helpers import runs_in, start_python, statuses, update, wait_until
 
 from orderparam.files import read_json
-from orderparam.tracking.store import RunStore, TrackingError, resolve_uri
-from orderparam.tracking.ui import ui_command
+from orderparam.tracking.store import TrackingError
+from orderparam.tracking.ui import browse
 
 HINT = "Browse the tracked runs: make ui"
 OPEN = """
-import sys, time
+import os, sys, time
 from pathlib import Path
+from types import SimpleNamespace
 from tracking_helpers import start_job
 from orderparam.tracking import close_invocation, open_invocation
-import orderparam.tracking.invocation as invocation
-open_invocation({}, Path.cwd(), "preview", sys.argv[1:])
-import os
+workflow = SimpleNamespace(
+    touch=False,
+    main_snakefile="Snakefile",
+    dag_settings=SimpleNamespace(targets={TARGETS}),
+    config_settings=SimpleNamespace(configfiles=[], config_args=["a=1"], replace_workflow_config=False),
+    deployment_settings=SimpleNamespace(deployment_method=set()),
+)
+open_invocation(workflow, {}, "preview")
 job = start_job(Path.cwd(), BODY, "wildcards={'experiment': 'preview', 'size': '10K'}",
                 ORDERPARAM_INVOCATION=os.environ["ORDERPARAM_INVOCATION"])
 """
 READY_AND_SLEEP = "print('ready', flush=True); time.sleep(60)"
+JOB, INVOCATION = "draw_figure 10K", "snakemake --cores 1"
 
 
-def run_invocation(root: Path, body: str, then: str, *arguments: str) -> subprocess.Popen[str]:
+def run_invocation(root: Path, body: str, then: str, targets: str = "") -> subprocess.Popen[str]:
     """A process that opens an invocation, starts a job with `body` in it, then does `then`."""
-    code = f"import sys; sys.argv[1:] = {list(arguments)!r}\nBODY = {body!r}\n{OPEN}\n{then}"
-    return start_python(root, code)
+    opening = OPEN.replace("{TARGETS}", repr(targets.split()))
+    arguments = [*INVOCATION.split()[1:], *targets.split()]
+    return start_python(root, f"import sys; sys.argv[1:] = {arguments}\nBODY = {body!r}\n{opening}\n{then}")
 
 
+@pytest.mark.usefixtures("with_store")
 def test_jobs_are_children_of_their_invocation(tmp_path):
     body = "job.log_metrics([('loss', 2.5, 0)])"
     then = "job.wait(); close_invocation('FINISHED')"
-    done = run_invocation(tmp_path, body, then, "--cores", "2", "results/paper/x.svg", "--config", "a=1")
-    _, told = done.communicate(timeout=60)
+    done = run_invocation(tmp_path, body, then, "all results/corpora/x results/paper/x.svg")
+    _, told = done.communicate(timeout=120)
     assert (done.returncode, told) == (0, "")
-    runs = in_new_process(runs_in, tmp_path)
-    parent = "snakemake --cores 2 results/paper/x.svg --config a=1"
-    assert {name: run["status"] for name, run in runs.items()} == {
-        parent: "FINISHED",
-        "draw_figure 10K": "FINISHED",
-    }
-    assert runs["draw_figure 10K"]["parent"] == parent
-    assert runs["draw_figure 10K"]["metrics"] == {"loss": [(0, "2.5")]}
-    assert runs["draw_figure 10K"]["tags"]["regenerate"].endswith("fig4.svg --config a=1")
-    assert not list((tmp_path / "results/.tracking").iterdir())
+    runs = runs_in(tmp_path)
+    parent = f"{INVOCATION} all results/corpora/x results/paper/x.svg"
+    assert {name: run["status"] for name, run in runs.items()} == {parent: "FINISHED", JOB: "FINISHED"}
+    assert runs[JOB]["parent"] == parent
+    assert runs[JOB]["metrics"] == {"loss": [(0, "2.5")]}
+    assert runs[JOB]["tags"]["regenerate"].endswith("fig4.svg --config a=1")
     assert len(list((tmp_path / "results/paper/jobs/invocations").iterdir())) == 1
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A store without runs, to start from a copy of it: creating one takes seconds."""
-    root = tmp_path_factory.mktemp("empty")
-    in_new_process(create_store, root)
-    return root / "results/mlflow.db"
-
-
-def create_store(root: Path) -> None:
-    RunStore(resolve_uri({}, root), root)
-
-
-@pytest.fixture
-def with_store(tmp_path, empty_store):
-    (tmp_path / "results").mkdir()
-    shutil.copy(empty_store, tmp_path / "results/mlflow.db")
 
 
 @pytest.mark.usefixtures("with_store")
 def test_job_that_dies_silently_is_closed_with_its_invocation(tmp_path):
     body = "import os; os.kill(os.getpid(), 9)"
-    run_invocation(tmp_path, body, "job.wait(); close_invocation('FAILED')").communicate(timeout=60)
-    runs = in_new_process(runs_in, tmp_path)
-    assert {name: run["status"] for name, run in runs.items()} == {
-        "snakemake": "FAILED",
-        "draw_figure 10K": "KILLED",
-    }
+    run_invocation(tmp_path, body, "job.wait(); close_invocation('FAILED')").communicate(timeout=120)
+    assert statuses(tmp_path) == {INVOCATION: "FAILED", JOB: "KILLED"}
     assert read_json(tmp_path / "results/preview/jobs/draw_figure.10K.json")["status"] == "KILLED"
 
 
+@pytest.mark.usefixtures("with_store")
+def test_job_elsewhere_ends_with_its_invocation_and_not_before(tmp_path):
+    elsewhere = {"host": "elsewhere", "pid": 1, "started": 0.0}
+    invocation = begin_record(
+        tmp_path, "snakemake", process=elsewhere, file="results/preview/jobs/invocations/1.json"
+    )
+    begin_record(tmp_path, process=elsewhere, parent=invocation.id)
+    update(tmp_path)
+    assert set(statuses(tmp_path).values()) == {"RUNNING"}
+    invocation.end("FAILED")
+    invocation.write(tmp_path)
+    update(tmp_path)
+    assert statuses(tmp_path) == {"snakemake": "FAILED", "draw_figure fig4": "KILLED"}
+
+
 @pytest.fixture
-def killed_invocation(tmp_path, with_store):
-    """An invocation with a running job, both in the store, to be killed: it, the job and the recorder."""
-    then = """
-print(job.pid, invocation._recorders[0].process.pid, job.stdout.readline(), flush=True)
-time.sleep(60)
-"""
+def running(tmp_path, with_store):
+    """An invocation and its job, both in the store as they run."""
+    then = "print(job.pid, job.stdout.readline(), flush=True); time.sleep(120)"
     process = run_invocation(tmp_path, READY_AND_SLEEP, then)
-    job, recorder, _ = process.stdout.readline().split()
-    wait_until(lambda: set(statuses(tmp_path).values()) == {"RUNNING"} and len(statuses(tmp_path)) == 2)
-    yield process, psutil.Process(int(job)), psutil.Process(int(recorder))
-    for found in (job, recorder):
-        if psutil.pid_exists(int(found)):
-            os.kill(int(found), signal.SIGKILL)
+    job = psutil.Process(int(process.stdout.readline().split()[0]))
+    try:
+        wait_until(lambda: statuses(tmp_path) == {INVOCATION: "RUNNING", JOB: "RUNNING"})
+        yield process, job
+    finally:
+        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            job.kill()
+        process.communicate()
 
 
-def statuses(root: Path) -> dict[str, str]:
-    """Name and status of every run, read without MLflow, while others write."""
-    database = root / "results/mlflow.db"
-    if not database.exists():
-        return {}
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'runs'").fetchall()
-        return dict(connection.execute("SELECT name, status FROM runs").fetchall()) if tables else {}
-
-
-def wait_until(condition, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
-
-
-def test_recorder_closes_the_runs_of_an_invocation_killed_before_it(tmp_path, killed_invocation):
-    process, job, recorder = killed_invocation
+def test_the_next_update_closes_what_was_killed_and_a_second_changes_nothing(tmp_path, running):
+    process, job = running
+    job.kill()
     process.kill()
     process.wait()
-    wait_until(lambda: statuses(tmp_path)["snakemake"] == "KILLED")
-    assert statuses(tmp_path)["draw_figure 10K"] == "RUNNING"
-    job.terminate()
-    wait_until(lambda: statuses(tmp_path)["draw_figure 10K"] == "KILLED")
-    wait_until(lambda: not recorder.is_running() or recorder.status() == psutil.STATUS_ZOMBIE)
-
-
-def test_next_invocation_closes_the_runs_of_one_killed_with_its_recorder(tmp_path, killed_invocation):
-    process, job, recorder = killed_invocation
-    for victim in (recorder, process, job):
-        victim.kill()
-    process.wait()
     assert set(statuses(tmp_path).values()) == {"RUNNING"}
-    again = run_invocation(tmp_path, "pass", "job.wait(); close_invocation('FINISHED')", "--cores", "1")
-    again.communicate(timeout=60)
-    runs = in_new_process(runs_in, tmp_path)
-    assert runs["snakemake"]["status"] == "KILLED"
-    assert runs["snakemake --cores 1"]["status"] == "FINISHED"
-    assert not list((tmp_path / "results/.tracking").iterdir())
+    update(tmp_path)
+    assert set(statuses(tmp_path).values()) == {"KILLED"}
+    ended = {name: run["times"][1] for name, run in runs_in(tmp_path).items()}
+    before = dump(tmp_path)
+    update(tmp_path)
+    assert dump(tmp_path) == before
+    assert ended == {name: run["times"][1] for name, run in runs_in(tmp_path).items()}
+
+
+def test_a_job_that_outlives_its_invocation_is_left_to_end(tmp_path, running):
+    process, job = running
+    process.kill()
+    process.wait()
+    update(tmp_path)
+    assert statuses(tmp_path) == {INVOCATION: "KILLED", JOB: "RUNNING"}
+    job.terminate()
+    wait_until(lambda: not job.is_running() or job.status() == psutil.STATUS_ZOMBIE)
+    update(tmp_path)
+    assert statuses(tmp_path)[JOB] == "KILLED"
 
 
 SNAKEFILE = """
-import sys
 from pathlib import Path
 from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
 
@@ -163,7 +143,7 @@ rule draw_figure:
     script: "draw_figure.py"
 
 onstart:
-    open_invocation(config, Path.cwd(), "preview", sys.argv[1:])
+    open_invocation(workflow, config, "preview")
 onsuccess:
     close_invocation("FINISHED")
 onerror:
@@ -174,12 +154,11 @@ from pathlib import Path
 from orderparam.tracking import tracked_job
 
 with tracked_job(snakemake) as job:
-    if snakemake.params.fail:
+    if snakemake.params.fail is True:
         raise RuntimeError("as told")
     with open("drawn", "a") as file:
         file.write("x")
     Path(snakemake.output[0]).write_text("<svg/>")
-    job.log_artifact(snakemake.output[0])
 """
 
 
@@ -193,7 +172,7 @@ def run_shell(root: Path, command: str) -> tuple[int, list[str]]:
         env={**os.environ, "PATH": programs},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
     )
     return done.returncode, done.stderr.rstrip("\n").splitlines()
 
@@ -203,18 +182,21 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "draw_figure.py").write_text(SCRIPT)
+    (tmp_path / "more.yaml").write_text("b: 2")
 
     status, told = run_shell(tmp_path, "snakemake -n")
     assert status == 0
     assert HINT not in told
-    assert not (tmp_path / "results/.tracking").exists()
+    assert statuses(tmp_path) == {}
 
-    status, told = run_shell(tmp_path, "snakemake --cores 1 --config fail=False")
+    settings = '--configfile more.yaml --config fail=False \'odd={"a b": "1"}\''
+    status, told = run_shell(tmp_path, f"snakemake --cores 1 {settings}")
     assert (status, told[-1]) == (0, HINT)
     assert sorted((tmp_path / ".snakemake/log").glob("*"))[-1].read_text().endswith(f"\n{HINT}\n")
-    tags = in_new_process(runs_in, tmp_path)["draw_figure"]["tags"]
+    tags = runs_in(tmp_path)["draw_figure"]["tags"]
     assert tags["mlflow.source.name"] == "draw_figure.py"
-    assert tags["regenerate"].startswith("snakemake --cores 1 --force results/preview/figures/fig4.svg")
+    command = shlex.split(f"snakemake --cores 1 --force results/preview/figures/fig4.svg {settings}")
+    assert shlex.split(tags["regenerate"]) == command
 
     status, told = run_shell(tmp_path, tags["regenerate"])
     assert status == 0
@@ -229,44 +211,85 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
 
     (tmp_path / "off.yaml").write_text("tracking: {enabled: false}")
     off = "snakemake --cores 1 --force --configfile off.yaml"
+    before = dump(tmp_path)
     status, told = run_shell(tmp_path, off)
     assert (status, told[-1]) == (0, "[STAND-IN CORPUS speare: sampled]")
     (tmp_path / "corpus.json").unlink()
     status, told = run_shell(tmp_path, off)
     assert (status, [line for line in told if HINT in line]) == (0, [])
+    assert dump(tmp_path) == before
 
 
 @pytest.mark.usefixtures("with_store")
-def test_browser_sees_the_store(tmp_path):
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config/config.yaml").write_text("tracking: {enabled: true, uri: null}")
+def test_browser_sees_the_store_and_follows_what_runs(tmp_path):
+    record = begin_record(tmp_path)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = start_python(tmp_path, f"from orderparam.cli import main; main(['ui', '--port', '{port}'])")
+    address = f"http://127.0.0.1:{port}"
     try:
-        assert server.stdout.readline() == f"The runs are at http://127.0.0.1:{port} until Ctrl-C\n"
-        address = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
-        wait_until(lambda: answers(address))
-        with urllib.request.urlopen(address, timeout=20) as answer:
-            assert json.load(answer)["experiment"]["name"] == "Default"
+        page = f"{address}/#/experiments?workflowType=machine_learning"
+        assert server.stdout.readline() == f"Until Ctrl-C the runs are at {page}\n"
+        wait_until(lambda: len(points_at(address)) == 20)
+        record.add_points(tmp_path, [("loss", 0.5, 20)])
+        wait_until(lambda: points_at(address)[20:] == [0.5], seconds=30)
+        # It serves other projects too.
+        (tmp_path / "other").mkdir()
+        other = start_python(tmp_path / "other", TELL_SERVER.format(uri=f"http://me:secret@127.0.0.1:{port}"))
+        assert other.communicate(timeout=60) == ("", "")
+        assert len(points_at(address, "other")) == 20
     finally:
-        server.terminate()
-        server.communicate(timeout=20)
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=60)
+    assert server.returncode == 0
+    assert points_at(address) == []
 
 
-def answers(address: str) -> bool:
+TELL_SERVER = """
+from pathlib import Path
+from test_tracking_store import begin_record, finish_record
+from orderparam.tracking.update import update_store
+record = begin_record(Path.cwd(), experiment="other")
+update_store(Path.cwd(), "{uri}")
+finish_record(Path.cwd(), record)
+update_store(Path.cwd(), "{uri}")
+update_store(Path.cwd(), "{uri}")
+"""
+
+
+def points_at(address: str, name: str = "preview") -> list[float]:
+    """The metric `loss` of the only run of an experiment on a server; nothing before it answers."""
+    api = f"{address}/api/2.0/mlflow"
     try:
-        urllib.request.urlopen(address, timeout=20).close()
+        experiment = ask(f"{api}/experiments/get-by-name?experiment_name={name}")["experiment"]
+        body = json.dumps({"experiment_ids": [experiment["experiment_id"]]}).encode()
+        (run,) = ask(f"{api}/runs/search", body)["runs"]
+        query = f"run_id={run['info']['run_id']}&metric_key=loss"
+        return [point["value"] for point in ask(f"{api}/metrics/get-history?{query}")["metrics"]]
     except OSError:
-        return False
-    return True
+        return []
+
+
+def ask(address: str, body: bytes | None = None):
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
 
 
 def test_browsing_nothing_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(TrackingError, match="run snakemake first"):
-        ui_command(tmp_path, 5000)
+        browse(tmp_path, 5000)
+
+
+def test_a_servers_address_is_printed_without_its_secrets(tmp_path, monkeypatch, capsys):
+    told = []
+    monkeypatch.setattr("orderparam.tracking.update.update_store", lambda root, uri: told.append(uri))
     (tmp_path / "config").mkdir()
-    (tmp_path / "config/config.yaml").write_text("tracking: {uri: 'http://tracking.example.org'}")
-    assert ui_command(tmp_path, 5000) is None
+    uri = "http://me:secret@tracking.example.org/"
+    (tmp_path / "config/config.yaml").write_text(f"tracking: {{uri: '{uri}'}}")
+    browse(tmp_path, 5000)
+    assert told == [uri]
+    page = "http://tracking.example.org/#/experiments?workflowType=machine_learning"
+    assert capsys.readouterr().out == f"The runs are at {page}\n"

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +16,7 @@ from orderparam.errors import CorpusError
 from orderparam.files import read_json, sha256_of_file
 from orderparam.tracking import tracked_job
 from orderparam.tracking.job import INVOCATION
-from orderparam.tracking.provenance import regenerate_command, repeated_settings, user_name
+from orderparam.tracking.provenance import hide_secrets, user_name
 from orderparam.tracking.record import RunRecord, flatten
 
 RECORD = "results/preview/jobs/draw_figure.json"
@@ -47,10 +49,13 @@ def test_record_tells_what_was_run_on_what(root):
         params={"style": {"width": 3.5, "sizes": [1, 2]}, "title": "b"},
     )
     with tracked_job(snakemake) as job:
+        running = read_json("results/preview/jobs/draw_figure.fig4.json")
         figure = write(snakemake.output.svg, "<svg/>")
-        job.log_artifact(figure)
         job.set_tag("note", 3)
     record = read_json("results/preview/jobs/draw_figure.fig4.json")
+    assert (running["status"], running["process"]["pid"]) == ("RUNNING", os.getpid())
+    assert running["params"] == record["params"]
+    assert running["inputs"] == record["inputs"]
     assert (record["name"], record["experiment"], record["status"]) == (
         "draw_figure fig4",
         "preview",
@@ -68,7 +73,6 @@ def test_record_tells_what_was_run_on_what(root):
         {"name": "metrics", "path": table, "sha256": sha256_of_file(table), "bytes": 10}
     ]
     assert record["outputs"][0]["sha256"] == sha256_of_file(figure)
-    assert record["artifacts"] == [figure]
     assert record["tags"]["note"] == "3"
     assert record["tags"]["regenerate"] == f"snakemake --cores 1 --force {figure}"
     assert record["tags"].keys() >= {
@@ -124,12 +128,16 @@ def test_a_stand_in_corpus_is_called_one(root, where):
     assert read_json(next(found))["tags"]["corpus"] == "speare (STAND-IN: sampled, not real)"
 
 
+def points_of_job() -> list[tuple[str, float, int]]:
+    points, _ = RunRecord.read(Path(RECORD)).points(Path.cwd())
+    return [(key, value, step) for key, value, step, _ in points]
+
+
 def test_metrics_keep_what_json_cannot_hold(root):
     points = [("loss", 2.5, 0), ("loss", float("nan"), 1), ("loss", float("-inf"), 2), ("b", 1, 0)]
     with tracked_job(script_object()) as job:
         job.log_metrics(points)
-    read_back = list(RunRecord.from_json(Path(RECORD)).metric_points())
-    assert repr(read_back) == repr([(key, float(value), step) for key, value, step in points])
+    assert repr(points_of_job()) == repr([(key, float(value), step) for key, value, step in points])
 
 
 def test_tables_become_a_series_per_column_and_seed(root):
@@ -139,15 +147,35 @@ def test_tables_become_a_series_per_column_and_seed(root):
     with tracked_job(script_object()) as job:
         job.log_table(table, step="step", by="seed")
         job.log_table(table[:1], step="seed")
-    assert read_json(RECORD)["metrics"] == {
-        "loss/seed-1": {"steps": [0, 10], "values": [4.0, 3.0]},
-        "b/seed-1": {"steps": [0], "values": [0.1]},
-        "loss/seed-2": {"steps": [0], "values": [4.5]},
-        "b/seed-2": {"steps": [0], "values": [0.2]},
-        "step": {"steps": [1], "values": [0.0]},
-        "loss": {"steps": [1], "values": [4.0]},
-        "b": {"steps": [1], "values": [0.1]},
-    }
+    assert points_of_job() == [
+        ("loss/seed-1", 4.0, 0),
+        ("loss/seed-1", 3.0, 10),
+        ("b/seed-1", 0.1, 0),
+        ("loss/seed-2", 4.5, 0),
+        ("b/seed-2", 0.2, 0),
+        ("step", 0.0, 1),
+        ("loss", 4.0, 1),
+        ("b", 0.1, 1),
+    ]
+
+
+def test_points_are_there_at_once_and_those_of_an_earlier_run_are_not(root):
+    for value in (1.0, 2.0):
+        with tracked_job(script_object()) as job:
+            job.log_metrics([("loss", value, 0)])
+            assert points_of_job() == [("loss", value, 0)]
+            job.log_metrics([("loss", value, 1)])
+    record = RunRecord.read(Path(RECORD))
+    assert points_of_job() == [("loss", 2.0, 0), ("loss", 2.0, 1)]
+    # Another run's record, and a line that is still being written.
+    assert replace(record, id="other").points(root) == ([], 0)
+    _, end = record.points(root)
+    with record.points_file(root).open("a") as file:
+        file.write('["loss", 3.0, 2, 17')
+        file.flush()
+        assert record.points(root, since=end) == ([], end)
+        file.write("]\n")
+    assert record.points(root, since=end)[0] == [("loss", 3.0, 2, 17)]
 
 
 def test_error_passes_through_and_leaves_traceback(root):
@@ -216,37 +244,46 @@ def test_stop_signal_unwinds_and_leaves_a_killed_run(root, number, code):
     assert read_json(RECORD)["status"] == "KILLED"
 
 
-def test_tracking_that_cannot_even_start_is_told_and_does_no_harm(root):
-    write("results/.tracking", "a file where the folder should be")
-    job = start_job(root, "print('done')", "config={'tracking': {}}")
+def test_a_record_that_cannot_be_written_is_told_once_and_does_no_harm(root):
+    write("results/preview/jobs", "a file where the folder should be")
+    job = start_job(root, "job.log_metrics([('loss', 1.0, 0)]); print('done')")
     out, told = job.communicate()
     assert (job.returncode, out) == (0, "done\n")
     assert told.count("warning: tracking:") == 1
-    assert read_json(RECORD)["status"] == "FINISHED"
+
+
+def test_a_job_does_without_mlflow(root):
+    job = start_job(root, "print('mlflow' in sys.modules)", "config={'tracking': {}}")
+    assert job.communicate()[0] == "False\n"
+
+
+def test_regeneration_repeats_the_invocations_settings_quoted_for_the_shell(root, monkeypatch):
+    settings = ["--config", "tracking={'enabled': false}"]
+    monkeypatch.setenv(INVOCATION, json.dumps({"record": "abc", "settings": settings}))
+    with tracked_job(script_object(output={"svg": "results/preview/a b.svg"})):
+        pass
+    record = read_json(RECORD)
+    assert record["parent"] == "abc"
+    assert (
+        record["tags"]["regenerate"] == "snakemake --cores 1 --force 'results/preview/a b.svg' "
+        """--config 'tracking={'"'"'enabled'"'"': false}'"""
+    )
 
 
 @pytest.mark.parametrize(
-    ("arguments", "kept"),
+    ("text", "shown"),
     [
-        ("--cores 4", ""),
-        ("--cores 4 results/a.svg --config a=1 b=2 --forceall", "--config a=1 b=2"),
-        ("-c4 -C a=1 -- results/a.svg", "-C a=1"),
-        ("--configfile=x.yaml -j 2 -s other/Snakefile -n", "--configfile=x.yaml -s other/Snakefile"),
-        ("--configfile x.yaml y.yaml -F", "--configfile x.yaml y.yaml"),
-        ("--profile profiles/slurm results/a.svg", "--profile profiles/slurm"),
-        ("-Ca=1 --rerun-triggers mtime --keep-going", "-Ca=1 --rerun-triggers mtime"),
+        ("HTTP 401 of https://me:pass@host:5000/api?x=1", "HTTP 401 of https://host:5000/api?x=1"),
+        (
+            "--config 'tracking={uri: postgresql://me:p@ss@host/db}'",
+            "--config 'tracking={uri: postgresql://host/db}'",
+        ),
+        ("postgresql://host/db?user=me&password=pass&x=1", "postgresql://host/db?user=me&password=...&x=1"),
+        ("snakemake --cores 2 a@b --config key=1", "snakemake --cores 2 a@b --config key=1"),
     ],
 )
-def test_settings_that_regeneration_repeats(arguments, kept):
-    assert repeated_settings(arguments.split()) == kept.split()
-
-
-def test_regenerate_command_is_quoted_for_the_shell():
-    command = regenerate_command("results/a b.svg", ["--config", "tracking={'enabled': false}"])
-    assert (
-        command
-        == """snakemake --cores 1 --force 'results/a b.svg' --config 'tracking={'"'"'enabled'"'"': false}'"""
-    )
+def test_secrets_are_hidden(text, shown):
+    assert hide_secrets(text) == shown
 
 
 def test_flatten_keeps_empty_mappings_and_text():

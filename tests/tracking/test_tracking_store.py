@@ -1,107 +1,96 @@
-"""Records in, MLflow runs out: a real SQLite store, rebuilt from the records, opened by many at once."""
+"""Records in, MLflow runs out: a real SQLite store updated by many at once, servers that do not serve."""
 
 import math
-import multiprocessing
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
-from tracking_helpers import start_python
+from tracking_helpers import (
+    in_new_process,
+    local_store,
+    processes,
+    runs_in,
+    start_python,
+    statuses,
+    update,
+)
 
 from orderparam.errors import RecordError
-from orderparam.tracking.provenance import describe_file
-from orderparam.tracking.rebuild import rebuild_store
+from orderparam.tracking.provenance import describe_file, this_process
 from orderparam.tracking.record import RunRecord
-from orderparam.tracking.spool import Recorder, write_text
-from orderparam.tracking.store import RunStore, TrackingError, artifact_folder, resolve_uri
-
-# MLflow keeps a database open for the life of a process, so what is on disk is seen from a new one only.
-# Forked from one that does nothing but have MLflow imported, it is there at once.
-processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["mlflow.store.tracking.sqlalchemy_store", "orderparam.tracking.store"])
+from orderparam.tracking.store import LARGEST_ARTIFACT, artifact_folder, resolve_uri
+from orderparam.tracking.update import update_store
 
 
-def in_new_process(function, *arguments):
-    """The result of `function(*arguments)`, called in a process of its own."""
-    with processes.Pool(1) as pool:
-        return pool.apply(function, arguments)
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
-def make_record(root: Path, name: str = "draw_figure fig4", points: int = 2500, **values) -> RunRecord:
-    """The record of a finished job with a figure, kept where rebuilding looks for it."""
+def begin_record(root: Path, name: str = "draw_figure fig4", points: int = 20, **values) -> RunRecord:
+    """The record of a job under way, as the job leaves it."""
     file = f"results/preview/jobs/{name.replace(' ', '.')}.json"
-    record = RunRecord(name=name, experiment="preview", file=file, **values)
+    record = RunRecord(
+        **{"name": name, "experiment": "preview", "file": file, "process": this_process(), **values}
+    )
     figure = f"results/preview/figures/{record.id}.svg"
-    write_text(root / figure, "<svg/>")
+    write(root / figure, "<svg/>")
     record.params = {"width": "3.5", "long": "x" * 7000, "ü (odd)": ""}
     record.tags |= {"regenerate": f"snakemake --cores 1 --force {figure}"}
     record.inputs = [describe_file("metrics", figure, root)]
-    record.outputs = [describe_file("svg", figure, root)]
-    record.artifacts = [figure]
-    record.texts = {"traceback.txt": "line 1"}
-    record.add_metrics([("loss", 1 / (step + 1), step) for step in range(points)])
-    record.add_metrics([("odd", float("nan"), 0), ("odd", float("inf"), 1)])
-    record.end("FINISHED")
-    write_text(root / record.file, record.to_json())
+    record.write(root)
+    record.add_points(root, [("loss", 1 / (step + 1), step) for step in range(points)])
     return record
 
 
-def runs_in(root: Path) -> dict[str, dict]:
-    """All runs of the local store, by name, with everything that users see of them."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{root / 'results/mlflow.db'}")
-    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    names = {run.info.run_id: run.info.run_name for run in found}
-    ignored = ("mlflow.parentRunId",)
-    return {
-        run.info.run_name: {
-            "status": run.info.status,
-            "times": (run.info.start_time, run.info.end_time),
-            "params": run.data.params,
-            "tags": {key: value for key, value in run.data.tags.items() if key not in ignored},
-            "parent": names.get(run.data.tags.get("mlflow.parentRunId")),
-            "metrics": {
-                key: [(m.step, repr(m.value)) for m in client.get_metric_history(run.info.run_id, key)]
-                for key in run.data.metrics
-            },
-            "inputs": [(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs],
-            "artifacts": {
-                item.path: Path(client.download_artifacts(run.info.run_id, item.path)).read_text()
-                for item in client.list_artifacts(run.info.run_id)
-            },
-        }
-        for run in found
-    }
+def finish_record(root: Path, record: RunRecord) -> RunRecord:
+    names = ("svg", "large.csv", "weights.bin", "gone.png")
+    paths = [f"results/preview/figures/{record.id}.{name}" for name in names]
+    write(root / paths[1], "x" * (LARGEST_ARTIFACT + 1))
+    write(root / paths[2], "x")
+    record.outputs = [describe_file(name, path, root) for name, path in zip(names, paths, strict=True)]
+    record.texts = {"traceback.txt": "line 1"}
+    record.end("FINISHED")
+    record.write(root)
+    return record
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """A project whose store holds an invocation with one job, and that job's record."""
+def filled(tmp_path_factory, empty_store):
+    """A project whose store was told of an invocation with one job, at each step of its way."""
     root = tmp_path_factory.mktemp("a project")
-    return root, in_new_process(fill, root)
-
-
-def fill(root: Path) -> RunRecord:
-    store = RunStore(resolve_uri({}, root), root)
+    (root / "results").mkdir()
+    shutil.copy(empty_store, root / "results/mlflow.db")
     invocation = RunRecord(
         name="snakemake",
         experiment="preview",
         file="results/preview/jobs/invocations/1.json",
-        kind="invocation",
+        process=this_process(),
     )
-    store.write(invocation)
-    record = make_record(root, parent=invocation.id)
-    started = RunRecord(**{**vars(record), "status": "RUNNING", "end_time": None})
-    assert store.write(started) == store.write(record) == store.write(record)
+    invocation.write(root)
+    record = begin_record(root, points=1500, parent=invocation.id)
+    update(root)
+    assert set(statuses(root).values()) == {"RUNNING"}
+    record.add_points(root, [("loss", 1 / (step + 1), step) for step in range(1500, 2500)])
+    update(root)
+    assert len(runs_in(root)[record.name]["metrics"]["loss"]) == 2500
+    record.add_points(root, [("odd", float("nan"), 0), ("odd", float("inf"), 1)])
+    finish_record(root, record)
     invocation.end("FINISHED")
-    write_text(root / invocation.file, invocation.to_json())
-    store.write(invocation)
-    return record
+    invocation.write(root)
+    update(root)
+    return root, record
+
+
+def dump(root: Path) -> list[str]:
+    with sqlite3.connect(root / "results/mlflow.db") as connection:
+        return list(connection.iterdump())
 
 
 def test_run_holds_what_the_record_says(filled):
     root, record = filled
-    runs = in_new_process(runs_in, root)
+    runs = runs_in(root)
     assert runs.keys() == {"snakemake", "draw_figure fig4"}
     run = runs["draw_figure fig4"]
     assert run["status"] == "FINISHED"
@@ -110,77 +99,138 @@ def test_run_holds_what_the_record_says(filled):
     assert run["params"]["width"] == "3.5"
     assert len(run["params"]["long"]) == 6000
     assert run["params"]["long"].endswith("(7000 characters; the whole is in the job's record)")
-    digest = record.inputs[0]["sha256"]
+    figure, digest = record.inputs[0]["path"], record.inputs[0]["sha256"]
     assert run["tags"]["regenerate"] == record.tags["regenerate"]
-    assert run["tags"]["output.svg"] == f"{record.artifacts[0]} sha256 {digest} (6 bytes)"
-    assert run["inputs"] == [(record.artifacts[0], digest[:36])]
-    assert run["artifacts"] == {Path(record.artifacts[0]).name: "<svg/>", "traceback.txt": "line 1"}
+    assert run["tags"]["output.svg"] == f"{figure} sha256 {digest} (6 bytes)"
+    assert run["inputs"] == [(figure, digest[:36])]
+    assert run["artifacts"] == {Path(figure).name: "<svg/>", "traceback.txt": "line 1"}
 
 
 def test_metrics_are_complete_also_where_they_are_not_finite(filled):
-    metrics = in_new_process(runs_in, filled[0])["draw_figure fig4"]["metrics"]
+    metrics = runs_in(filled[0])["draw_figure fig4"]["metrics"]
     assert metrics["loss"] == [(step, repr(1 / (step + 1))) for step in range(2500)]
     nan, infinity = sorted(metrics["odd"])
     assert math.isnan(float(nan[1]))
     assert float(infinity[1]) > 1e308
 
 
-def test_rebuilt_store_has_the_same_runs(filled):
+def test_experiments_open_in_the_mode_for_training(filled):
+    assert in_new_process(kind_of_experiment, filled[0]) == "custom_model_development"
+
+
+def kind_of_experiment(root: Path) -> str:
+    from mlflow import MlflowClient
+
+    return MlflowClient(local_store(root)).get_experiment_by_name("preview").tags["mlflow.experimentKind"]
+
+
+def test_nothing_is_told_twice(filled):
     root, _ = filled
-    before = in_new_process(runs_in, root)
-    told = in_new_process(rebuild_store, root)
-    assert "2 runs" in told
-    assert in_new_process(runs_in, root) == before
-    assert len(list((root / "results").glob("mlflow.db.*"))) == 1
-    assert len(list((root / "results").glob("mlflow-artifacts.*"))) == 1
+    before = dump(root)
+    update(root)
+    assert dump(root) == before
+    # Also where it is not known any more what was told.
+    runs = runs_in(root)
+    shutil.rmtree(root / "results/.tracking")
+    update(root)
+    assert runs_in(root) == runs
 
 
-def test_rebuilding_refuses_with_a_reason(tmp_path):
-    with pytest.raises(TrackingError, match="holds no records"):
-        rebuild_store(tmp_path)
-    damaged = tmp_path / "results/preview/jobs/draw.json"
-    write_text(damaged, "{")
-    with pytest.raises(RecordError, match=str(damaged)):
-        rebuild_store(tmp_path)
-    write_text(tmp_path / "config/config.yaml", "tracking: {uri: 'http://tracking.example.org'}")
-    with pytest.raises(TrackingError, match=r"http://tracking\.example\.org"):
-        rebuild_store(tmp_path)
-    assert not (tmp_path / "results/mlflow.db").exists()
+def test_a_new_store_is_told_everything(filled):
+    root, _ = filled
+    before = runs_in(root)
+    (root / "results/mlflow.db").unlink()
+    shutil.rmtree(root / "results/mlflow-artifacts")
+    update(root)
+    assert runs_in(root) == before
 
 
-def write_one_record(root: Path, number: int) -> str:
+@pytest.mark.usefixtures("with_store")
+@pytest.mark.parametrize("fate", ["replaced", "deleted"])
+def test_a_run_whose_record_is_gone_is_ended(tmp_path, fate):
+    record = begin_record(tmp_path)
+    update(tmp_path)
+    (tmp_path / record.file).unlink()
+    if fate == "replaced":
+        finish_record(tmp_path, begin_record(tmp_path, file=record.file, name="again"))
+    update(tmp_path)
+    expected = {record.name: "KILLED"} | ({"again": "FINISHED"} if fate == "replaced" else {})
+    assert statuses(tmp_path) == expected
+
+
+@pytest.mark.usefixtures("with_store")
+def test_a_damaged_record_is_named_and_hides_no_other(tmp_path):
+    finish_record(tmp_path, begin_record(tmp_path))
+    write(tmp_path / "results/preview/jobs/a.json", "{")
+    with pytest.raises(RecordError, match=r"jobs/a\.json"):
+        update(tmp_path)
+    assert statuses(tmp_path) == {"draw_figure fig4": "FINISHED"}
+
+
+def record_and_update(root: Path, number: int) -> None:
     """What one of many processes does at the same time."""
-    return RunStore(resolve_uri({}, root), root).write(make_record(root, f"job {number}", points=20))
+    finish_record(root, begin_record(root, f"job {number}"))
+    update_store(root, local_store(root))
 
 
-def test_eight_processes_may_create_the_store_at_once(tmp_path):
+def test_eight_processes_may_create_and_update_the_store_at_once(tmp_path):
     with processes.Pool(8) as pool:
-        ids = pool.starmap(write_one_record, [(tmp_path, number) for number in range(8)], chunksize=1)
-    assert len(set(ids)) == 8
-    runs = in_new_process(runs_in, tmp_path)
+        pool.starmap(record_and_update, [(tmp_path, number) for number in range(8)], chunksize=1)
+    runs = runs_in(tmp_path)
     assert runs.keys() == {f"job {number}" for number in range(8)}
+    assert {run["status"] for run in runs.values()} == {"FINISHED"}
     assert all(len(run["metrics"]["loss"]) == 20 for run in runs.values())
 
 
-def test_dead_server_is_told_once_and_holds_nobody_up(tmp_path):
-    code = """
-import socket, sys
+@pytest.mark.parametrize("answer", ["refused", "silence", "error 500"])
+def test_a_server_that_does_not_serve_is_told_once_and_holds_nobody_up(tmp_path, answer):
+    code = f"""
+import socket, threading, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from orderparam.tracking.spool import Recorder, drop
-from test_tracking_store import make_record
-with socket.socket() as refused:
-    refused.bind(("127.0.0.1", 0))
-    recorder = Recorder.start(Path.cwd(), f"http://127.0.0.1:{refused.getsockname()[1]}")
-    for number in range(5):
-        drop(recorder.spool, make_record(Path.cwd(), f"job {number}"))
-    recorder.close("FINISHED")
-print(recorder.process.returncode, recorder.spool.exists())
+from test_tracking_store import begin_record, finish_record
+from orderparam.tracking.update import Follower
+class Failing(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(500)
+    do_POST = do_GET
+    def log_message(self, *arguments):
+        pass
+if {answer!r} == "error 500":
+    server = HTTPServer(("127.0.0.1", 0), Failing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_port
+else:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    if {answer!r} == "silence":
+        listener.listen()
+    port = listener.getsockname()[1]
+import mlflow
+follower = Follower(Path.cwd(), f"http://me:secret@127.0.0.1:{{port}}")
+follower.start()
+for number in range(5):
+    finish_record(Path.cwd(), begin_record(Path.cwd(), f"job {{number}}"))
+began = time.monotonic()
+follower.close()
+print(time.monotonic() - began)
 """
     process = start_python(tmp_path, code)
-    out, told = process.communicate(timeout=60)
-    assert out == "1 False\n"
+    out, told = process.communicate(timeout=90)
+    assert process.returncode == 0, told
+    assert float(out) < 11
     assert told.count("\n") == 1
     assert told.startswith("warning: tracking: the store http://127.0.0.1:")
+    assert "secret" not in told
+
+
+def test_a_project_that_cannot_be_written_is_told(tmp_path):
+    write(tmp_path / "results", "a file where the folder should be")
+    code = "from orderparam.tracking.update import *; Follower(Path.cwd(), 'sqlite:///results/a.db').update()"
+    process = start_python(tmp_path, code)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert told.startswith("warning: tracking: the store sqlite:///results/a.db cannot be used (")
 
 
 @pytest.mark.parametrize(
@@ -205,9 +255,3 @@ def test_uri_is_absolute(monkeypatch, configured, environment, resolved, artifac
         monkeypatch.setenv("MLFLOW_TRACKING_URI", environment)
     assert resolve_uri({"tracking": {"uri": configured}}, Path("/p")) == resolved
     assert artifact_folder(resolved, Path("/p")) == (Path(artifacts) if artifacts else None)
-
-
-def test_recorder_of_a_project_that_cannot_be_written_says_so(tmp_path):
-    write_text(tmp_path / "results", "a file where the folder should be")
-    with pytest.raises(OSError, match="results"):
-        Recorder.start(tmp_path, "sqlite:////nowhere.db")

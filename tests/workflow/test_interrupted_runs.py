@@ -101,6 +101,12 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
     rows = project.rows("results/long/metrics.csv")
     assert rows[-1]["step"] == "1500"
     jobs, invocations = runs_of(project, "long")
+    # The resumed run has the whole curve too, not only what was measured since.
+    trained = [run for run in jobs if run.data.tags["rule"] == "train_model"][-1]
+    history = MlflowClient(tracking_uri=project.store).get_metric_history(
+        trained.info.run_id, "val_loss/seed-1"
+    )
+    assert sorted(point.step for point in history) == [int(row["step"]) for row in rows]
     assert {run.info.status for run in jobs[1:]} == {"FINISHED"}
     assert invocations[1].info.status == "FINISHED"
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from project_copy import FIGURES, ProjectCopy
+from project_copy import FIGURES, ProjectCopy, finish, wait_for
 
 from orderparam.files import sha256_of_file
 
@@ -57,6 +61,36 @@ def test_a_training_run_has_what_was_measured_at_each_step(tracked):
         assert logged == [(int(row["step"]), float(row[column])) for row in rows]
     assert run.data.params["run.learning_rate"] == "0.01"
     assert json.loads(run.data.params["seeds"]) == [{"seed": 2, "weights": 1, "batches": 2, "dropout": 2}]
+
+
+def test_a_trainings_curves_are_in_the_store_while_it_trains(project):
+    project.write_experiment("long", training={"steps": 100_000}, measurement={"checkpoint_every": 100_000})
+    points = project.results / "long/jobs/train_model.nano-seeds-1-1.points.jsonl"
+    process = project.start("--cores", "1", "results/long/metrics.csv")
+    try:
+        wait_for(lambda: last_step_in_store(project) > 0, "the first points")
+        for _ in range(2):
+            *_, last = points.read_text("utf-8").splitlines()[:-1]
+            measured, key = json.loads(last)[2], json.loads(last)[0]
+            assert key.endswith("/seed-1")
+            began = time.monotonic()
+            wait_for(lambda step=measured: last_step_in_store(project) >= step, "a measurement", 10)
+            time.sleep(max(0, began + 3 - time.monotonic()))
+        assert process.poll() is None
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        finish(process)
+
+
+def last_step_in_store(project: ProjectCopy) -> int:
+    """Read without MLflow, which keeps what it has read."""
+    query = "SELECT max(step) FROM metrics WHERE key = 'val_loss/seed-1'"
+    try:
+        with sqlite3.connect(f"file:{project.results}/mlflow.db?mode=ro", uri=True) as connection:
+            return connection.execute(query).fetchone()[0] or 0
+    except sqlite3.OperationalError:
+        # It is being made.
+        return -1
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -55,7 +55,6 @@ def make_parser() -> ArgumentParser:
 
     ui = _add(commands, "ui", show_runs)
     ui.add_argument("--port", type=int, default=5001, help="on this machine (%(default)s)")
-    _add(commands, "rebuild", rebuild_store)
 
     config = commands.add_parser("config", help="check the configuration").add_subparsers(
         metavar="COMMAND", required=True
@@ -116,23 +115,15 @@ def _add(commands: Any, name: str, run: Callable[[Namespace], None], *shared: Ar
 
 
 def show_runs(options: Namespace) -> None:
-    """Show the tracked runs as a page of MLflow.
+    """Show the tracked runs as a page of MLflow, which follows those that are under way.
+
+    The store is brought up to date from the jobs' records first; one that was deleted is made anew.
 
     example: orderparam ui --port 5001
     """
     from orderparam.tracking.ui import browse
 
     browse(Path.cwd(), options.port)
-
-
-def rebuild_store(options: Namespace) -> None:
-    """Make the MLflow store anew from results/*/jobs/.
-
-    example: orderparam rebuild
-    """
-    from orderparam.tracking import rebuild
-
-    print(rebuild.rebuild_store(Path.cwd()))
 
 
 def check_config(options: Namespace) -> None:

@@ -5,9 +5,7 @@ PROTOCOL = "paper"
 rule measure_throughput:
     input:
         tokens=ancient(
-            lambda wildcards: lookup.corpora_files(find_experiment(settings, PROTOCOL), "tokens.npy")[
-                0
-            ]
+            lambda wildcards: lookup.corpora_files(find_experiment(settings, PROTOCOL), "tokens.npy")[0]
         ),
         vocabulary=lambda wildcards: lookup.corpora_files(
             find_experiment(settings, PROTOCOL), "vocabulary.json"

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from orderparam.settings.experiment import Run, Seeds
+from orderparam.tables import METRICS
 from orderparam.tracking import tracked_job
 from orderparam.training.job import JobPaths, train_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
-        trajectory = train_job(
+        train_job(
             Run.from_dict(snakemake.params.run),
             [Seeds(**seeds) for seeds in snakemake.params.seeds],
             Path(snakemake.input.tokens),
@@ -22,5 +23,5 @@ if __name__ == "__main__":
             ),
             code=snakemake.params.code,
             start_from=Path(snakemake.input.start_from) if snakemake.input.start_from else None,
+            on_measured=lambda rows: job.log_table(METRICS.frame(rows), step="step", by="seed"),
         )
-        job.log_table(trajectory, step="step", by="seed")

@@ -1,4 +1,4 @@
-"""An invocation of the workflow: its run, its recorder, and the last line it prints. For the Snakefile."""
+"""An invocation of the workflow: its run, the store's follower, and the last line. For the Snakefile."""
 
 from __future__ import annotations
 
@@ -8,65 +8,59 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from orderparam.settings.experiment import RESERVED_EXPERIMENTS
 from orderparam.tracking.job import INVOCATION
-from orderparam.tracking.provenance import (
-    code_tags,
-    machine_tags,
-    repeated_settings,
-    this_process,
-    user_name,
-)
+from orderparam.tracking.provenance import hide_secrets, origin_tags, relative_to_root, this_process
 from orderparam.tracking.record import RunRecord, Status
-from orderparam.tracking.spool import Recorder
 from orderparam.tracking.store import is_enabled, resolve_uri
+from orderparam.tracking.update import Follower
 
 HINT = "Browse the tracked runs: make ui"
-_recorders: list[Recorder] = []
+_open: list[tuple[Path, RunRecord, Follower | None]] = []
 
 
-def open_invocation(config: dict[str, Any], root: Path, experiment: str, arguments: Sequence[str]) -> None:
-    """Open this invocation's run, for `onstart`; `arguments` are those of the command, without its name.
+def open_invocation(workflow: Any, config: dict[str, Any], experiment: str) -> None:
+    """Open this invocation's run, for `onstart`, and have a thread keep the store up to date.
 
-    The run belongs to the experiment of the first target under results/, else to `experiment`. All work, also
-    that of closing the runs of earlier invocations that were killed, is done by the recorder in the
-    background. What jobs need is left in os.environ. With --touch, for which Snakemake calls `onstart` too,
-    nothing is opened. Never fails.
+    `workflow` and `config` are the globals of these names in a Snakefile. The run belongs to the experiment
+    of the first target under results/, else to `experiment`. What jobs need is left in os.environ. With
+    --touch, for which Snakemake calls `onstart` too, nothing is opened. Never fails.
     """
-    if not {"--touch", "-t"}.isdisjoint(arguments):
+    if workflow.touch:
         return
-    root = root.resolve()
-    experiment = _targeted_experiment(arguments) or experiment
-    described = {"experiment": experiment, "settings": repeated_settings(arguments)}
-    if is_enabled(config):
-        record = _describe(experiment, arguments)
-        try:
-            recorder = Recorder.start(root, resolve_uri(config, root), record)
-        except OSError as error:
-            print(f"warning: tracking: cannot start ({error}); the jobs go on", file=sys.stderr)
-        else:
-            described |= {"spool": str(recorder.spool), "record": record.id}
-            _recorders.append(recorder)
-            # The hooks are not called when scheduling itself fails.
-            atexit.register(close_invocation, "FAILED")
-    os.environ[INVOCATION] = json.dumps(described)
+    root = Path.cwd().resolve()
+    experiment = _targeted_experiment(workflow.dag_settings.targets) or experiment
+    command = hide_secrets(shlex.join(["snakemake", *sys.argv[1:]]))
+    record = RunRecord(name=command[:120], experiment=experiment, file="", process=this_process())
+    opened = datetime.fromtimestamp(record.start_time / 1000).strftime("%Y%m%d-%H%M%S")
+    record.file = f"results/{experiment}/jobs/invocations/{opened}-{record.id[:8]}.json"
+    record.tags = {"command": command, **origin_tags("Snakefile")}
+    os.environ[INVOCATION] = json.dumps(
+        {"experiment": experiment, "record": record.id, "settings": _settings_of(workflow, root)}
+    )
+    _write(record, root)
+    follower = Follower(root, resolve_uri(config, root)) if is_enabled(config) else None
+    if follower:
+        follower.start()
+    _open.append((root, record, follower))
+    # The hooks are not called when scheduling itself fails.
+    atexit.register(close_invocation, "FAILED")
 
 
 def close_invocation(status: Status) -> None:
-    """Close this invocation's run and any job's still open, for `onsuccess` and `onerror`. Never fails."""
+    """Close this invocation's run, for `onsuccess` and `onerror`, and tell the store of it. Never fails."""
     os.environ.pop(INVOCATION, None)
-    while _recorders:
-        recorder = _recorders.pop()
-        recorder.close(status)
-        # With 1 it has told of its trouble itself.
-        if recorder.process.returncode not in (0, 1):
-            told = "is still writing" if recorder.process.returncode is None else "was killed"
-            print(f"warning: tracking: the recorder {told}; runs may be missing for now", file=sys.stderr)
+    while _open:
+        root, record, follower = _open.pop()
+        record.end(status)
+        _write(record, root)
+        if follower:
+            follower.close()
 
 
 def print_hint_at_exit(
@@ -113,25 +107,31 @@ def _stand_in_notices(manifests: Iterable[Path]) -> list[str]:
     return notices
 
 
-def _targeted_experiment(arguments: Sequence[str]) -> str | None:
-    targets = (re.match(r"(?:\./)?results/([^/=]+)/", argument) for argument in arguments)
-    return next((found[1] for found in targets if found and found[1] not in RESERVED_EXPERIMENTS), None)
+def _targeted_experiment(targets: Iterable[str]) -> str | None:
+    found = (re.match(r"(?:\./)?results/([^/]+)/", target) for target in targets)
+    return next((each[1] for each in found if each and each[1] not in RESERVED_EXPERIMENTS), None)
 
 
-def _describe(experiment: str, arguments: Sequence[str]) -> RunRecord:
-    command = shlex.join(["snakemake", *arguments])
-    code = code_tags()
-    record = RunRecord(name=command[:120], experiment=experiment, file="", kind="invocation")
-    opened = datetime.fromtimestamp(record.start_time / 1000).strftime("%Y%m%d-%H%M%S")
-    record.file = f"results/{experiment}/jobs/invocations/{opened}-{record.id[:8]}.json"
-    record.process = this_process()
-    record.tags = {
-        "command": command,
-        "mlflow.user": user_name(),
-        "mlflow.source.name": "Snakefile",
-        "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": code["git.commit"],
-        **code,
-        **machine_tags(),
-    }
-    return record
+def _settings_of(workflow: Any, root: Path) -> list[str]:
+    """The arguments that decide what a job gets, which its regeneration must repeat."""
+    settings, arguments = workflow.config_settings, []
+    snakefile = relative_to_root(workflow.main_snakefile, root)
+    if snakefile != "Snakefile":
+        arguments += ["--snakefile", snakefile]
+    if settings.configfiles:
+        arguments += ["--configfile", *(relative_to_root(path, root) for path in settings.configfiles)]
+    if settings.replace_workflow_config:
+        arguments.append("--replace-workflow-config")
+    if settings.config_args:
+        arguments += ["--config", *settings.config_args]
+    methods = workflow.deployment_settings.deployment_method
+    if methods:
+        arguments += ["--software-deployment-method", *sorted(str(method) for method in methods)]
+    return [hide_secrets(argument) for argument in arguments]
+
+
+def _write(record: RunRecord, root: Path) -> None:
+    try:
+        record.write(root)
+    except OSError as error:
+        print(f"warning: tracking: cannot write {record.file} ({error})", file=sys.stderr)

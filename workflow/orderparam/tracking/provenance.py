@@ -1,4 +1,4 @@
-"""Where a result came from: code, machine, versions, the digests of files and the command that made them."""
+"""Where a result came from: code, machine, versions, the digests of files and the process that made them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import getpass
 import hashlib
 import os
 import platform
-import shlex
+import re
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,64 +18,6 @@ from orderparam.environment import git_state, package_versions, processor_name
 from orderparam.files import sha256_of_file
 
 PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "safetensors", "snakemake", "mlflow")
-
-# Settings of an invocation that decide what a job gets, with the number of values that follow each.
-REPEATED_SETTINGS: dict[str, int | None] = {
-    "--snakefile": 1,
-    "-s": 1,
-    "--directory": 1,
-    "-d": 1,
-    "--profile": 1,
-    "--workflow-profile": 1,
-    "--configfile": None,
-    "--configfiles": None,
-    "--config": None,
-    "-C": None,
-    "--replace-workflow-config": 0,
-    "--set-threads": None,
-    "--set-resources": None,
-    "--rerun-triggers": None,
-    "--software-deployment-method": None,
-    "--deployment-method": None,
-    "--deployment": None,
-    "--sdm": None,
-    "--use-conda": 0,
-    "--conda-prefix": 1,
-}
-
-
-def repeated_settings(arguments: Sequence[str]) -> list[str]:
-    """Those arguments of a `snakemake` command that its jobs' regeneration must repeat.
-
-    >>> repeated_settings(["--cores", "4", "results/a.svg", "--config", "experiment=paper"])
-    ['--config', 'experiment=paper']
-    """
-    kept: list[str] = []
-    rest = list(arguments)
-    while rest:
-        token = rest.pop(0)
-        if token == "--":
-            break
-        flag, attached = token, token.startswith("--") and "=" in token
-        if attached:
-            flag = token.partition("=")[0]
-        elif token[:2] in ("-s", "-d", "-C") and len(token) > 2:
-            flag, attached = token[:2], True
-        if flag not in REPEATED_SETTINGS:
-            continue
-        kept.append(token)
-        count = REPEATED_SETTINGS[flag]
-        if attached and count == 1:
-            continue
-        while rest and not rest[0].startswith("-") and (count is None or count > 0):
-            kept.append(rest.pop(0))
-            count = None if count is None else count - 1
-    return kept
-
-
-def regenerate_command(output: str, settings: Sequence[str]) -> str:
-    """The shell command that draws `output` anew even if it is up to date, with the given settings."""
-    return shlex.join(["snakemake", "--cores", "1", "--force", output, *settings])
 
 
 def describe_file(name: str, path: str, root: Path) -> dict[str, Any]:
@@ -103,12 +44,18 @@ def relative_to_root(path: str | Path, root: Path) -> str:
     return (absolute.relative_to(root) if inside else absolute).as_posix()
 
 
-def code_tags() -> dict[str, str]:
-    """Commit of this code, and whether the working tree differs from it; "unknown" outside of Git."""
+def origin_tags(source: str) -> dict[str, str]:
+    """The tags of a run of the file `source`: who runs it, the code's commit and state, the machine."""
     commit, dirty = git_state()
+    commit = commit or "unknown"
     return {
-        "git.commit": commit or "unknown",
+        "mlflow.user": user_name(),
+        "mlflow.source.name": source,
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": commit,
+        "git.commit": commit,
         "git.dirty": "unknown" if dirty is None else str(dirty).lower(),
+        **machine_tags(),
     }
 
 
@@ -142,9 +89,14 @@ def this_process() -> dict[str, Any]:
     return {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
 
 
+def is_here(process: dict[str, Any]) -> bool:
+    """Whether a process that `this_process` described runs, or ran, on this host."""
+    return bool(process["host"] == platform.node())
+
+
 def is_alive(process: dict[str, Any]) -> bool:
     """Whether a process that `this_process` described still runs; one on another host is taken to."""
-    if process["host"] != platform.node():
+    if not is_here(process):
         return True
     try:
         found = psutil.Process(process["pid"])
@@ -153,3 +105,13 @@ def is_alive(process: dict[str, Any]) -> bool:
         return bool(same and found.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def hide_secrets(text: str) -> str:
+    """`text` without the user names and passwords of the addresses in it.
+
+    >>> hide_secrets("cannot reach https://me:secret@host/api?token=secret")
+    'cannot reach https://host/api?token=...'
+    """
+    text = re.sub(r"://[^/\s]*@", "://", text)
+    return re.sub(r"(?i)([?&][^=&\s]*(?:pass|pwd|token|secret|key)[^=&\s]*=)[^&\s]*", r"\1...", text)

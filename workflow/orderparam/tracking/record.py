@@ -7,29 +7,30 @@ import math
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from orderparam.errors import RecordError
+from orderparam.files import read_json, write_json
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+RECORDS = "results/*/jobs/**/*.json"
 
 
 @dataclass
 class RunRecord:
     """One run of a job, or of a whole invocation of the workflow.
 
-    `file` is where the record itself is kept; it, `artifacts` and the paths of inputs and outputs are
-    relative to the project root where they lie inside it. Times are in milliseconds since 1970. `inputs` and
-    `outputs` hold name, path, sha256 and bytes of each file. `metrics` maps a key to its steps and values.
+    `file` is where the record itself is kept; it and the paths of inputs and outputs are relative to the
+    project root where they lie inside it. Times are in milliseconds since 1970. `process` is what
+    `provenance.this_process` returns. `inputs` and `outputs` hold name, path, sha256 and bytes of each file.
     `texts` maps a file name to text that the store keeps as an artifact.
     """
 
     name: str
     experiment: str
     file: str
-    kind: Literal["job", "invocation"] = "job"
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     parent: str | None = None
     status: Status = "RUNNING"
@@ -40,46 +41,62 @@ class RunRecord:
     tags: dict[str, str] = field(default_factory=dict)
     inputs: list[dict[str, Any]] = field(default_factory=list)
     outputs: list[dict[str, Any]] = field(default_factory=list)
-    artifacts: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
 
-    def add_metrics(self, points: Iterable[tuple[str, float, int]]) -> None:
-        """Append (key, value, step) points; NaN and infinities are kept, as text, which JSON can hold."""
-        for key, value, step in points:
-            series = self.metrics.setdefault(key, {"steps": [], "values": []})
-            value = float(value)
-            series["steps"].append(int(step))
-            series["values"].append(value if math.isfinite(value) else str(value))
-
-    def metric_points(self) -> Iterable[tuple[str, float, int]]:
-        """The points given to `add_metrics`, key by key."""
-        for key, series in self.metrics.items():
-            for value, step in zip(series["values"], series["steps"], strict=True):
-                yield key, float(value), step
-
-    def end(self, status: Status, reason: str | None = None) -> None:
-        """Set the final status, the end time, and the tag `error` to `reason`."""
+    def end(self, status: Status, reason: str | None = None, at: int | None = None) -> None:
+        """Set the final status, the end time (now, if not `at`), and the tag `error` to `reason`."""
         self.status = status
-        self.end_time = now()
+        self.end_time = at or now()
         if reason:
             self.tags["error"] = reason
 
-    def to_json(self) -> str:
-        """JSON with one top-level entry a line, so that long series of metrics stay compact."""
-        entries = (
-            f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
-            for key, value in asdict(self).items()
-        )
-        return "{\n" + ",\n".join(entries) + "\n}\n"
+    def write(self, root: Path) -> None:
+        """Write the record to its file in the project at `root`, atomically; raises OSError."""
+        write_json(root / self.file, asdict(self))
 
     @classmethod
-    def from_json(cls, path: Path) -> RunRecord:
-        """The inverse of `to_json`; raise RecordError, naming the file, if it does not hold a record."""
+    def read(cls, path: Path) -> RunRecord:
+        """The record in a file, without keys unknown here; raise RecordError, naming the file, if damaged."""
+        values = read_json(path)
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
+        except (TypeError, KeyError) as error:
             raise RecordError(f"{path}: not the record of a run ({error}); delete it") from None
+
+    def points_file(self, root: Path) -> Path:
+        """Where the run's metrics are: this record's id, then a line [key, value, step, time] a point."""
+        return (root / self.file).with_suffix(".points.jsonl")
+
+    def add_points(self, root: Path, points: Iterable[tuple[str, float, int]]) -> None:
+        """Append (key, value, step) points; NaN and infinities are kept, as text, which JSON can hold."""
+        at = now()
+        lines = []
+        for key, value, step in points:
+            number = float(value)
+            kept = number if math.isfinite(number) else str(number)
+            lines.append(json.dumps([key, kept, int(step), at]) + "\n")
+        with self.points_file(root).open("a", encoding="utf-8") as file:
+            if file.tell() == 0:
+                file.write(f"{self.id}\n")
+            file.writelines(lines)
+
+    def points(self, root: Path, since: int = 0) -> tuple[list[tuple[str, float, int, int]], int]:
+        """The (key, value, step, time) points from byte `since` of their file on, and the byte to go on at.
+
+        A line that is still being written is left for the next time.
+        """
+        try:
+            with self.points_file(root).open("rb") as file:
+                if file.readline().strip().decode() != self.id:
+                    return [], 0
+                since = max(since, file.tell())
+                file.seek(since)
+                text = file.read()
+        except FileNotFoundError:
+            return [], 0
+        complete = text[: text.rfind(b"\n") + 1]
+        rows = map(json.loads, complete.splitlines())
+        return [(key, float(value), step, at) for key, value, step, at in rows], since + len(complete)
 
 
 def now() -> int:

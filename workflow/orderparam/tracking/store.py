@@ -6,25 +6,36 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from orderparam.errors import OrderParameterError
-from orderparam.tracking.record import RunRecord
+from orderparam.tracking.record import RunRecord, Status
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 T = TypeVar("T")
-logger = logging.getLogger("orderparam.tracking")
 
 RECORD_TAG = "record"
 LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_DIGEST = 36
+# Outputs of these kinds, up to this size, are kept as artifacts: figures, tables, pages, samples.
+ARTIFACTS = (".svg", ".png", ".csv", ".json", ".html", ".txt", ".parquet")
+LARGEST_ARTIFACT = 5_000_000
+# A server that does not answer is given up after seconds, not after MLflow's four minutes; and MLflow prints
+# addresses with the secrets in them.
+DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
 
 
 class TrackingError(OrderParameterError):
@@ -67,71 +78,45 @@ class RunStore:
     """Runs in the store at `uri`, one per record. Any method may raise whatever MLflow raises."""
 
     def __init__(self, uri: str, root: Path) -> None:
-        """Open the store, creating and migrating it where needed; several processes may do so at once."""
-        self._uri, self._root = uri, root
+        """Open the store, creating and migrating it where needed; not by several processes at once."""
+        self._root, self._artifacts = root, artifact_folder(uri, root)
         self._experiments: dict[str, str] = {}
-        self._runs: dict[str, str] = {}
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        for key, value in DEFAULTS.items():
+            os.environ.setdefault(key, value)
         # What goes wrong is told once, by the caller.
         for name in ("alembic", "mlflow.store.db.utils", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         from mlflow import MlflowClient
 
-        with self._first_access():
-            self._client: MlflowClient = MlflowClient(tracking_uri=uri)
-            self._client.search_experiments(max_results=1)
+        self._client: MlflowClient = MlflowClient(tracking_uri=uri)
+        self._client.search_experiments(max_results=1)
 
-    @contextmanager
-    def _first_access(self) -> Iterator[None]:
-        database = database_path(self._uri)
-        if database is None:
-            yield
-            return
-        from filelock import FileLock
+    def has(self, run_id: str) -> bool:
+        """Whether a run of this id is in the store."""
+        from mlflow.exceptions import MlflowException
 
-        database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(database.with_name(f".{database.name}.lock"), timeout=120):
-            yield
+        try:
+            self._client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
+        return True
 
-    def write(self, record: RunRecord, known: bool = False) -> str:
-        """Bring the record's run up to date and return its id; `known`: the run may be there already."""
-        run_id = self._runs.get(record.id) or (self._find(record) if known else None) or self._create(record)
-        self._runs[record.id] = run_id
-        if record.status != "RUNNING":
-            self._complete(run_id, record)
-        return run_id
+    def begin(self, record: RunRecord, parent: str | None) -> str:
+        """The id of the record's run, made if there is none; `parent` is that of its invocation's run.
 
-    def _experiment(self, name: str) -> str:
-        if name not in self._experiments:
-            folder = artifact_folder(self._uri, self._root)
-            with self._first_access():
-                found = self._client.get_experiment_by_name(name)
-                if found is not None and found.lifecycle_stage == "deleted":
-                    self._client.restore_experiment(found.experiment_id)
-                self._experiments[name] = (
-                    found.experiment_id
-                    if found is not None
-                    else self._client.create_experiment(
-                        name, artifact_location=(folder / name).as_uri() if folder else None
-                    )
-                )
-        return self._experiments[name]
-
-    def _find(self, record: RunRecord) -> str | None:
-        runs = self._client.search_runs(
-            [self._experiment(record.experiment)], f"tags.{RECORD_TAG} = '{record.id}'", max_results=1
-        )
-        return runs[0].info.run_id if runs else None
-
-    def _create(self, record: RunRecord) -> str:
+        Telling a store what it knows changes nothing, so a run that was begun by halves is completed.
+        """
         from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 
-        tags = self._tags(record)
-        run = self._client.create_run(
-            self._experiment(record.experiment), record.start_time, tags, run_name=record.name
+        experiment = self._experiment(record.experiment)
+        found = self._client.search_runs([experiment], f"tags.{RECORD_TAG} = '{record.id}'", max_results=1)
+        tags = self._tags(record) | ({"mlflow.parentRunId": parent} if parent else {})
+        run = (
+            found[0]
+            if found
+            else self._client.create_run(experiment, record.start_time, tags, run_name=record.name)
         )
         run_id: str = run.info.run_id
         params = [Param(_name(key), _cut(value, LONGEST_PARAM)) for key, value in record.params.items()]
@@ -155,33 +140,57 @@ class RunStore:
             self._client.log_inputs(run_id, datasets=some)
         return run_id
 
+    def add_points(self, run_id: str, points: Iterable[tuple[str, float, int, int]]) -> None:
+        """Add (key, value, step, time) points; those that are there already are left as they are."""
+        from mlflow.entities import Metric
+
+        metrics = [Metric(_name(key), value, at, step) for key, value, step, at in points]
+        for chunk in _chunks(metrics, 1000):
+            self._client.log_batch(run_id, metrics=chunk)
+
+    def complete(self, run_id: str, record: RunRecord) -> None:
+        """Add what is known at the record's end, and end the run."""
+        from mlflow.entities import RunTag
+
+        for pairs in _chunks(list(self._tags(record).items()), 100):
+            self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in pairs])
+        for file in record.outputs:
+            path = self._root / file["path"]
+            if path.suffix in ARTIFACTS and (file["bytes"] or 0) <= LARGEST_ARTIFACT and path.is_file():
+                # Snakemake or a rerun may delete it meanwhile.
+                with suppress(FileNotFoundError):
+                    self._client.log_artifact(run_id, str(path))
+        for name, text in record.texts.items():
+            self._client.log_text(run_id, text, name)
+        self.end(run_id, record.status, record.end_time)
+
+    def end(self, run_id: str, status: Status, end_time: int | None = None) -> None:
+        """End a run at `end_time`, in milliseconds since 1970, or now."""
+        self._client.set_terminated(run_id, status, end_time)
+
+    def _experiment(self, name: str) -> str:
+        if name not in self._experiments:
+            # Without this tag MLflow's page opens in its mode for language-model applications.
+            kind = ("mlflow.experimentKind", "custom_model_development")
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                location = (self._artifacts / name).as_uri() if self._artifacts else None
+                self._experiments[name] = self._client.create_experiment(name, location, dict([kind]))
+            else:
+                if found.lifecycle_stage == "deleted":
+                    self._client.restore_experiment(found.experiment_id)
+                if kind[0] not in found.tags:
+                    self._client.set_experiment_tag(found.experiment_id, *kind)
+                self._experiments[name] = found.experiment_id
+        return self._experiments[name]
+
     def _tags(self, record: RunRecord) -> dict[str, str]:
         tags = {**record.tags, RECORD_TAG: record.id}
         for side, files in (("input", record.inputs), ("output", record.outputs)):
             for file in files:
                 digest = f"sha256 {file['sha256']} ({file['bytes']} bytes)" if file["sha256"] else "missing"
                 tags[f"{side}.{file['name']}"] = f"{file['path']} {digest}"
-        if record.parent and record.parent in self._runs:
-            tags["mlflow.parentRunId"] = self._runs[record.parent]
         return {_name(key): _cut(value, LONGEST_TAG) for key, value in tags.items()}
-
-    def _complete(self, run_id: str, record: RunRecord) -> None:
-        from mlflow.entities import Metric, RunTag
-
-        end_time = record.end_time or record.start_time
-        metrics = [Metric(_name(key), value, end_time, step) for key, value, step in record.metric_points()]
-        for chunk in _chunks(metrics, 1000):
-            self._client.log_batch(run_id, metrics=chunk)
-        for pairs in _chunks(list(self._tags(record).items()), 100):
-            self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in pairs])
-        for artifact in record.artifacts:
-            if (self._root / artifact).exists():
-                self._client.log_artifact(run_id, str(self._root / artifact))
-            elif record.status == "FINISHED":
-                logger.warning("%s of the run %s is gone, its artifact is not kept", artifact, record.name)
-        for name, text in record.texts.items():
-            self._client.log_text(run_id, text, name)
-        self._client.set_terminated(run_id, record.status, end_time)
 
 
 def _name(text: str) -> str:

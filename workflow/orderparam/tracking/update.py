@@ -1,0 +1,190 @@
+"""Bring the store up to date from the records: once, or again and again while something runs."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from orderparam.errors import RecordError
+from orderparam.files import read_json, write_json
+from orderparam.tracking.provenance import hide_secrets, is_alive, is_here
+from orderparam.tracking.record import RECORDS, RunRecord
+from orderparam.tracking.store import RunStore, database_path
+
+INTERVAL_SECONDS = 2.0
+RETRY_SECONDS = 60.0
+LOCK_SECONDS = 60.0
+# How long the end of a workflow waits for a server, and for a database of its own.
+LAST_SECONDS_SERVER, LAST_SECONDS_DATABASE = 10.0, 60.0
+
+
+@dataclass
+class Told:
+    """What a store was told of one record: its id and run, the state of its file, bytes of its points."""
+
+    id: str
+    run: str
+    ended: bool
+    state: str
+    points: int
+
+
+def update_store(root: Path, uri: str) -> None:
+    """Tell the store at `uri` what is new in the records of the project at `root`.
+
+    What it was told is noted in results/.tracking, so that nothing is told twice; one process after the
+    other does this. A store that is new is told everything. A record whose process is gone is closed as
+    KILLED. Raises RecordError, when all else is told, if a record is damaged, and whatever MLflow raises
+    where the store cannot be used; the next call then goes on from there.
+    """
+    root = root.resolve()
+    folder = root / "results/.tracking"
+    name = hashlib.sha256(uri.encode()).hexdigest()[:16]
+    database = database_path(uri)
+    lock = database.with_name(f".{database.name}.lock") if database else folder / f"{name}.lock"
+    for parent in (folder, lock.parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock, timeout=LOCK_SECONDS):
+        _Update(root, RunStore(uri, root), folder / f"{name}.json").run()
+
+
+class _Update:
+    """One pass over the records; `notes` is the file of what the store was told in earlier ones."""
+
+    def __init__(self, root: Path, store: RunStore, notes: Path) -> None:
+        self._root, self._store, self._notes = root, store, notes
+        self._told: dict[str, Told] = {}
+        with suppress(RecordError):
+            self._told = {file: Told(**values) for file, values in read_json(notes).items()}
+        # A store that was made anew since knows nothing of it.
+        if self._told and not store.has(next(reversed(self._told.values())).run):
+            self._told = {}
+
+    def run(self) -> None:
+        files = {path.relative_to(self._root).as_posix() for path in self._root.glob(RECORDS)}
+        for file in self._told.keys() - files:
+            self._forget(file)
+        damaged = None
+        # Invocations first: they are the parents.
+        for file in sorted(files, key=lambda file: ("/jobs/invocations/" not in file, file)):
+            try:
+                self._look_at(file)
+            except RecordError as error:
+                damaged = error
+        if damaged:
+            raise damaged
+
+    def _look_at(self, file: str) -> None:
+        told = self._told.get(file)
+        state = self._state(file)
+        if told and told.ended and told.state == state:
+            return
+        record = RunRecord.read(self._root / file)
+        if self._is_dead(record):
+            record = self._close(record)
+            state = self._state(file)
+        if told and told.id != record.id:
+            self._forget(file)
+            told = None
+        points, read = record.points(self._root, told.points if told else 0)
+        if told and told.state == state and not points:
+            return
+        parents = {each.id: each.run for each in self._told.values()}
+        run = told.run if told else self._store.begin(record, parents.get(record.parent or ""))
+        self._store.add_points(run, points)
+        if record.status != "RUNNING":
+            self._store.complete(run, record)
+        self._told[file] = Told(record.id, run, record.status != "RUNNING", state, read)
+        self._save()
+
+    def _state(self, file: str) -> str:
+        """Differs after the record has been written anew."""
+        found = (self._root / file).stat()
+        return f"{found.st_mtime_ns} {found.st_ino}"
+
+    def _is_dead(self, record: RunRecord) -> bool:
+        """Whether a run without an end will never have one: a job ends with its invocation, if not before."""
+        if record.status != "RUNNING":
+            return False
+        orphaned = any(each.ended for each in self._told.values() if each.id == record.parent)
+        return not is_alive(record.process) or (orphaned and not is_here(record.process))
+
+    def _close(self, record: RunRecord) -> RunRecord:
+        """The record as its process left it at last, or closed as KILLED at the last sign of life."""
+        latest = RunRecord.read(self._root / record.file)
+        if latest.id == record.id and latest.status == "RUNNING":
+            signs = [self._root / record.file, record.points_file(self._root)]
+            seen = max(sign.stat().st_mtime_ns for sign in signs if sign.exists()) // 1_000_000
+            latest.end("KILLED", "the process ended without a word", seen)
+            latest.write(self._root)
+        return latest
+
+    def _forget(self, file: str) -> None:
+        """End the run of a record that was deleted, or replaced by that of the job's next run."""
+        told = self._told.pop(file)
+        if not told.ended:
+            self._store.end(told.run, "KILLED")
+        self._save()
+
+    def _save(self) -> None:
+        write_json(self._notes, {file: asdict(told) for file, told in self._told.items()})
+
+
+class Follower:
+    """Keeps the store up to date by a thread. What goes wrong is told on stderr, once."""
+
+    def __init__(self, root: Path, uri: str) -> None:
+        self._root, self._uri = root, uri
+        self._pause = INTERVAL_SECONDS
+        self._warned: set[bool] = set()
+        self._stop = threading.Event()
+        # A daemon, so that a server that does not answer cannot hold up the end of the process.
+        self._thread = threading.Thread(target=self._follow, name="tracking", daemon=True)
+
+    def start(self) -> None:
+        """Follow the records from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Tell the store what is left, and stop; in bounded time, whatever the store does."""
+        seconds = LAST_SECONDS_DATABASE if database_path(self._uri) else LAST_SECONDS_SERVER
+        self._stop.set()
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._warn(TimeoutError(f"not done after {seconds:g} s"))
+
+    def update(self) -> None:
+        """Update the store once."""
+        try:
+            update_store(self._root, self._uri)
+            self._pause = INTERVAL_SECONDS
+        except Exception as error:
+            self._pause = INTERVAL_SECONDS if isinstance(error, RecordError) else RETRY_SECONDS
+            self._warn(error)
+
+    def _follow(self) -> None:
+        last = False
+        while not last:
+            last = self._stop.is_set()
+            self.update()
+            self._stop.wait(self._pause)
+
+    def _warn(self, error: Exception) -> None:
+        damaged = isinstance(error, RecordError)
+        if damaged in self._warned:
+            return
+        self._warned.add(damaged)
+        text = hide_secrets(str(error).strip().partition("\n")[0])
+        if not damaged:
+            text = (
+                f"the store {hide_secrets(self._uri)} cannot be used ({type(error).__name__}: {text:.200}). "
+                "The jobs go on and leave their records in results/*/jobs; the next run, or `make ui`, tells "
+                "the store of them"
+            )
+        print(f"warning: tracking: {text}", file=sys.stderr, flush=True)
