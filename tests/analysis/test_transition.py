@@ -15,11 +15,9 @@ from orderparam.analysis.fluctuations import (
 from orderparam.analysis.transition import analyse_transition
 from orderparam.errors import RecordError
 from orderparam.figures import transition_loss_slope, transition_susceptibility
-from orderparam.figures.style import FigureContext
 from orderparam.tables import LOSS_SLOPE, SUSCEPTIBILITY, TRANSITION
 
 LEVELS = Levels(2.45, 1.9)
-CONTEXT = FigureContext("seeds", "made_up")
 STEPS = np.unique(np.concatenate([[0], np.geomspace(1, 4000, 45).astype(int)]))
 
 
@@ -112,8 +110,8 @@ def test_a_run_that_ends_before_the_bigram_level_has_notes_in_place_of_values():
     assert found.loc["bigram_passage_step", "method"] == "no seed's loss passes the bigram entropy"
     assert np.isnan(found.loc["transition_step", "value"])
     assert fluctuations.empty
-    transition_loss_slope.draw(slopes, table, CONTEXT)
-    transition_susceptibility.draw(fluctuations, CONTEXT)
+    transition_loss_slope.draw(slopes, table)
+    transition_susceptibility.draw(fluctuations)
 
 
 def test_a_corpus_without_trigram_structure_has_no_levels():
@@ -172,10 +170,10 @@ def test_variance_of_timing_goes_with_aligning_and_other_variance_stays():
 
 def test_figures_show_what_was_found(ensemble):
     table, slopes, fluctuations = ensemble
-    figure = transition_loss_slope.draw(slopes, table, CONTEXT)
+    figure = transition_loss_slope.draw(slopes, table)
     marks = {line.get_gid() for axes in figure.axes for line in axes.lines}
     assert {"slope-0", "passage-0", "plateau-0", "escape-0"} <= marks
-    figure = transition_susceptibility.draw(fluctuations, CONTEXT)
+    figure = transition_susceptibility.draw(fluctuations)
     whole, between = figure.axes[0].lines
     assert (whole.get_gid(), between.get_gid()) == ("susceptibility_width-small", "between-small")
     assert 0 < len(between.get_xdata()) < len(whole.get_xdata())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orderparam.figure_register import EXPERIMENT, FIGURES
+from orderparam.figure_register import FIGURES
 from orderparam.tables import find_table
 
 CAPTIONS = Path(__file__).parents[2] / "workflow" / "report"
@@ -17,8 +17,7 @@ ALL = [(scope, figure) for scope, figures in FIGURES.items() for figure in figur
 def test_a_figure_has_a_caption_and_a_module_that_draws_its_tables(scope, figure):
     assert (CAPTIONS / f"{figure}.rst").read_text(encoding="utf-8").strip()
     drawn = inspect.signature(import_module(f"orderparam.figures.{figure}").draw).parameters
-    context = {"context"} if scope == EXPERIMENT else set()
-    assert set(drawn) == set(FIGURES[scope][figure]) | context
+    assert set(drawn) == set(FIGURES[scope][figure])
     folders = {"results": f"results/{scope}", "corpus": "corpus", "published": "config/published"}
     for path in FIGURES[scope][figure].values():
         file = path.format(**folders, system="2d")

@@ -27,24 +27,24 @@ from orderparam.figures import (
     fig4_loss_vs_order_parameter,
     fig5_loss_derivative_vs_order_parameter,
 )
-from orderparam.figures.style import FigureContext, assign_styles, describe_seeds, styled
+from orderparam.figures.style import FigureContext, assign_styles, describe_seeds, drawn_from, styled
 
-CONTEXT = FigureContext("preview", "tiny_shakespeare")
 NOTICE = "Stand-in corpus: not the text that was asked for"
 LONG = "a-size-with-a-name-that-is-much-too-long-for-the-width-of-one-column-of-text"
 
 
-def draw_all(metrics, context, published=None):
+def draw_all(metrics, published=None, context=None):
     derivative = make_derivative(metrics)
-    return {
-        "fig1": fig1_hmmt.draw(make_scores(), context),
-        "fig2": fig2_architecture.draw(asdict(GRAPH), context),
-        "fig3": fig3_loss_vs_steps.draw(metrics, context),
-        "fig4": fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, context, published),
-        "fig5": fig5_loss_derivative_vs_order_parameter.draw(
-            metrics, derivative, NGRAM_ENTROPIES, context, published
-        ),
-    }
+    with drawn_from(context):
+        return {
+            "fig1": fig1_hmmt.draw(make_scores()),
+            "fig2": fig2_architecture.draw(asdict(GRAPH)),
+            "fig3": fig3_loss_vs_steps.draw(metrics),
+            "fig4": fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, published),
+            "fig5": fig5_loss_derivative_vs_order_parameter.draw(
+                metrics, derivative, NGRAM_ENTROPIES, published
+            ),
+        }
 
 
 def lines_of(axes, prefix):
@@ -60,7 +60,7 @@ def words_of(texts):
 
 
 def test_every_axis_has_its_label_and_unit():
-    figures = draw_all(make_metrics(), CONTEXT)
+    figures = draw_all(make_metrics())
     labels = {
         name: [(axes.get_xlabel(), axes.get_ylabel().replace("\n", " ")) for axes in figure.axes]
         for name, figure in figures.items()
@@ -75,7 +75,7 @@ def test_every_axis_has_its_label_and_unit():
 
 
 def test_every_subtitle_names_experiment_corpus_seeds_and_stand_in():
-    figures = draw_all(make_metrics(), FigureContext("preview", "my_corpus", NOTICE))
+    figures = draw_all(make_metrics(), context=FigureContext("preview", "my_corpus", NOTICE))
     for name, figure in figures.items():
         said = words_of(figure.texts)
         assert NOTICE in said
@@ -83,12 +83,12 @@ def test_every_subtitle_names_experiment_corpus_seeds_and_stand_in():
             assert "Experiment preview; corpus my_corpus" in said
         if name in ("fig3", "fig4", "fig5"):
             assert "seeds 1, 2" in said
-    assert all(NOTICE not in words_of(figure.texts) for figure in draw_all(make_metrics(), CONTEXT).values())
+    assert all(NOTICE not in words_of(figure.texts) for figure in draw_all(make_metrics()).values())
 
 
 def test_figure_1_draws_every_score_and_marks_what_is_secondary():
     scores = make_scores()
-    figure = fig1_hmmt.draw(scores, CONTEXT)
+    figure = fig1_hmmt.draw(scores)
     bars = [patch for patch in figure.axes[0].patches if patch.get_gid()]
     assert sorted(bar.get_width() for bar in bars) == sorted(scores["score"])
     assert [bar.get_width() for bar in bars if bar.get_hatch()] == [75.0]
@@ -101,7 +101,7 @@ def test_figure_1_draws_every_score_and_marks_what_is_secondary():
 
 def test_figure_3_draws_every_row_and_the_mean_over_seeds():
     metrics = make_metrics(seeds=(1, 2, 5))
-    figure = fig3_loss_vs_steps.draw(metrics, CONTEXT)
+    figure = fig3_loss_vs_steps.draw(metrics)
     panels = figure.axes
     for place, (axes, size) in enumerate(zip(panels, ("10K", "0.1M"), strict=True)):
         of_size = metrics[metrics["size"] == size]
@@ -125,7 +125,7 @@ def test_figure_3_draws_markers_in_all_panels_or_in_none():
         [make_metrics(sizes=("fine",)).assign(step=lambda t, i=i: t["step"] + i / 4) for i in (0, 1)]
     )
     for metrics, marked in ((pd.concat([coarse, fine]), False), (make_metrics(), True)):
-        figure = fig3_loss_vs_steps.draw(metrics, CONTEXT)
+        figure = fig3_loss_vs_steps.draw(metrics)
         means = [line for axes in figure.axes for line in axes.lines if line.get_gid().endswith("-mean")]
         assert len(means) == 4
         assert [line.get_marker() != "None" for line in means] == [marked] * 4
@@ -133,14 +133,14 @@ def test_figure_3_draws_markers_in_all_panels_or_in_none():
 
 def test_figure_3_shows_a_loss_measured_once():
     metrics = pd.concat([make_metrics(), make_metrics(sizes=("once",)).query("step == 0")])
-    figure = fig3_loss_vs_steps.draw(metrics, CONTEXT)
+    figure = fig3_loss_vs_steps.draw(metrics)
     (mean,) = lines_of(figure.axes[2], "train_loss-2-mean")
     assert mean.get_marker() != "None"
 
 
 def test_figure_3_names_each_line_once():
     def named(seeds):
-        figure = fig3_loss_vs_steps.draw(make_metrics(seeds=seeds), CONTEXT)
+        figure = fig3_loss_vs_steps.draw(make_metrics(seeds=seeds))
         return [text.get_text() for legend in figure.artists for text in legend.get_texts()]
 
     star = "minimum of the validation loss"
@@ -157,7 +157,7 @@ def test_figure_3_names_each_line_once():
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_figure_3_has_a_labelled_panel_per_size(count):
     metrics = make_metrics(sizes=[f"size {i}" for i in range(count)], seeds=(1,))
-    figure = fig3_loss_vs_steps.draw(metrics, CONTEXT)
+    figure = fig3_loss_vs_steps.draw(metrics)
     panels = [axes for axes in figure.axes if axes.axison]
     assert [axes.get_title(loc="left") for axes in panels] == [f"size {i}" for i in range(count)]
     labelled = [bool(axes.get_xlabel()) for axes in panels]
@@ -166,7 +166,7 @@ def test_figure_3_has_a_labelled_panel_per_size(count):
 
 def test_figure_4_draws_every_row_every_entropy_and_every_published_point():
     metrics, published = make_metrics(), make_published()
-    axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, CONTEXT, published).axes[0]
+    axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, published).axes[0]
     assert count_points(lines_of(axes, "measured-")) == len(metrics)
     assert count_points(lines_of(axes, "published-")) == len(published)
     levels = sorted(line.get_ydata()[0] for line in lines_of(axes, "level-"))
@@ -180,7 +180,7 @@ def test_figure_4_draws_every_row_every_entropy_and_every_published_point():
 
 def test_published_points_of_other_sizes_are_left_out():
     metrics = make_metrics(sizes=("10K",))
-    axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, CONTEXT, make_published()).axes[0]
+    axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, make_published()).axes[0]
     assert count_points(lines_of(axes, "published-")) == 1
 
 
@@ -188,7 +188,7 @@ def test_figure_5_omits_the_first_interval_above_and_draws_all_below():
     metrics = make_metrics()
     derivative = make_derivative(metrics)
     figure = fig5_loss_derivative_vs_order_parameter.draw(
-        metrics, derivative, NGRAM_ENTROPIES, CONTEXT, make_published()
+        metrics, derivative, NGRAM_ENTROPIES, make_published()
     )
     main, full = figure.axes
     assert "first interval of each run omitted" in main.get_title(loc="left")
@@ -204,9 +204,7 @@ def test_figure_5_omits_the_first_interval_above_and_draws_all_below():
 def test_figure_5_marks_where_the_loss_passes_the_bigram_entropy():
     # 4 - 3 g = 2.5 at growth g = 1/2, where b = 1.5 b_0 whatever the seed.
     metrics = make_metrics()
-    figure = fig5_loss_derivative_vs_order_parameter.draw(
-        metrics, make_derivative(metrics), NGRAM_ENTROPIES, CONTEXT
-    )
+    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, make_derivative(metrics), NGRAM_ENTROPIES)
     for axes in figure.axes:
         marks = {line.get_gid(): line.get_xdata()[0] for line in lines_of(axes, "crossing-")}
         assert marks == {"crossing-0": pytest.approx(0.225), "crossing-1": pytest.approx(0.1125)}
@@ -216,7 +214,7 @@ def test_figure_5_marks_a_crossing_in_the_first_interval_only_below():
     metrics = make_metrics(sizes=("10K",))
     entropies = NGRAM_ENTROPIES.assign(train_entropy=[3.95, 3.9, 3.8, 3.0])
     main, full = fig5_loss_derivative_vs_order_parameter.draw(
-        metrics, make_derivative(metrics), entropies, CONTEXT
+        metrics, make_derivative(metrics), entropies
     ).axes
     assert not lines_of(main, "crossing-")
     assert len(lines_of(full, "crossing-")) == 1
@@ -226,7 +224,7 @@ def test_figure_5_leaves_a_gap_where_the_slope_is_undefined():
     metrics = make_metrics(sizes=("10K",), seeds=(1,))
     derivative = make_derivative(metrics)
     derivative.loc[3, "dloss_dorder"] = np.nan
-    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, NGRAM_ENTROPIES, CONTEXT)
+    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, NGRAM_ENTROPIES)
     (line,) = lines_of(figure.axes[1], "full-")
     assert np.flatnonzero(np.isnan(line.get_ydata())).tolist() == [3]
     assert np.isfinite(figure.axes[1].get_ylim()).all()
@@ -236,7 +234,7 @@ def test_figure_5_leaves_a_gap_where_the_slope_is_undefined():
 def test_figure_5_bears_any_slopes(slopes):
     metrics = make_metrics(sizes=("10K",))
     derivative = make_derivative(metrics).iloc[: len(slopes)].assign(dloss_dorder=slopes)
-    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, NGRAM_ENTROPIES, CONTEXT)
+    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, NGRAM_ENTROPIES)
     FigureCanvasAgg(figure).draw()
     finite = [value for value in slopes if np.isfinite(value)]
     if finite:
@@ -259,7 +257,7 @@ def test_figure_5_labels_no_tick_over_another(low, high, smallest):
     derivative = make_derivative(metrics)
     slopes = np.resize([low, high, np.copysign(smallest, high)], len(derivative))
     figure = fig5_loss_derivative_vs_order_parameter.draw(
-        metrics, derivative.assign(dloss_dorder=slopes), NGRAM_ENTROPIES, CONTEXT
+        metrics, derivative.assign(dloss_dorder=slopes), NGRAM_ENTROPIES
     )
     canvas = FigureCanvasAgg(figure)
     styled(canvas.draw)()
@@ -283,7 +281,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_is_cut_and_no_legend_covers_data(case):
     metrics, published = CASES[case]
-    for name, figure in draw_all(metrics, FigureContext("preview", "my_corpus", NOTICE), published).items():
+    for name, figure in draw_all(metrics, published, FigureContext("preview", "my_corpus", NOTICE)).items():
         canvas = FigureCanvasAgg(figure)
         styled(canvas.draw)()
         renderer = canvas.get_renderer()
@@ -312,7 +310,7 @@ def test_nothing_is_cut_and_no_legend_covers_data(case):
 
 def test_legend_names_sizes_as_they_are():
     names = ("_under$core$", "a b & <c>")
-    figure = fig4_loss_vs_order_parameter.draw(make_metrics(sizes=names), NGRAM_ENTROPIES, CONTEXT)
+    figure = fig4_loss_vs_order_parameter.draw(make_metrics(sizes=names), NGRAM_ENTROPIES)
     shown = [text.get_text().replace(r"\$", "$") for legend in figure.artists for text in legend.get_texts()]
     assert shown == list(names)
 
@@ -323,7 +321,7 @@ def test_a_size_looks_the_same_in_every_figure_and_no_two_look_alike():
     assert len({style.marker for style in styles.values()}) == 12
     assert len(set(styles.values())) == 12
     metrics = make_metrics(sizes=sizes, seeds=(1,))
-    figures = draw_all(metrics, CONTEXT)
+    figures = draw_all(metrics)
     for place, style in enumerate(styles.values()):
         train = lines_of(figures["fig3"].axes[place], f"train_loss-{place}-mean")[0]
         measured = lines_of(figures["fig4"].axes[0], f"measured-{place}-")[0]
@@ -342,12 +340,12 @@ def test_seeds_are_named(seeds, phrase):
 
 def test_a_missing_entropy_is_named():
     with pytest.raises(RecordError, match="order 3"):
-        fig4_loss_vs_order_parameter.draw(make_metrics(), NGRAM_ENTROPIES.iloc[:2], CONTEXT)
+        fig4_loss_vs_order_parameter.draw(make_metrics(), NGRAM_ENTROPIES.iloc[:2])
 
 
 def test_empty_tables_are_refused():
     empty = make_metrics().iloc[:0]
     with pytest.raises(RecordError, match="no rows"):
-        fig3_loss_vs_steps.draw(empty, CONTEXT)
+        fig3_loss_vs_steps.draw(empty)
     with pytest.raises(RecordError, match="no rows"):
-        fig1_hmmt.draw(pd.DataFrame(columns=make_scores().columns), CONTEXT)
+        fig1_hmmt.draw(pd.DataFrame(columns=make_scores().columns))

@@ -13,7 +13,7 @@ import pytest
 
 from orderparam.errors import RecordError
 from orderparam.figures import fig1_hmmt
-from orderparam.figures.style import FigureContext, save_figure
+from orderparam.figures.style import save_figure
 from orderparam.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,10 +22,10 @@ PUBLISHED = ROOT / "config" / "published"
 DRAW = """
 import sys
 from pathlib import Path
-from test_figures import CONTEXT, draw_all
+from test_figures import draw_all
 from figure_tables import make_metrics, make_published
 from orderparam.figures.style import save_figure
-for name, figure in draw_all(make_metrics(), CONTEXT, make_published()).items():
+for name, figure in draw_all(make_metrics(), make_published()).items():
     save_figure(figure, Path(sys.argv[1]) / f"{name}.svg", Path(sys.argv[1]) / f"{name}.png")
 """
 
@@ -132,7 +132,7 @@ def test_a_damaged_score_table_is_refused(tmp_path, row, problem):
     path = tmp_path / "hmmt.csv"
     path.write_text(f"model,setting,score,source,secondary\n{row}\n")
     with pytest.raises(RecordError, match=problem):
-        fig1_hmmt.draw(read_table(path), FigureContext("test", "made_up"))
+        fig1_hmmt.draw(read_table(path))
 
 
 def test_a_size_named_like_a_number_stays_text(tmp_path):

@@ -10,9 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from orderparam.errors import RecordError
 from orderparam.figures import attention_and_ngrams, decay_sweep, loss_and_floors
-from orderparam.figures.style import FigureContext
 
-CONTEXT = FigureContext("controls", "tiny_shakespeare, moby_dick")
 SIZES = ("10K", "0.1M")
 
 
@@ -56,7 +54,7 @@ def texts_of(figure):
 
 def test_each_panel_has_the_floors_of_its_own_text_that_lie_in_its_range():
     metrics = make_metrics(SIZES)
-    figure = loss_and_floors.draw(metrics, make_entropies(), CONTEXT)
+    figure = loss_and_floors.draw(metrics, make_entropies())
     low, high = metrics["train_loss"].min(), metrics["train_loss"].max()
     for place, axes in enumerate(figure.axes[:2]):
         floors = {
@@ -77,11 +75,11 @@ def test_each_panel_has_the_floors_of_its_own_text_that_lie_in_its_range():
 
 def test_a_size_whose_text_has_no_entropies_is_an_error():
     with pytest.raises(RecordError, match=r"entropies of 0\.1M lack order 1"):
-        loss_and_floors.draw(make_metrics(SIZES), make_entropies(SIZES[:1]), CONTEXT)
+        loss_and_floors.draw(make_metrics(SIZES), make_entropies(SIZES[:1]))
 
 
 def test_attention_is_averaged_over_seeds_and_divergences_are_drawn_by_order():
-    figure = attention_and_ngrams.draw(make_probes(), make_metrics(SIZES), make_entropies(), CONTEXT)
+    figure = attention_and_ngrams.draw(make_probes(), make_metrics(SIZES), make_entropies())
     for row in range(2):
         attention, divergence = (lines_by_gid(axes) for axes in figure.axes[2 * row : 2 * row + 2])
         for offset in range(4):
@@ -101,7 +99,7 @@ def test_attention_is_averaged_over_seeds_and_divergences_are_drawn_by_order():
 
 
 def test_a_model_without_attention_says_so():
-    figure = attention_and_ngrams.draw(make_probes(False), make_metrics(SIZES), make_entropies(), CONTEXT)
+    figure = attention_and_ngrams.draw(make_probes(False), make_metrics(SIZES), make_entropies())
     assert texts_of(figure).count("no attention") == 2
 
 
@@ -121,7 +119,7 @@ def test_a_sweep_is_split_into_its_ways_up_and_down():
         ],
         columns=["size", "seed", "step", "order_parameter", "train_loss"],
     )
-    figure = decay_sweep.draw(metrics, runs, make_entropies(["a"]), CONTEXT)
+    figure = decay_sweep.draw(metrics, runs, make_entropies(["a"]))
     drawn = {
         container.lines[0].get_gid() or container.get_gid(): container.lines[0].get_xydata().tolist()
         for container in figure.axes[0].containers

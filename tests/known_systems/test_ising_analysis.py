@@ -13,9 +13,13 @@ from orderparam.known_systems.ising.lattice import MeanFieldModel
 from orderparam.known_systems.ising.mean_field import solve_mean_field
 from orderparam.known_systems.ising.phases import count_passages, sample_phases, take_snapshots
 from orderparam.known_systems.ising.potts import equal_weight_temperature, transition_temperature
-from orderparam.known_systems.ising.reference import exact_values, is_yang_exact, tabulate_exact_curves
+from orderparam.known_systems.ising.reference import (
+    TRANSITIONS,
+    exact_values,
+    is_yang_exact,
+    tabulate_exact_curves,
+)
 from orderparam.known_systems.ising.square_lattice import kaufman_observables
-from orderparam.known_systems.ising.transitions import TRANSITIONS
 from orderparam.known_systems.ising.validation import compare_with_exact, summarise_validation
 from orderparam.tables import CRITICAL, OBSERVABLES, VALIDATION
 

@@ -17,8 +17,7 @@ from orderparam.figures import (
     ising_validation,
 )
 from orderparam.figures.style import styled
-from orderparam.known_systems.ising.reference import tabulate_exact_curves
-from orderparam.known_systems.ising.transitions import TRANSITIONS
+from orderparam.known_systems.ising.reference import TRANSITIONS, tabulate_exact_curves
 from orderparam.tables import OBSERVABLES, POTTS_HISTOGRAM
 
 NAMES = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "binder_cumulant")

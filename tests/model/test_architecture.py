@@ -10,7 +10,6 @@ import pytest
 from runs import build_model
 
 from orderparam.figures import fig2_architecture
-from orderparam.figures.style import FigureContext
 from orderparam.model.diagram import (
     TIMES,
     ArchitectureGraph,
@@ -23,7 +22,6 @@ from orderparam.model.diagram import (
 )
 from orderparam.model.gpt import count_parameters
 
-CONTEXT = FigureContext("preview", "tiny_shakespeare")
 NODE = re.compile(r'^ +(\w+)(?:\(\[|\[|\()"(.*)"(?:\]\)|\]|\))$', re.MULTILINE)
 EDGE = re.compile(r"^ +(\w+) -->(\|residual\|)? (\w+)$", re.MULTILINE)
 SUBGRAPH = re.compile(r'^ +subgraph (\w+)\["(.*)"\]$', re.MULTILINE)
@@ -53,7 +51,7 @@ def test_drawing_mermaid_and_model_agree(n_layer, attention):
     assert f"{total:,} parameters" in mermaid
     assert mermaid.count("|residual|") == (2 if attention == "causal" else 1)
 
-    figure = fig2_architecture.draw(asdict(graph), CONTEXT)
+    figure = fig2_architecture.draw(asdict(graph))
     drawn: dict[str, list[str]] = {}
     for text in figure.axes[0].texts:
         if (text.get_gid() or "").startswith("node-"):
@@ -109,7 +107,7 @@ def test_only_blocks_that_are_alike_are_collapsed():
     assert [describe_group(group) for group in graph.groups] == [f"block {TIMES} 2", f"block {TIMES} 1"]
     assert graph.parameter_count == count_parameters(model)
     assert Edge("block_1_mlp_sum", "block_2_attention_norm") in graph.edges
-    fig2_architecture.draw(asdict(graph), CONTEXT)
+    fig2_architecture.draw(asdict(graph))
 
 
 def test_a_part_that_the_diagram_would_leave_out_is_an_error():
@@ -132,4 +130,4 @@ def test_labels_cannot_break_the_mermaid_source():
 def test_a_cycle_cannot_be_drawn():
     graph = ArchitectureGraph("loop", (Node("a", "a"), Node("b", "b")), (Edge("a", "b"), Edge("b", "a")), ())
     with pytest.raises(ValueError, match="cycle"):
-        fig2_architecture.draw(asdict(graph), CONTEXT)
+        fig2_architecture.draw(asdict(graph))

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from orderparam.figures.style import FigureContext, save_figure
+from orderparam.figures.style import FigureContext, drawn_from, save_figure
 from orderparam.files import read_json
 from orderparam.tables import read_source
 from orderparam.text.vocabulary import describe_corpora
@@ -12,14 +12,16 @@ if __name__ == "__main__":
     with tracked_job(snakemake):
         sources = dict(snakemake.input.items())
         vocabularies = sources.pop("vocabularies", None)
-        arguments = {name: read_source(source) for name, source in sources.items()}
+        context = None
         if vocabularies:
             corpora = describe_corpora([read_json(path) for path in vocabularies])
-            arguments["context"] = FigureContext(
+            context = FigureContext(
                 snakemake.wildcards.experiment,
                 corpora["corpus"],
                 corpora["notice"],
                 entropy_sizes=tuple(snakemake.params.sizes),
             )
         module = import_module(f"orderparam.figures.{snakemake.params.figure}")
-        save_figure(module.draw(**arguments), snakemake.output.svg, snakemake.output.png)
+        with drawn_from(context):
+            figure = module.draw(**{name: read_source(source) for name, source in sources.items()})
+        save_figure(figure, snakemake.output.svg, snakemake.output.png)

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.analysis.derivative import find_crossings
-from orderparam.figures.axes import require_rows
-from orderparam.figures.layout import LegendGroup, describe_origin, shorten, start_figure
+from orderparam.figures.axes import note_empty, require_rows
+from orderparam.figures.layout import LegendGroup, legend_line, shorten, start_figure
 from orderparam.figures.panels import set_step_axis
-from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, describe_seeds, literal, styled
+from orderparam.figures.style import COLOURS, PAGE_WIDTH, describe_seeds, literal, styled
 from orderparam.tables import find_entropies
 
 _PANEL_HEIGHT = 1.5
 _OFFSETS = {0: "the token itself", 1: "1 back", 2: "2 back", 3: "3 back"}
 _ORDER_NAMES = {1: "unigrams", 2: "bigrams", 3: "trigrams", 4: "4-grams"}
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
+# Of the n-th offset, and of the n-th order.
+_LOOKS: tuple[dict[str, Any], ...] = tuple(
+    {"color": colour, "linestyle": dashes} for colour, dashes in zip(COLOURS, _DASHES, strict=False)
+)
 _CROSSING: dict[str, Any] = {"color": "black", "linewidth": 0.8, "linestyle": (0, (1, 1.5))}
 
 
 @styled
-def draw(
-    probes: pd.DataFrame, metrics: pd.DataFrame, entropies: pd.DataFrame, context: FigureContext
-) -> Figure:
+def draw(probes: pd.DataFrame, metrics: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
     """A row for each size: attention mass by offset on the left, divergence from n-grams on the right.
 
     `probes` has size, seed, step, quantity, layer, head, order and value; thin lines are single heads,
@@ -37,15 +37,13 @@ def draw(
     """
     require_rows(probes, "probes")
     sizes = list(dict.fromkeys(probes["size"]))
-    colours = [f"#{c.lstrip('#')}" for c in matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]]
-    subtitle = describe_origin(context, describe_seeds(probes["seed"]))
     height = _PANEL_HEIGHT * len(sizes) + 0.3
-    figure = start_figure(PAGE_WIDTH, height, subtitle, context, _legend(colours))
+    figure = start_figure(PAGE_WIDTH, height, describe_seeds(probes["seed"]), _legend())
     grid = figure.subplots(len(sizes), 2, squeeze=False, sharex=True, sharey="col")
     for row, size in enumerate(sizes):
         own = probes[probes["size"] == size]
-        _draw_attention(grid[row, 0], own[own["quantity"] == "attention_mass"], colours, row)
-        _draw_divergence(grid[row, 1], own[own["quantity"] == "ngram_divergence"], colours, row)
+        _draw_attention(grid[row, 0], own[own["quantity"] == "attention_mass"], row)
+        _draw_divergence(grid[row, 1], own[own["quantity"] == "ngram_divergence"], row)
         crossing = _mean_crossing(metrics[metrics["size"] == size], entropies[entropies["size"] == size])
         for axes in grid[row]:
             if crossing is not None:
@@ -59,31 +57,29 @@ def draw(
     return figure
 
 
-def _draw_attention(axes: Axes, table: pd.DataFrame, colours: list[str], row: int) -> None:
+def _draw_attention(axes: Axes, table: pd.DataFrame, row: int) -> None:
     if table.empty:
-        axes.text(0.5, 0.5, "no attention", transform=axes.transAxes, ha="center", color=GREY)
+        note_empty(axes, "no attention")
         return
-    for place, offset in enumerate(_OFFSETS):
+    for offset, look in zip(_OFFSETS, _LOOKS, strict=True):
         of_offset = table[table["order"] == offset]
         if of_offset.empty:
             continue
         heads = of_offset.pivot_table(index="step", columns=["layer", "head"], values="value", aggfunc="mean")
-        style: dict[str, Any] = {"color": colours[place], "linestyle": _DASHES[place]}
+        gid = f"attention-{row}-{offset}"
         if heads.shape[1] > 1:
-            for place_of_head, values in enumerate(heads.to_numpy().T):
-                gid = f"attention-{row}-{offset}-{place_of_head}"
-                axes.plot(heads.index, values, linewidth=0.4, alpha=0.6, gid=gid, **style)
+            for head, values in enumerate(heads.to_numpy().T):
+                axes.plot(heads.index, values, linewidth=0.4, alpha=0.6, gid=f"{gid}-{head}", **look)
         mean = heads.mean(axis="columns")
-        axes.plot(mean.index, mean, linewidth=1.4, gid=f"attention-{row}-{offset}-mean", **style)
+        axes.plot(mean.index, mean, linewidth=1.4, gid=f"{gid}-mean", **look)
 
 
-def _draw_divergence(axes: Axes, table: pd.DataFrame, colours: list[str], row: int) -> None:
-    for place, order in enumerate(_ORDER_NAMES):
+def _draw_divergence(axes: Axes, table: pd.DataFrame, row: int) -> None:
+    for order, look in zip(_ORDER_NAMES, _LOOKS, strict=True):
         of_order = table[table["order"] == order]
         if len(of_order):
             mean = of_order.groupby("step")["value"].mean()
-            style: dict[str, Any] = {"color": colours[place], "linestyle": _DASHES[place]}
-            axes.plot(mean.index, mean, linewidth=1.2, gid=f"divergence-{row}-{order}", **style)
+            axes.plot(mean.index, mean, linewidth=1.2, gid=f"divergence-{row}-{order}", **look)
 
 
 def _mean_crossing(metrics: pd.DataFrame, entropies: pd.DataFrame) -> float | None:
@@ -91,15 +87,16 @@ def _mean_crossing(metrics: pd.DataFrame, entropies: pd.DataFrame) -> float | No
     return float(steps.mean()) if len(steps) else None
 
 
-def _legend(colours: list[str]) -> list[LegendGroup]:
-    def line(place: int) -> Line2D:
-        return Line2D([], [], color=colours[place], linestyle=_DASHES[place], linewidth=1.3)
-
-    attention = [(line(place), f"left: attention to {name}") for place, name in enumerate(_OFFSETS.values())]
-    divergence = [(line(place), f"right: from {name}") for place, name in enumerate(_ORDER_NAMES.values())]
-    crossing = Line2D([], [], **_CROSSING)
-    return [
-        LegendGroup(attention),
-        LegendGroup(divergence),
-        LegendGroup([(crossing, "training loss passes the bigram entropy of its text")]),
+def _legend() -> list[LegendGroup]:
+    labels = (
+        [f"left: attention to {name}" for name in _OFFSETS.values()],
+        [f"right: from {name}" for name in _ORDER_NAMES.values()],
+    )
+    groups = [
+        LegendGroup(
+            [legend_line(label, linewidth=1.3, **look) for label, look in zip(row, _LOOKS, strict=True)]
+        )
+        for row in labels
     ]
+    crossing = legend_line("training loss passes the bigram entropy of its text", **_CROSSING)
+    return [*groups, LegendGroup([crossing])]

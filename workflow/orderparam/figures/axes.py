@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from orderparam.errors import RecordError
-from orderparam.figures.layout import POINTS_PER_INCH, LegendGroup
-from orderparam.figures.style import GREY, SizeStyle, literal
+from orderparam.figures.layout import POINTS_PER_INCH, LegendGroup, legend_line
+from orderparam.figures.style import GREY, REFERENCE, SizeStyle, literal
 
 ORDER_PARAMETER_LABEL = r"order parameter $b = \|W_\mathrm{head}\|_F\,/\,d_\mathrm{model}$"
 STEP_LABEL = "training step (updates)"
@@ -35,7 +34,6 @@ def plot_runs(
     styles: Mapping[str, SizeStyle],
     name: str,
     linewidth: float = 0,
-    markersize: float = 2.6,
 ) -> None:
     """Draw column `y` against the order parameter, one line per size and seed, all rows of `table`.
 
@@ -43,27 +41,24 @@ def plot_runs(
     """
     places = {size: place for place, size in enumerate(styles)}
     for (size, seed), run in table.groupby(["size", "seed"], sort=False):
-        look = styles[str(size)]
         ordered = run.sort_values("step")
         axes.plot(
             ordered["order_parameter"],
             ordered[y],
-            color=look.colour,
-            marker=look.marker,
-            markersize=markersize,
+            markersize=2.6,
             markeredgewidth=0,
             linewidth=linewidth,
             alpha=0.75,
             gid=f"{name}-{places[str(size)]}-{seed}",
+            **styles[str(size)].look,
         )
 
 
 def name_sizes(styles: Mapping[str, SizeStyle]) -> LegendGroup:
     """Legend entries that name the sizes."""
-    look: dict[str, Any] = {"markersize": 4, "markeredgewidth": 0, "linewidth": 0}
     return LegendGroup(
         [
-            (Line2D([], [], color=style.colour, marker=style.marker, **look), literal(size))
+            legend_line(literal(size), markersize=4, markeredgewidth=0, linewidth=0, **style.look)
             for size, style in styles.items()
         ],
         handle_length=0.8,
@@ -156,20 +151,52 @@ def _move_outwards(limit: float, threshold: float, direction: int) -> float:
     return limit * 1.25 if limit * direction > 0 else limit / 1.25
 
 
-def draw_levels(axes: Axes, levels: Mapping[str, float], panel_height: float) -> None:
-    """Horizontal lines at `levels`, labelled to the right of the axes, labels kept apart.
+def set_slope_axis(axes: Axes, slopes: np.ndarray, axes_height: float) -> None:
+    """Symmetric log scale on y: slopes of the sizes differ by orders of magnitude and may change sign.
 
-    Sets the y limits so that they hold the data drawn so far and every level.
+    `axes_height` in inches keeps the labels of the ticks apart.
     """
+    if slopes.size == 0:
+        note_empty(axes, "no interval to draw")
+        axes.set_yticks([])
+        return
+    magnitudes = np.abs(slopes[slopes != 0])
+    threshold = 10.0 ** np.floor(np.log10(np.quantile(magnitudes, 0.05))) if magnitudes.size else 1.0
+    apart = 1.15 * matplotlib.rcParams["ytick.labelsize"] / POINTS_PER_INCH / axes_height
+    set_symlog_axis(axes, "y", slopes, threshold, apart)
+    if slopes.max() > -threshold:
+        axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
+
+
+def note_empty(axes: Axes, note: str) -> None:
+    """Say in the middle of axes why they are empty."""
+    axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", color=GREY)
+
+
+def extend_to_levels(axes: Axes, levels: Sequence[float]) -> None:
+    """Set the y limits so that they hold the data drawn so far and every level."""
     data = axes.dataLim
-    low, high = min([data.ymin, *levels.values()]), max([data.ymax, *levels.values()])
+    low, high = min([data.ymin, *levels]), max([data.ymax, *levels])
     margin = 0.04 * (high - low)
-    low, high = low - margin, high + margin
-    axes.set_ylim(low, high)
-    size = matplotlib.rcParams["font.size"]
-    apart = 1.15 * size / POINTS_PER_INCH / panel_height * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+
+
+def label_levels(
+    axes: Axes,
+    levels: Mapping[str, tuple[str, float]],
+    axes_height: float,
+    x: float = 1.015,
+    spacing: float = 1.15,
+) -> None:
+    """Horizontal lines at `levels`, a label and a value by gid, labelled to the right of the axes at `x`.
+
+    Labels are kept `spacing` lines apart on axes of `axes_height` inches: where two levels coincide, one
+    label above the other would name neither.
+    """
+    low, high = axes.get_ylim()
+    apart = spacing * matplotlib.rcParams["font.size"] / POINTS_PER_INCH / axes_height * (high - low)
     previous = -np.inf
-    for name, value in sorted(levels.items(), key=lambda item: item[1]):
-        axes.axhline(value, color=GREY, linewidth=0.7, linestyle=(0, (4, 2)), zorder=1, gid=f"level-{name}")
+    for gid, (label, value) in sorted(levels.items(), key=lambda item: item[1][1]):
+        axes.axhline(value, zorder=1, gid=gid, **REFERENCE)
         previous = max(value, previous + apart)
-        axes.text(1.015, previous, name, transform=axes.get_yaxis_transform(), va="center", color=GREY)
+        axes.text(x, previous, label, transform=axes.get_yaxis_transform(), va="center", color=GREY)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.figures.axes import require_rows
-from orderparam.figures.layout import LegendGroup, describe_origin, start_figure
-from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, describe_seeds, styled
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.style import COLOURS, GREY, PAGE_WIDTH, REFERENCE, describe_seeds, styled
 
 _PANEL_HEIGHT = 1.9
+# Title and label of the x axis of each regularizer.
 _TITLES = {
-    "decoupled": "AdamW, decoupled decay",
-    "l2": r"Adam, loss $+\,\gamma\,\|\theta\|^2$",
+    "decoupled": ("AdamW, decoupled decay", "weight decay"),
+    "l2": (r"Adam, loss $+\,\gamma\,\|\theta\|^2$", r"penalty $\gamma$"),
 }
-_LABELS = {"decoupled": "weight decay", "l2": r"penalty $\gamma$"}
 _LOOKS: dict[str, dict[str, Any]] = {
     "up": {"marker": "^", "linestyle": "-", "markersize": 4.5},
     "down": {"marker": "v", "linestyle": (0, (4, 2)), "markersize": 4.5, "markerfacecolor": "white"},
@@ -28,9 +26,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
 
 
 @styled
-def draw(
-    metrics: pd.DataFrame, runs: pd.DataFrame, entropies: pd.DataFrame, context: FigureContext
-) -> Figure:
+def draw(metrics: pd.DataFrame, runs: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
     """A column for each regularizer: b above, training loss below, at the last step of every stage.
 
     `metrics` has size, seed, step, order_parameter and train_loss (nats per character); `runs` has size,
@@ -39,19 +35,15 @@ def draw(
     model whose head's weight is zero.
     """
     require_rows(metrics, "metrics")
-    stages = name_directions(runs).merge(_last(metrics), on="size")
+    last_step = metrics.groupby(["size", "seed"], sort=False)["step"].transform("max")
+    stages = name_directions(runs).merge(metrics[metrics["step"] == last_step], on="size")
     regularizers = [name for name in _TITLES if (stages["regularizer"] == name).any()]
-    colours = [f"#{c.lstrip('#')}" for c in matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]]
-    subtitle = describe_origin(context, describe_seeds(metrics["seed"]))
-    legend = [
-        LegendGroup(
-            [
-                (Line2D([], [], color="0.3", **_LOOKS["up"]), "decay raised stage by stage"),
-                (Line2D([], [], color="0.3", **_LOOKS["down"]), "decay lowered again"),
-            ]
-        )
+    entries = [
+        legend_line("decay raised stage by stage", color="0.3", **_LOOKS["up"]),
+        legend_line("decay lowered again", color="0.3", **_LOOKS["down"]),
     ]
-    figure = start_figure(PAGE_WIDTH, 2 * _PANEL_HEIGHT, subtitle, context, legend)
+    subtitle = describe_seeds(metrics["seed"])
+    figure = start_figure(PAGE_WIDTH, 2 * _PANEL_HEIGHT, subtitle, [LegendGroup(entries)])
     grid = figure.subplots(2, len(regularizers), squeeze=False, sharex="col", sharey="row")
     unigram = entropies.loc[entropies["order"] == 1, "train_entropy"]
     for column, regularizer in enumerate(regularizers):
@@ -59,17 +51,18 @@ def draw(
         for row, quantity in enumerate(("order_parameter", "train_loss")):
             axes = grid[row, column]
             for direction in _LOOKS:
-                of_direction = own[own["direction"] == direction].sort_values("weight_decay")
-                _draw_stages(axes, of_direction, quantity, colours[row], direction, f"{quantity}-{column}")
+                of_direction = own[own["direction"] == direction]
+                gid = f"{quantity}-{column}-{direction}"
+                _draw_stages(axes, of_direction, quantity, color=COLOURS[row], gid=gid, **_LOOKS[direction])
             axes.set_xscale("log")
-        grid[0, column].set_title(_TITLES[regularizer])
-        grid[1, column].set_xlabel(_LABELS[regularizer])
+        title, label = _TITLES[regularizer]
+        grid[0, column].set_title(title)
+        axes.set_xlabel(label)
         if len(unigram):
             level = float(unigram.iloc[0])
-            grid[1, column].axhline(level, color=GREY, linewidth=0.7, linestyle=(0, (4, 2)), zorder=1)
-            grid[1, column].text(
-                0.01, level, "$H_1$", transform=grid[1, column].get_yaxis_transform(), va="bottom", color=GREY
-            )
+            axes.axhline(level, zorder=1, **REFERENCE)
+            place = axes.get_yaxis_transform()
+            axes.text(0.01, level, "$H_1$", transform=place, va="bottom", color=GREY)
     grid[0, 0].set_ylabel(r"order parameter $b$")
     grid[0, 0].set_ylim(bottom=0)
     grid[1, 0].set_ylabel("training loss\n(nats per character)")
@@ -83,24 +76,8 @@ def name_directions(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(direction=np.where(before > runs["weight_decay"], "down", "up"))
 
 
-def _last(metrics: pd.DataFrame) -> pd.DataFrame:
-    last = metrics.groupby(["size", "seed"], sort=False)["step"].transform("max")
-    return metrics[metrics["step"] == last][["size", "seed", "order_parameter", "train_loss"]]
-
-
-def _draw_stages(
-    axes: Axes, stages: pd.DataFrame, quantity: str, colour: str, direction: str, name: str
-) -> None:
+def _draw_stages(axes: Axes, stages: pd.DataFrame, quantity: str, **look: Any) -> None:
     by_decay = stages.groupby("weight_decay")[quantity]
     mean, low, high = by_decay.mean(), by_decay.min(), by_decay.max()
-    axes.errorbar(
-        mean.index,
-        mean,
-        yerr=[mean - low, high - mean],
-        color=colour,
-        linewidth=1,
-        elinewidth=0.8,
-        capsize=1.5,
-        gid=f"{name}-{direction}",
-        **_LOOKS[direction],
-    )
+    spread = [mean - low, high - mean]
+    axes.errorbar(mean.index, mean, yerr=spread, linewidth=1, elinewidth=0.8, capsize=1.5, **look)

@@ -7,22 +7,21 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.figures.axes import require_rows
-from orderparam.figures.layout import LegendGroup, start_figure
-from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, styled
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.style import COLOURS, PAGE_WIDTH, REFERENCE, styled
 from orderparam.known_systems.deep_linear.landscape import Task, closed_form
 
 _TITLES = {1: "(a) one hidden layer", 2: "(b) two hidden layers"}
-# Colour, marker and share of the points that are drawn filled.
-_UP: dict[str, Any] = {"color": "#0072B2", "marker": "^", "markersize": 3.4}
-_DOWN: list[dict[str, Any]] = [
-    {"color": "#D55E00", "marker": "v", "markersize": 3.4, "markerfacecolor": "none"},
-    {"color": "#009E73", "marker": "s", "markersize": 3.8, "markerfacecolor": "none"},
-]
-_CRITICAL: dict[str, Any] = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 2))}
-_SPINODAL: dict[str, Any] = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (1, 1.5))}
+_UP: dict[str, Any] = {"color": COLOURS[0], "marker": "^", "markersize": 3.4, "linewidth": 0}
+# Of the small and of the large kick.
+_DOWN: tuple[dict[str, Any], ...] = (
+    {"color": COLOURS[1], "marker": "v", "markersize": 3.4, "markerfacecolor": "none", "linewidth": 0},
+    {"color": COLOURS[2], "marker": "s", "markersize": 3.8, "markerfacecolor": "none", "linewidth": 0},
+)
+_CRITICAL: dict[str, Any] = {**REFERENCE, "linewidth": 0.8}
+_SPINODAL: dict[str, Any] = {**_CRITICAL, "linestyle": (0, (1, 1.5))}
 
 
 @styled
@@ -35,38 +34,38 @@ def draw(sweep: pd.DataFrame) -> Figure:
     """
     require_rows(sweep, "sweeps")
     kicks = sorted(sweep.loc[sweep["direction"] == "down", "kick"].unique())
+    looks = dict(zip(kicks, _DOWN, strict=False))
     entries = [
-        (Line2D([], [], color="black", linewidth=1.4), "global minimum"),
-        (Line2D([], [], linewidth=0, **_UP), "sweep up"),
+        legend_line("global minimum", color="black", linewidth=1.4),
+        legend_line("sweep up", **_UP),
+        *(legend_line(f"sweep down, kick {kick:g}", **look) for kick, look in looks.items()),
+        legend_line(r"transition $\gamma_c$", **_CRITICAL),
+        legend_line("spinodal", **_SPINODAL),
     ]
-    for kick, look in zip(kicks, _DOWN, strict=False):
-        entries.append((Line2D([], [], linewidth=0, **look), f"sweep down, kick {kick:g}"))
-    entries.append((Line2D([], [], **_CRITICAL), r"transition $\gamma_c$"))
-    entries.append((Line2D([], [], **_SPINODAL), "spinodal"))
     subtitle = (
         r"Loss $\langle(f-y)^2\rangle+\gamma\,\Sigma_l\|W_l\|_F^2$ with $\langle{}x^2\rangle=1$ "
         r"and $\|\langle{}xy\rangle\|=1$"
     )
-    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, FigureContext("deep_linear", ""), [LegendGroup(entries)])
+    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, [LegendGroup(entries)])
     panels = figure.subplots(1, 2)
     for axes, depth in zip(panels, _TITLES, strict=True):
-        _draw_depth(axes, depth, sweep[sweep["D"] == depth].sort_values("gamma"), kicks)
+        _draw_depth(axes, depth, sweep[sweep["D"] == depth].sort_values("gamma"), looks)
     panels[0].set_ylabel(r"order parameter $b = \|W_\mathrm{last}\|_F\,/\,d$")
     return figure
 
 
-def _draw_depth(axes: Axes, depth: int, run: pd.DataFrame, kicks: list[float]) -> None:
+def _draw_depth(axes: Axes, depth: int, run: pd.DataFrame, looks: dict[float, dict[str, Any]]) -> None:
     known = closed_form(Task(), depth)
     axes.set_title(_TITLES[depth])
     axes.axvline(known.gamma_c, zorder=0, **_CRITICAL)
     if known.spinodal != known.gamma_c:
         axes.axvline(known.spinodal, zorder=0, **_SPINODAL)
     # Thinned, since the grids are fine around the transitions.
-    for kick, look in zip(kicks, _DOWN, strict=False):
+    for kick, look in looks.items():
         down = run[(run["direction"] == "down") & (run["kick"] == kick)]
-        axes.plot(down["gamma"], down["b"], linewidth=0, markevery=2, gid=f"down-{kick:g}", **look)
+        axes.plot(down["gamma"], down["b"], markevery=2, gid=f"down-{kick:g}", **look)
     up = run[run["direction"] == "up"]
-    axes.plot(up["gamma"], up["b"], linewidth=0, markevery=(1, 2), gid="up", **_UP)
+    axes.plot(up["gamma"], up["b"], markevery=(1, 2), gid="up", **_UP)
     exact = run[run["direction"] == "global_minimum"]
     axes.plot(exact["gamma"], exact["b"], color="black", linewidth=1.2, zorder=3, gid="global_minimum")
     axes.set_xlabel(r"weight decay $\gamma$")

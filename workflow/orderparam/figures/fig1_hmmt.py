@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from orderparam.errors import RecordError
 from orderparam.figures.axes import require_rows
 from orderparam.figures.layout import LegendEntry, LegendGroup, shorten, start_figure
-from orderparam.figures.style import COLUMN_WIDTH, FigureContext, literal, styled
+from orderparam.figures.style import COLUMN_WIDTH, literal, styled
 
 COLOURS = {"no tools": "#0072B2", "python": "#E69F00"}
 LABELS = {"no tools": "no tools", "python": "with python"}
@@ -19,7 +19,7 @@ _TABLE = "published HMMT scores"
 
 
 @styled
-def draw(scores: pd.DataFrame, context: FigureContext) -> Figure:
+def draw(scores: pd.DataFrame) -> Figure:
     """Horizontal bars of the scores (per cent), one group per model in the table's order, at column width.
 
     `scores` has the columns model, setting ("no tools" or "python"), score, source and secondary (bool);
@@ -31,11 +31,16 @@ def draw(scores: pd.DataFrame, context: FigureContext) -> Figure:
     models = list(dict.fromkeys(scores["model"]))
     sources = "; ".join(dict.fromkeys(str(source) for source in scores["source"]))
     subtitle = f"Published figures, redrawn, not measured here. Sources: {literal(sources)}"
-    legend = [_legend_entry(setting) for setting in COLOURS if (scores["setting"] == setting).any()]
+    legend: list[LegendEntry] = [
+        (Patch(facecolor=colour, edgecolor="white", linewidth=0.4), LABELS[setting])
+        for setting, colour in COLOURS.items()
+        if (scores["setting"] == setting).any()
+    ]
     if scores["secondary"].any():
         patch = Patch(facecolor="white", edgecolor="black", hatch=SECONDARY_HATCH, linewidth=0.6)
         legend.append((patch, "secondary source"))
-    figure = start_figure(COLUMN_WIDTH, 0.27 * len(models) + 0.55, subtitle, context, [LegendGroup(legend)])
+    height = 0.27 * len(models) + 0.55
+    figure = start_figure(COLUMN_WIDTH, height, subtitle, [LegendGroup(legend)], own_results=False)
     axes = figure.subplots()
     for row, model in enumerate(models):
         of_model = scores[scores["model"] == model]
@@ -70,7 +75,3 @@ def _check_scores(scores: pd.DataFrame) -> None:
         raise RecordError(f"the table of {_TABLE}: every score must be a number from 0 to 100")
     if scores["secondary"].dtype != bool:
         raise RecordError(f"the table of {_TABLE}: the column secondary must hold true or false in every row")
-
-
-def _legend_entry(setting: str) -> LegendEntry:
-    return Patch(facecolor=COLOURS[setting], edgecolor="white", linewidth=0.4), LABELS[setting]

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from orderparam.figures.layout import MARGIN, describe_origin, start_figure, wrap
-from orderparam.figures.style import COLUMN_WIDTH, GREY, FigureContext, literal, styled
+from orderparam.figures.layout import MARGIN, start_figure, wrap
+from orderparam.figures.style import COLUMN_WIDTH, GREY, literal, styled
 from orderparam.model.diagram import ArchitectureGraph, Kind, Node, describe_group, describe_node
 
 FILLS: dict[Kind, str] = {"data": "#F2F2F2", "layer": "#D6E8F4", "operation": "#FFFFFF"}
@@ -34,7 +34,7 @@ class Box:
 
 
 @styled
-def draw(architecture: Mapping[str, Any], context: FigureContext) -> Figure:
+def draw(architecture: Mapping[str, Any]) -> Figure:
     """Boxes from input (top) to output (bottom), repeated groups framed, residual paths at the side.
 
     `architecture` holds the plain values of an ArchitectureGraph.
@@ -48,8 +48,8 @@ def draw(architecture: Mapping[str, Any], context: FigureContext) -> Figure:
     texts = {node.id: _lay_out_text(node, _room(row), len(row) > 1) for row in rows for node in row}
     heights = [max(_box_height(node, texts[node.id]) for node in row) for row in rows]
     panel = sum(heights) + sum(gaps) + _GAP
-    subtitle = describe_origin(context, f"{literal(graph.title)}: {graph.parameter_count:,} parameters")
-    figure = start_figure(COLUMN_WIDTH, panel, subtitle, context)
+    subtitle = f"{literal(graph.title)}: {graph.parameter_count:,} parameters"
+    figure = start_figure(COLUMN_WIDTH, panel, subtitle)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, MARGIN / figure.get_figheight(), 1, panel / figure.get_figheight()))
     axes.set(xlim=(0, COLUMN_WIDTH), ylim=(0, panel))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.analysis.derivative import find_crossings
 from orderparam.figures.axes import (
@@ -17,25 +14,20 @@ from orderparam.figures.axes import (
     plot_runs,
     require_rows,
     set_order_parameter_axis,
-    set_symlog_axis,
+    set_slope_axis,
 )
-from orderparam.figures.layout import POINTS_PER_INCH, LegendGroup, describe_origin, start_figure
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
 from orderparam.figures.style import (
     COLUMN_WIDTH,
-    GREY,
-    FigureContext,
     SizeStyle,
     assign_styles,
+    current_context,
     describe_seeds,
     styled,
 )
 from orderparam.tables import find_entropies
 
-_SLOPE_LABELS = {
-    "main": r"slope $\mathrm{d}L/\mathrm{d}b$ (nats per character)",
-    "full": r"slope $\mathrm{d}L/\mathrm{d}b$" + "\n(nats per character)",
-}
-_TITLES = {"main": "(a) first interval of each run omitted", "full": "(b) all intervals, the first included"}
+_LABEL = r"slope $\mathrm{d}L/\mathrm{d}b$"
 _MAIN_HEIGHT, _FULL_HEIGHT = 2.5, 1.7
 # The part of a panel's height that its axes keep, beside title and labels.
 _AXES_SHARE = 0.65
@@ -49,7 +41,6 @@ def draw(
     metrics: pd.DataFrame,
     derivative: pd.DataFrame,
     ngram_entropies: pd.DataFrame,
-    context: FigureContext,
     published: pd.DataFrame | None = None,
 ) -> Figure:
     """dL/db at each checkpoint: without each run's first interval above, with all intervals below.
@@ -62,49 +53,60 @@ def draw(
     """
     require_rows(metrics, "metrics")
     styles = assign_styles(metrics["size"])
-    comparable = metrics
-    if context.entropy_sizes is not None:
-        comparable = metrics[metrics["size"].isin(context.entropy_sizes)]
-    crossings = find_crossings(comparable, find_entropies(ngram_entropies, (2,))[2])
-    crossing_b = crossings.groupby("size", sort=False)["order_parameter"].mean()
+    crossings = _mean_crossings(metrics, find_entropies(ngram_entropies, (2,))[2])
+    marked = pd.DataFrame(columns=["size", "order_parameter", "dloss_dorder"], dtype=float)
+    legend = [name_sizes(styles)]
+    if len(crossings):
+        entry = legend_line("$L$ passes the bigram entropy $H_2$", color="black", **_CROSSING)
+        legend.append(LegendGroup([entry]))
     if published is not None:
-        published = published[published["size"].isin(list(styles))]
-    legend = [name_sizes(styles), *_legend(len(crossing_b) > 0, published is not None)]
-    subtitle = describe_origin(context, describe_seeds(metrics["seed"]))
+        marked = published[published["size"].isin(list(styles))]
+        look: dict[str, Any] = {"color": "black", "marker": "o", "markersize": 5, **_PUBLISHED, **_OPEN}
+        entry = legend_line("published slope change, one run", **look)
+        legend.append(LegendGroup([entry], handle_length=2.8))
     height = _MAIN_HEIGHT + _FULL_HEIGHT
-    figure = start_figure(COLUMN_WIDTH, height, subtitle, context, legend)
+    figure = start_figure(COLUMN_WIDTH, height, describe_seeds(metrics["seed"]), legend)
     main, full = figure.subplots(2, 1, height_ratios=(_MAIN_HEIGHT, _FULL_HEIGHT))
-    by_size = derivative.groupby("size")["order_parameter"]
+    main.set_title("(a) first interval of each run omitted", pad=9)
+    main.set_ylabel(f"{_LABEL} (nats per character)")
+    full.set_title("(b) all intervals, the first included", pad=9)
+    full.set_ylabel(f"{_LABEL}\n(nats per character)")
+
     first_step = derivative.groupby(["size", "seed"])["step"].transform("min")
     later = derivative[derivative["step"] > first_step]
-    full_marks = _marks_within(crossing_b, metrics.groupby("size")["order_parameter"].min(), derivative)
-    shown_b = [derivative["order_parameter"], pd.Series(full_marks, dtype=float)]
-    if published is not None:
-        shown_b.append(published["order_parameter"])
+    main_marks = _marks_within(crossings, derivative, later)
+    full_marks = _marks_within(crossings, metrics, derivative)
+    shown_b = pd.concat(
+        [derivative["order_parameter"], pd.Series(full_marks, dtype=float), marked["order_parameter"]]
+    )
     for axes, name, panel_height, table, marks in (
-        (main, "main", _MAIN_HEIGHT, later, _marks_within(crossing_b, by_size.min(), later)),
+        (main, "main", _MAIN_HEIGHT, later, main_marks),
         (full, "full", _FULL_HEIGHT, derivative, full_marks),
     ):
-        axes.set_title(_TITLES[name], pad=9)
-        axes.set_ylabel(_SLOPE_LABELS[name])
         plot_runs(axes, table, "dloss_dorder", styles, name, linewidth=0.5)
-        set_order_parameter_axis(axes, pd.concat(shown_b).to_numpy())
+        set_order_parameter_axis(axes, shown_b.to_numpy())
         _draw_crossings(axes, marks, styles)
-        if published is not None:
-            _draw_published(axes, published, styles)
-        slopes = [table["dloss_dorder"], *([] if published is None else [published["dloss_dorder"]])]
-        _set_slope_axis(axes, pd.concat(slopes).dropna().to_numpy(), panel_height * _AXES_SHARE)
+        _draw_published(axes, marked, styles)
+        slopes = pd.concat([table["dloss_dorder"], marked["dloss_dorder"]]).dropna()
+        set_slope_axis(axes, slopes.to_numpy(), panel_height * _AXES_SHARE)
     return figure
 
 
-def _marks_within(crossing_b: pd.Series, beginning: pd.Series, table: pd.DataFrame) -> dict[str, float]:
-    """The crossings that lie between a panel's first and last b of their size."""
-    first, last = beginning.to_dict(), table.groupby("size")["order_parameter"].max().to_dict()
-    return {
-        str(size): float(b)
-        for size, b in crossing_b.items()
-        if size in last and first[size] <= b <= last[size]
-    }
+def _mean_crossings(metrics: pd.DataFrame, level: float) -> pd.Series:
+    """b at which each size's loss falls below `level`, for sizes that learn the text with that entropy."""
+    context = current_context()
+    if context and context.entropy_sizes is not None:
+        metrics = metrics[metrics["size"].isin(context.entropy_sizes)]
+    return find_crossings(metrics, level).groupby("size", sort=False)["order_parameter"].mean()
+
+
+def _marks_within(crossings: pd.Series, beginning: pd.DataFrame, end: pd.DataFrame) -> dict[str, float]:
+    """The crossings that lie between the first b in one table and the last in the other, by size."""
+    first, last = (
+        table.groupby("size")["order_parameter"].agg(which).to_dict()
+        for table, which in ((beginning, "min"), (end, "max"))
+    )
+    return {str(size): b for size, b in crossings.items() if size in last and first[size] <= b <= last[size]}
 
 
 def _draw_crossings(axes: Axes, marks: dict[str, float], styles: dict[str, SizeStyle]) -> None:
@@ -112,8 +114,8 @@ def _draw_crossings(axes: Axes, marks: dict[str, float], styles: dict[str, SizeS
     labelled = 0.0
     for size, b in sorted(marks.items(), key=lambda mark: mark[1]):
         colour = styles[size].colour
-        line = axes.axvline(b, color=colour, zorder=1, gid=f"crossing-{list(styles).index(size)}")
-        line.set(**_CROSSING)
+        gid = f"crossing-{list(styles).index(size)}"
+        axes.axvline(b, color=colour, zorder=1, gid=gid, **_CROSSING)
         # One label serves lines too close to be labelled apart.
         if labelled == 0 or b > labelled * (right / left) ** 0.06:
             axes.text(b, 1.01, "$H_2$", transform=axes.get_xaxis_transform(), color=colour, ha="center")
@@ -121,33 +123,9 @@ def _draw_crossings(axes: Axes, marks: dict[str, float], styles: dict[str, SizeS
 
 
 def _draw_published(axes: Axes, published: pd.DataFrame, styles: dict[str, SizeStyle]) -> None:
-    for place, (size, look) in enumerate(styles.items()):
+    for place, (size, style) in enumerate(styles.items()):
         of_size = published.loc[published["size"] == size, ["order_parameter", "dloss_dorder"]]
         for b, slope in of_size.to_numpy(dtype=float):
-            axes.axvline(b, color=look.colour, zorder=1, **_PUBLISHED)
-            axes.plot(b, slope, marker=look.marker, markersize=6, zorder=5, gid=f"published-{place}", **_OPEN)
-
-
-def _set_slope_axis(axes: Axes, slopes: np.ndarray, axes_height: float) -> None:
-    """Symmetric log scale: the slopes of the sizes differ by orders of magnitude and may change sign."""
-    if slopes.size == 0:
-        axes.text(0.5, 0.5, "no interval to draw", transform=axes.transAxes, ha="center", color=GREY)
-        axes.set_yticks([])
-        return
-    magnitudes = np.abs(slopes[slopes != 0])
-    threshold = 10.0 ** np.floor(np.log10(np.quantile(magnitudes, 0.05))) if magnitudes.size else 1.0
-    apart = 1.15 * matplotlib.rcParams["ytick.labelsize"] / POINTS_PER_INCH / axes_height
-    set_symlog_axis(axes, "y", slopes, threshold, apart)
-    if slopes.max() > -threshold:
-        axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
-
-
-def _legend(with_crossings: bool, with_published: bool) -> list[LegendGroup]:
-    groups: list[LegendGroup] = []
-    if with_crossings:
-        line = Line2D([], [], color="black", **_CROSSING)
-        groups.append(LegendGroup([(line, "$L$ passes the bigram entropy $H_2$")]))
-    if with_published:
-        line = Line2D([], [], color="black", marker="o", markersize=5, **_PUBLISHED, **_OPEN)
-        groups.append(LegendGroup([(line, "published slope change, one run")], handle_length=2.8))
-    return groups
+            axes.axvline(b, color=style.colour, zorder=1, **_PUBLISHED)
+            look: dict[str, Any] = {"marker": style.marker, "markersize": 6, "zorder": 5, **_OPEN}
+            axes.plot(b, slope, gid=f"published-{place}", **look)

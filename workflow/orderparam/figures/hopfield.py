@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.figures.axes import require_rows
-from orderparam.figures.layout import LegendGroup, start_figure
-from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, assign_styles, styled
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.style import PAGE_WIDTH, REFERENCE, SizeStyle, assign_styles, styled
 
 # Amit, Gutfreund and Sompolinsky, Ann. Phys. 173, 30 (1987).
 _CRITICAL_LOAD = 0.138
+_THEORY: dict[str, Any] = {**REFERENCE, "linewidth": 0.8}
 
 
 @styled
@@ -27,52 +27,36 @@ def draw(retrieval: pd.DataFrame, capacity: pd.DataFrame) -> Figure:
     """
     require_rows(retrieval, "retrieval")
     require_rows(capacity, "capacities")
-    sizes = sorted(int(size) for size in retrieval["neurons"].unique())
-    styles = assign_styles(str(size) for size in sizes)
+    styles = assign_styles(str(size) for size in sorted(retrieval["neurons"].unique()))
     entries = [
-        (Line2D([], [], color=styles[str(size)].colour, marker=styles[str(size)].marker), f"$N={size}$")
-        for size in sizes
+        *(legend_line(f"$N={size}$", **style.look) for size, style in styles.items()),
+        legend_line(r"theory, $\alpha_c=0.138$", **_THEORY),
     ]
-    theory = (Line2D([], [], color=GREY, linewidth=0.8, linestyle=(0, (4, 2))), r"theory, $\alpha_c=0.138$")
     subtitle = (
         "Hebbian couplings, zero temperature, asynchronous updates from a stored pattern to a fixed point"
     )
-    figure = start_figure(
-        PAGE_WIDTH, 2.5, subtitle, FigureContext("hopfield", ""), [LegendGroup([*entries, theory])]
-    )
+    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, [LegendGroup(entries)])
     left, right = figure.subplots(1, 2)
-    for size in sizes:
-        look = styles[str(size)]
-        rows = retrieval[retrieval["neurons"] == size].sort_values("load")
-        left.errorbar(
-            rows["load"],
-            rows["overlap"],
-            yerr=rows["overlap_error"],
-            color=look.colour,
-            marker=look.marker,
-            markersize=3.4,
-            linewidth=0.9,
-            capsize=1.5,
-        )
-    left.axvline(_CRITICAL_LOAD, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
+    look: dict[str, Any] = {"markersize": 3.4, "linewidth": 0.9, "capsize": 1.5}
+    for size, style in styles.items():
+        rows = retrieval[retrieval["neurons"] == int(size)].sort_values("load")
+        left.errorbar(rows["load"], rows["overlap"], yerr=rows["overlap_error"], **look, **style.look)
+    left.axvline(_CRITICAL_LOAD, zorder=0, **_THEORY)
     left.set_title("(a) retrieval")
     left.set_xlabel(r"load $\alpha = P/N$ (patterns per neuron)")
     left.set_ylabel("mean overlap with the pattern")
     left.set_ylim(0, 1.03)
-    _draw_capacity(right, capacity)
+    _draw_capacity(right, capacity, styles)
     return figure
 
 
-def _draw_capacity(axes: Axes, capacity: pd.DataFrame) -> None:
-    half = capacity[capacity["estimate"] == "half"].sort_values("neurons")
-    styles = assign_styles(str(size) for size in half["neurons"])
-    for row in half.to_dict("records"):
-        look = styles[str(row["neurons"])]
-        _draw_interval(axes, 1 / int(row["neurons"]), row, look.colour, look.marker)
+def _draw_capacity(axes: Axes, capacity: pd.DataFrame, styles: dict[str, SizeStyle]) -> None:
+    for row in capacity[capacity["estimate"] == "half"].sort_values("neurons").to_dict("records"):
+        _draw_interval(axes, 1 / int(row["neurons"]), row, **styles[str(row["neurons"])].look)
     limit = capacity[capacity["estimate"] == "extrapolated"].iloc[0].to_dict()
-    _draw_interval(axes, 0.0, limit, "black", "x")
+    _draw_interval(axes, 0.0, limit, color="black", marker="x")
     axes.annotate("extrapolated", (0, limit["value"]), (6, -9), textcoords="offset points", color="black")
-    axes.axhline(_CRITICAL_LOAD, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
+    axes.axhline(_CRITICAL_LOAD, zorder=0, **_THEORY)
     axes.set_ylim(bottom=0.13)
     axes.set_title("(b) load at which half of the networks retrieve")
     axes.set_xlabel("$1000\\,/\\,N$ (neurons)")
@@ -81,6 +65,6 @@ def _draw_capacity(axes: Axes, capacity: pd.DataFrame) -> None:
     axes.set_xticks(ticks / 1000, [f"{tick:g}" for tick in ticks])
 
 
-def _draw_interval(axes: Axes, x: float, row: Mapping[Any, Any], colour: str, marker: str) -> None:
+def _draw_interval(axes: Axes, x: float, row: Mapping[Any, Any], **look: Any) -> None:
     spread = [[row["value"] - row["lower"]], [row["upper"] - row["value"]]]
-    axes.errorbar(x, row["value"], yerr=spread, color=colour, marker=marker, markersize=4.5, capsize=2)
+    axes.errorbar(x, row["value"], yerr=spread, markersize=4.5, capsize=2, **look)

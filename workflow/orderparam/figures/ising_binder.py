@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.figures.axes import require_rows
 from orderparam.figures.ising_axes import (
-    CONTEXT,
     NAMES,
     TEMPERATURE_LABEL,
     mark_transition,
+    name_lengths,
     plot_points,
     select,
     style_lengths,
+    transition_entry,
 )
-from orderparam.figures.layout import LegendGroup, start_figure
-from orderparam.figures.style import GREY, PAGE_WIDTH, styled
-from orderparam.known_systems.ising.transitions import TRANSITIONS
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.style import PAGE_WIDTH, styled
+from orderparam.known_systems.ising.reference import TRANSITIONS
 
 # Relative distance from T_c up to which the crossings are shown.
 RANGE = 0.032
 FEWEST_POINTS = 5
 SYSTEMS = ("1d", "2d", "3d")
+_CROSSING: dict[str, Any] = {"color": "black", "marker": "o", "markerfacecolor": "none", "markersize": 4}
 
 
 @styled
@@ -36,18 +39,12 @@ def draw(observables: pd.DataFrame, critical: pd.DataFrame) -> Figure:
     (T - T_c) L^(1 / nu) / T_c. Raises RecordError when there is no cumulant.
     """
     require_rows(observables[observables["observable"] == "binder_cumulant"], "Binder cumulants")
-    legend = [
-        (
-            Line2D([], [], color="black", marker="o", markerfacecolor="none", markersize=4, linewidth=0.7),
-            "crossing of $L$ and $2L$ with its standard error",
-        ),
-        (Line2D([], [], color=GREY, linewidth=0.7, linestyle=(0, (4, 2))), "critical temperature"),
-    ]
+    crossing = legend_line("crossing of $L$ and $2L$ with its standard error", linewidth=0.7, **_CROSSING)
     subtitle = (
         "Monte Carlo simulations without a field; cumulants with standard errors. The chain's curves do not "
         "cross; their variable is the length over the correlation length."
     )
-    figure = start_figure(PAGE_WIDTH, 5.7, subtitle, CONTEXT, [LegendGroup(legend)])
+    figure = start_figure(PAGE_WIDTH, 5.7, subtitle, [LegendGroup([crossing, transition_entry()])])
     for (left, right), system in zip(figure.subplots(3, 2), SYSTEMS, strict=True):
         points = select(observables, system, "binder_cumulant")
         if system in TRANSITIONS:
@@ -60,18 +57,18 @@ def draw(observables: pd.DataFrame, critical: pd.DataFrame) -> Figure:
         plot_points(right, _rescale(points, system), styles, "collapsed")
         left.set_title(NAMES[system])
         left.set_xlabel(TEMPERATURE_LABEL)
-        left.set_ylabel(r"Binder cumulant $U$")
-        place = "lower left" if system in TRANSITIONS else "upper right"
-        left.legend(title="$L$", loc=place, ncols=2 if len(styles) > 4 else 1)
+        mark_transition(left, system)
         if system in TRANSITIONS:
-            mark_transition(left, TRANSITIONS[system].temperature)
+            name_lengths(left, "lower left")
             _mark_crossings(left, critical[critical["system"] == system])
             nu = 1 / TRANSITIONS[system].inverse_nu
             right.set_xlabel(rf"$(T-T_\mathrm{{c}})\,L^{{1/\nu}}/T_\mathrm{{c}}$ with $\nu={nu:.6g}$")
         else:
+            name_lengths(left, "upper right")
             right.set_xlabel(r"length over correlation length $L/\xi$")
             right.set_xscale("log")
-        right.set_ylabel(r"Binder cumulant $U$")
+        for axes in (left, right):
+            axes.set_ylabel(r"Binder cumulant $U$")
     return figure
 
 
@@ -88,16 +85,6 @@ def _rescale(points: pd.DataFrame, system: str) -> pd.DataFrame:
 
 def _mark_crossings(axes: Axes, critical: pd.DataFrame) -> None:
     found = critical[(critical["estimate"] == "crossing") & critical["temperature"].notna()]
-    axes.errorbar(
-        found["temperature"],
-        found["binder_cumulant"],
-        xerr=found["error"],
-        color="black",
-        marker="o",
-        markersize=4,
-        markerfacecolor="none",
-        markeredgewidth=0.7,
-        linewidth=0,
-        elinewidth=0.7,
-        zorder=4,
-    ).lines[0].set_gid("crossings")
+    x, y, error = (found[column] for column in ("temperature", "binder_cumulant", "error"))
+    look: dict[str, Any] = {**_CROSSING, "markeredgewidth": 0.7, "linewidth": 0, "elinewidth": 0.7}
+    axes.errorbar(x, y, xerr=error, zorder=4, **look).lines[0].set_gid("crossings")

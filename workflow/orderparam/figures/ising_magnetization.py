@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.figures.axes import require_rows
 from orderparam.figures.ising_axes import (
-    CONTEXT,
     NAMES,
     TEMPERATURE_LABEL,
     mark_transition,
+    name_lengths,
     plot_points,
     select,
     style_lengths,
+    transition_entry,
 )
-from orderparam.figures.layout import LegendGroup, start_figure
-from orderparam.figures.style import GREY, PAGE_WIDTH, styled
-from orderparam.known_systems.ising.transitions import TRANSITIONS
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.style import PAGE_WIDTH, styled
 
 SUBTITLE = (
     "Mean $|m|$ of Monte Carlo simulations without a field, with standard errors, and exact lines of "
@@ -34,29 +33,23 @@ def draw(observables: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     """
     require_rows(observables, "observables")
     systems = [system for system in NAMES if (observables["system"] == system).any()]
-    legend = [
-        (Line2D([], [], color="black", linewidth=1), "exact, infinite system"),
-        (Line2D([], [], color=GREY, linewidth=0.7, linestyle=(0, (4, 2))), "critical temperature"),
-    ]
+    legend = [legend_line("exact, infinite system", color="black", linewidth=1), transition_entry()]
     rows = (len(systems) + 1) // 2
-    figure = start_figure(PAGE_WIDTH, 1.9 * rows, SUBTITLE, CONTEXT, [LegendGroup(legend)])
+    figure = start_figure(PAGE_WIDTH, 1.9 * rows, SUBTITLE, [LegendGroup(legend)])
     panels = figure.subplots(rows, 2, squeeze=False, sharey=True).ravel()
     for axes in panels[len(systems) :]:
         axes.remove()
     for place, (axes, system) in enumerate(zip(panels, systems, strict=False)):
         points = select(observables, system, "abs_magnetization")
-        styles = style_lengths(points["length"])
-        if system in TRANSITIONS:
-            mark_transition(axes, TRANSITIONS[system].temperature)
+        mark_transition(axes, system)
         line = exact[(exact["system"] == system) & (exact["observable"] == "abs_magnetization")]
         axes.plot(line["temperature"], line["value"], color="black", linewidth=1, zorder=1.5, gid="exact")
-        plot_points(axes, points, styles, "measured")
+        plot_points(axes, points, style_lengths(points["length"]), "measured")
         axes.set_title(NAMES[system])
         mean_field = system == "mean-field"
         axes.set_xlabel(r"temperature $k_\mathrm{B}T/zJ$" if mean_field else TEMPERATURE_LABEL)
         if place % 2 == 0:
             axes.set_ylabel(r"magnetization $\langle|m|\rangle$")
         axes.set_ylim(-0.04, 1.04)
-        columns = 2 if len(styles) > 4 else 1
-        axes.legend(title="$N$" if mean_field else "$L$", loc="upper right", ncols=columns)
+        name_lengths(axes, "upper right", "N" if mean_field else "L")
     return figure

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from orderparam.figures.axes import require_rows
-from orderparam.figures.ising_axes import CONTEXT
 from orderparam.figures.layout import LegendGroup, start_figure
 from orderparam.figures.style import PAGE_WIDTH, styled
 
@@ -27,11 +26,10 @@ def draw(snapshots: pd.DataFrame) -> Figure:
         for spin, sign in ((1, "+"), (-1, "\N{MINUS SIGN}"))
     ]
     width = PAGE_WIDTH / len(temperatures)
-    figure = start_figure(PAGE_WIDTH, width + 0.25, subtitle, CONTEXT, [LegendGroup(legend)])
+    figure = start_figure(PAGE_WIDTH, width + 0.25, subtitle, [LegendGroup(legend)])
     colours = ListedColormap([COLOURS[-1], COLOURS[1]])
-    for axes, temperature in zip(
-        figure.subplots(1, len(temperatures), squeeze=False)[0], temperatures, strict=True
-    ):
+    panels = figure.subplots(1, len(temperatures), squeeze=False)[0]
+    for axes, temperature in zip(panels, temperatures, strict=True):
         state = snapshots[snapshots["temperature"] == temperature]
         spins = state.pivot_table(index="row", columns="column", values="spin").to_numpy()
         axes.imshow(spins, cmap=colours, vmin=-1, vmax=1, interpolation="nearest", gid=f"state-{temperature}")

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.figures.axes import require_rows
 from orderparam.figures.ising_axes import (
-    CONTEXT,
     TEMPERATURE_LABEL,
     mark_transition,
     plot_points,
     select,
     style_lengths,
+    transition_entry,
 )
-from orderparam.figures.layout import LegendGroup, start_figure
-from orderparam.figures.style import GREY, PAGE_WIDTH, styled
-from orderparam.known_systems.ising.transitions import TRANSITIONS
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.style import PAGE_WIDTH, styled
 
 LABELS = {"energy": "energy per site $e/J$", "specific_heat": r"specific heat per site $C/k_\mathrm{B}$"}
 
@@ -29,41 +29,24 @@ def draw(observables: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     measured = {name: select(observables, "2d", name) for name in LABELS}
     require_rows(measured["energy"], "observables of the square lattice")
     styles = style_lengths(measured["energy"]["length"])
-    legend = [
-        (Line2D([], [], color=style.colour, marker=style.marker, markersize=3), f"$L={length}$")
-        for length, style in styles.items()
-    ]
-    exactly = [
-        (Line2D([], [], color="black", linewidth=1), "infinite lattice (Onsager)"),
-        (Line2D([], [], color=GREY, linewidth=0.7, linestyle=(0, (4, 2))), "critical temperature"),
-    ]
+    lengths = [legend_line(f"$L={n}$", markersize=3, **style.look) for n, style in styles.items()]
+    lines = [legend_line("infinite lattice (Onsager)", color="black", linewidth=1), transition_entry()]
     subtitle = (
         "Square lattice without a field: Monte Carlo simulations (markers, with standard errors) on the "
         "exact lines of the same finite lattices (Kaufman) and of the infinite one."
     )
-    groups = [LegendGroup(legend, handle_length=1.5), LegendGroup(exactly)]
-    figure = start_figure(PAGE_WIDTH, 2.4, subtitle, CONTEXT, groups)
+    groups = [LegendGroup(lengths, handle_length=1.5), LegendGroup(lines)]
+    figure = start_figure(PAGE_WIDTH, 2.4, subtitle, groups)
     for axes, (name, label) in zip(figure.subplots(1, 2), LABELS.items(), strict=True):
-        mark_transition(axes, TRANSITIONS["2d"].temperature)
-        lines = exact[(exact["system"] == "2d") & (exact["observable"] == name)]
+        mark_transition(axes, "2d")
+        known = exact[(exact["system"] == "2d") & (exact["observable"] == name)]
         for length, style in styles.items():
-            line = lines[lines["length"] == length]
-            axes.plot(
-                line["temperature"],
-                line["value"],
-                color=style.colour,
-                linewidth=0.8,
-                alpha=0.7,
-                gid=f"exact-{length}",
-            )
-        line = lines[lines["length"].isna()]
-        axes.plot(
-            line["temperature"],
-            np.where(np.isfinite(line["value"]), line["value"], np.nan),
-            color="black",
-            linewidth=1,
-            gid="exact",
-        )
+            finite = known[known["length"] == length]
+            look: dict[str, Any] = {"color": style.colour, "linewidth": 0.8, "alpha": 0.7}
+            axes.plot(finite["temperature"], finite["value"], gid=f"exact-{length}", **look)
+        infinite = known[known["length"].isna()]
+        values = np.where(np.isfinite(infinite["value"]), infinite["value"], np.nan)
+        axes.plot(infinite["temperature"], values, color="black", linewidth=1, gid="exact")
         plot_points(axes, measured[name], styles, name)
         axes.set_xlabel(TEMPERATURE_LABEL)
         axes.set_ylabel(label)

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from scipy.stats import norm
 
 from orderparam.figures.axes import require_rows
-from orderparam.figures.ising_axes import CONTEXT, NAMES
-from orderparam.figures.layout import LegendGroup, start_figure
+from orderparam.figures.ising_axes import NAMES
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
 from orderparam.figures.style import GREY, PAGE_WIDTH, assign_styles, styled
 
 
@@ -30,22 +29,18 @@ def draw(validation: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         f"$p={everything['p_value']:.2f}$); largest $|z|$ {everything['largest_z']:.2f}, Bonferroni limit "
         f"{everything['bonferroni_z']:.2f}."
     )
-    systems = [system for system in NAMES if (validation["system"] == system).any()]
-    styles = assign_styles(systems)
+    styles = assign_styles(system for system in NAMES if (validation["system"] == system).any())
     look: dict[str, Any] = {"linewidth": 0, "markersize": 3, "markeredgewidth": 0}
-    legend = [
-        (Line2D([], [], color=styles[system].colour, marker=styles[system].marker, **look), NAMES[system])
-        for system in systems
-    ]
-    normal = [(Line2D([], [], color=GREY, linewidth=0.8), "standard normal distribution")]
-    groups = [LegendGroup(legend, handle_length=0.8), LegendGroup(normal)]
-    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, CONTEXT, groups)
+    legend = [legend_line(NAMES[system], **look, **style.look) for system, style in styles.items()]
+    normal = legend_line("standard normal distribution", color=GREY, linewidth=0.8)
+    groups = [LegendGroup(legend, handle_length=0.8), LegendGroup([normal])]
+    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, groups)
     left, right = figure.subplots(1, 2)
     left.axline((0, 0), slope=1, color=GREY, linewidth=0.8)
-    for system in systems:
+    for system, style in styles.items():
         z = np.sort(validation.loc[validation["system"] == system, "z"].to_numpy(dtype=np.float64))
         quantiles = norm.ppf((np.arange(len(z)) + 0.5) / len(z))
-        left.plot(quantiles, z, color=styles[system].colour, marker=styles[system].marker, gid=system, **look)
+        left.plot(quantiles, z, gid=system, **look, **style.look)
     left.set_xlabel("quantile of the standard normal distribution")
     left.set_ylabel(r"$z=(\mathrm{measured}-\mathrm{exact})/\mathrm{error}$")
     z = validation.loc[np.isfinite(validation["z"]), "z"].to_numpy(dtype=np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -12,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
-from orderparam.figures.style import GREY, WARNING_COLOUR, FigureContext, literal
+from orderparam.figures.style import GREY, WARNING_COLOUR, current_context, literal
 
 POINTS_PER_INCH = 72
 MARGIN = 0.06
@@ -32,28 +34,32 @@ class LegendGroup:
     handle_length: float = 2.0
 
 
-def describe_origin(context: FigureContext, remark: str) -> str:
-    """The subtitle of a figure that shows an experiment's own results."""
-    return f"Experiment {literal(context.experiment)}; corpus {literal(context.corpus)}; {remark}"
+def legend_line(label: str, **look: Any) -> LegendEntry:
+    """An entry of the legend: a line or marker of this look."""
+    return Line2D([], [], **look), label
 
 
 def start_figure(
     width: float,
     panels_height: float,
     subtitle: str,
-    context: FigureContext,
     legend: Sequence[LegendGroup] = (),
+    own_results: bool = True,
 ) -> Figure:
     """A figure of `width` inches with room of `panels_height` inches for panels.
 
     Above the panels stands the subtitle and, in a warning colour, the notice of a stand-in corpus;
     below them the legend, each group in as many rows as its labels need. The figure is as high as all
-    of this requires, so nothing covers data and nothing is cut.
+    of this requires, so nothing covers data and nothing is cut. The subtitle of a figure that is drawn
+    within `style.drawn_from` and shows the experiment's `own_results` names experiment and corpus first.
     """
+    context = current_context()
+    if context and own_results:
+        subtitle = f"Experiment {literal(context.experiment)}; corpus {literal(context.corpus)}; {subtitle}"
     size = matplotlib.rcParams["legend.fontsize"]
     room = width - 2 * MARGIN
     lines = [(line, GREY, "normal") for line in wrap(subtitle, room, size)]
-    if context.notice:
+    if context and context.notice:
         notice = wrap(literal(context.notice), room, size, "bold")
         lines += [(line, WARNING_COLOUR, "bold") for line in notice]
     line_height = _LINE_SPACING * size / POINTS_PER_INCH

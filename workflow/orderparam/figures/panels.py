@@ -1,11 +1,67 @@
-"""Grids of panels, one for each size, with the training step along the x axis."""
+"""Panels with the training step along the x axis: one for each size, and the seeds' curves in them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from orderparam.figures.axes import STEP_LABEL, set_symlog_axis
+from orderparam.figures.layout import LegendGroup, shorten, start_figure
+from orderparam.figures.style import SizeStyle, assign_styles, describe_seeds, literal
+
+Panel = tuple[Axes, pd.DataFrame, SizeStyle]
+
+
+def start_size_panels(
+    metrics: pd.DataFrame,
+    columns: int,
+    width: float,
+    panel_height: float,
+    title_width: float,
+    ylabel: str,
+    legend: Sequence[LegendGroup],
+) -> tuple[Figure, list[Panel]]:
+    """A figure with a panel for each size, `columns` in a row, on common axes, the size's name as title.
+
+    Lengths in inches; names are cut to `title_width`. Each panel comes with the metrics and the look of its
+    size.
+    """
+    styles = assign_styles(metrics["size"])
+    rows = -(-len(styles) // columns)
+    subtitle = describe_seeds(metrics["seed"])
+    figure = start_figure(width, panel_height * rows + 0.3, subtitle, legend)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    panels = []
+    for i, (axes, (size, look)) in enumerate(zip(grid, styles.items(), strict=False)):
+        axes.set_title(literal(shorten(size, title_width, 7.5)), color=look.colour, weight="bold")
+        set_step_axis(axes, metrics["step"], labelled=i + columns >= len(styles))
+        if i % columns == 0:
+            axes.set_ylabel(ylabel)
+        panels.append((axes, metrics[metrics["size"] == size], look))
+    for axes in grid[len(styles) :]:
+        axes.set_axis_off()
+    return figure, panels
+
+
+def plot_seeds(
+    axes: Axes, metrics: pd.DataFrame, loss: str, gid: str, linewidth: float, **look: Any
+) -> tuple[pd.Series, Line2D]:
+    """Draw a size's column `loss`: a thin line for each of several seeds, a thick one for their mean.
+
+    Returns the mean by step, and its line. Lines bear the gids `<gid>-<seed>` and `<gid>-mean`.
+    """
+    table = metrics.pivot_table(index="step", columns="seed", values=loss, sort=True)
+    if table.shape[1] > 1:
+        for seed in table.columns:
+            axes.plot(table.index, table[seed], linewidth=0.4, alpha=0.45, gid=f"{gid}-{seed}", **look)
+    mean = table.dropna().mean(axis="columns")
+    (line,) = axes.plot(mean.index, mean, linewidth=linewidth, gid=f"{gid}-mean", **look)
+    return mean, line
 
 
 def set_step_axis(axes: Axes, steps: pd.Series, labelled: bool) -> None:

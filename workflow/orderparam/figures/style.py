@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 from matplotlib import style
@@ -20,6 +22,11 @@ COLUMN_WIDTH = 3.4
 PAGE_WIDTH = 7.0
 GREY = "0.35"
 WARNING_COLOUR = "#B23A00"
+# The style file's colours, in its order.
+_CYCLE = matplotlib.rc_params_from_file(STYLE_FILE, use_default_template=False)["axes.prop_cycle"]
+COLOURS: tuple[str, ...] = tuple(_CYCLE.by_key()["color"])
+# The look of lines that mark a known or published value.
+REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (4, 2))}
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 
@@ -40,12 +47,35 @@ class FigureContext:
     entropy_sizes: tuple[str, ...] | None = None
 
 
+_context: ContextVar[FigureContext | None] = ContextVar("figure_context", default=None)
+
+
+@contextmanager
+def drawn_from(context: FigureContext | None) -> Iterator[None]:
+    """Figures that are drawn within say that they show the results of `context`; others name no origin."""
+    token = _context.set(context)
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def current_context() -> FigureContext | None:
+    """What `drawn_from` was given, if a figure is drawn within it."""
+    return _context.get()
+
+
 @dataclass(frozen=True)
 class SizeStyle:
     """Colour and marker of one model size."""
 
     colour: str
     marker: str
+
+    @property
+    def look(self) -> dict[str, Any]:
+        """Both as arguments of matplotlib's plotting functions."""
+        return {"color": self.colour, "marker": self.marker}
 
 
 def styled(function: Callable[P, T]) -> Callable[P, T]:
@@ -59,15 +89,13 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-@styled
 def assign_styles(sizes: Iterable[str]) -> dict[str, SizeStyle]:
     """A colour and a marker for each size by its place in the experiment, the same in every figure.
 
     Seven colours and twelve markers cycle apart, so that no two of the first 84 sizes look alike.
     """
-    colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
     return {
-        size: SizeStyle(f"#{colours[i % len(colours)].lstrip('#')}", _MARKERS[i % len(_MARKERS)])
+        size: SizeStyle(COLOURS[i % len(COLOURS)], _MARKERS[i % len(_MARKERS)])
         for i, size in enumerate(dict.fromkeys(sizes))
     }
 

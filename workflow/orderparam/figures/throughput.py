@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.figures.axes import require_rows
-from orderparam.figures.layout import LegendGroup, start_figure
-from orderparam.figures.style import COLUMN_WIDTH, GREY, FigureContext, literal, styled
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.style import COLOURS, COLUMN_WIDTH, GREY, literal, styled
 
-_LOOKS = {"plain": ("#D55E00", "s", -0.14), "engine": ("#0072B2", "o", 0.14)}
+# Colour, marker and offset along the x axis.
+_LOOKS = {"plain": (COLOURS[1], "s", -0.14), "engine": (COLOURS[0], "o", 0.14)}
 _LABELS = {"plain": "plain per-head model", "engine": "this engine"}
+_FLOOR: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 1.2}
 
 
 @styled
@@ -31,35 +32,28 @@ def draw(throughput: pd.DataFrame, machine: Mapping[str, Any]) -> Figure:
         f"One thread of {literal(str(machine['processor']))}, PyTorch {machine['torch']}; "
         f"measured matrix-product peak {machine['matmul_gflops']:.0f} GFLOP/s"
     )
-    floor = Line2D([], [], color=GREY, linestyle="--", linewidth=1.2)
-    legend = [
-        (Line2D([], [], color=colour, marker=marker, linewidth=1), _LABELS[name])
+    models = [
+        legend_line(_LABELS[name], color=colour, marker=marker, linewidth=1)
         for name, (colour, marker, _) in _LOOKS.items()
     ]
-    groups = [LegendGroup(legend), LegendGroup([(floor, "floor: counted FLOPs at the measured peak")])]
-    figure = start_figure(COLUMN_WIDTH, 2.3, subtitle, FigureContext("benchmark", ""), groups)
+    floor = legend_line("floor: counted FLOPs at the measured peak", **_FLOOR)
+    figure = start_figure(COLUMN_WIDTH, 2.3, subtitle, [LegendGroup(models), LegendGroup([floor])])
     axes = figure.subplots()
+    tables = {name: steps[steps["implementation"] == name].set_index("size").loc[sizes] for name in _LOOKS}
     for name, (colour, marker, offset) in _LOOKS.items():
-        rows = steps[steps["implementation"] == name].set_index("size").loc[sizes]
-        median = rows["median_seconds"]
-        spread = [median - rows["lower_quartile_seconds"], rows["upper_quartile_seconds"] - median]
+        median = tables[name]["median_seconds"]
+        spread = [
+            median - tables[name]["lower_quartile_seconds"],
+            tables[name]["upper_quartile_seconds"] - median,
+        ]
         places = [i + offset for i in range(len(sizes))]
-        axes.errorbar(
-            places, median, yerr=spread, color=colour, marker=marker, markersize=4, linestyle="", capsize=2
-        )
-    engine = steps[steps["implementation"] == "engine"].set_index("size").loc[sizes]
-    plain = steps[steps["implementation"] == "plain"].set_index("size").loc[sizes]
+        look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linestyle": ""}
+        axes.errorbar(places, median, yerr=spread, capsize=2, **look)
     for i, size in enumerate(sizes):
-        floor_height = [engine["compute_floor_seconds"][size]] * 2
-        axes.plot([i - 0.3, i + 0.3], floor_height, color=GREY, linestyle="--", linewidth=1.2)
-        axes.annotate(
-            f"{engine['ratio_to_plain'][size]:.2f}\N{MULTIPLICATION SIGN}",
-            (i, plain["upper_quartile_seconds"][size]),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-            size=7,
-        )
+        axes.plot([i - 0.3, i + 0.3], [tables["engine"]["compute_floor_seconds"][size]] * 2, **_FLOOR)
+        ratio = f"{tables['engine']['ratio_to_plain'][size]:.2f}\N{MULTIPLICATION SIGN}"
+        top = tables["plain"]["upper_quartile_seconds"][size]
+        axes.annotate(ratio, (i, top), (0, 6), textcoords="offset points", ha="center", size=7)
     axes.set_yscale("log")
     axes.set_xlim(-0.6, len(sizes) - 0.4)
     axes.margins(y=0.12)

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orderparam.figures.axes import require_rows
-from orderparam.figures.layout import LegendGroup, start_figure
-from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, styled
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.style import PAGE_WIDTH, REFERENCE, assign_styles, styled
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
-_LINES = ("-", (0, (3, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-_LEVEL: dict[str, Any] = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 0}
+_DASHES = ("-", (0, (3, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+_SETTING = ["points", "noise", "autocorrelation"]
+_LEVEL: dict[str, Any] = {**REFERENCE, "linewidth": 0.8, "zorder": 0}
+_MARKER: dict[str, Any] = {"markersize": 2.6, "elinewidth": 0.6}
+Setting = tuple[float, float, float]
+Look = dict[str, Any]
 
 
 @styled
@@ -29,86 +30,67 @@ def draw(false_positives: pd.DataFrame, power: pd.DataFrame) -> Figure:
     """
     require_rows(false_positives, "false positives")
     require_rows(power, "power")
-    keys = list(
-        dict.fromkeys(
-            map(tuple, false_positives[["points", "noise", "autocorrelation"]].itertuples(index=False))
-        )
+    settings = dict.fromkeys(false_positives[_SETTING].itertuples(index=False, name=None))
+    looks = dict(
+        zip(settings, (style.look for style in assign_styles(map(str, settings)).values()), strict=True)
     )
-    looks = {key: (_COLOURS[i % 6], _MARKERS[i % 6]) for i, key in enumerate(keys)}
+    curves = dict(zip(dict.fromkeys(power["curve"]), _DASHES, strict=False))
     legend = [
-        (
-            Line2D([], [], color=colour, marker=marker, markersize=3.5, linewidth=0),
+        legend_line(
             f"{points:g} points, noise {sd:g}" + (f", autocorrelation {rho:g}" if rho else ""),
+            markersize=3.5,
+            linewidth=0,
+            **look,
         )
-        for (points, sd, rho), (colour, marker) in looks.items()
+        for (points, sd, rho), look in looks.items()
     ]
-    curves = list(dict.fromkeys(power["curve"]))
-    styles = dict(zip(curves, _LINES, strict=False))
     bases = [
-        (Line2D([], [], color="black", linewidth=1, linestyle=style), f"planted on: {curve}")
-        for curve, style in styles.items()
+        legend_line(f"planted on: {curve}", color="black", linewidth=1, linestyle=dashes)
+        for curve, dashes in curves.items()
     ]
     subtitle = (
         f"{int(false_positives['curves'].min())} simulated curves per point; noise in nats per character"
     )
-    figure = start_figure(
-        PAGE_WIDTH,
-        2.9,
-        subtitle,
-        FigureContext("calibration", ""),
-        [LegendGroup(legend, handle_length=1.0), LegendGroup(bases, handle_length=2.6)],
-    )
+    groups = [LegendGroup(legend, handle_length=1.0), LegendGroup(bases, handle_length=2.6)]
+    figure = start_figure(PAGE_WIDTH, 2.9, subtitle, groups)
     left, right = figure.subplots(1, 2)
     _draw_false_positives(left, false_positives, looks)
-    _draw_power(right, power, looks, styles)
+    _draw_power(right, power, looks, curves)
     return figure
 
 
-def _draw_false_positives(axes: Axes, table: pd.DataFrame, looks: dict[Any, tuple[str, str]]) -> None:
+def _rates(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """The rows of one number of points and noise, with rates and the lengths of their bars in per cent."""
+    chosen = table[(table[_SETTING] == list(setting)).all(axis=1)]
+    rate, below, above = chosen["rate"], chosen["rate"] - chosen["lower"], chosen["upper"] - chosen["rate"]
+    return chosen.assign(rate=100 * rate, below=100 * below, above=100 * above)
+
+
+def _draw_false_positives(axes: Axes, table: pd.DataFrame, looks: dict[Setting, Look]) -> None:
     axes.set_title("(a) smooth curves called broken")
     names = list(dict.fromkeys(table["curve"]))
     rows = {name: len(names) - 1 - i for i, name in enumerate(names)}
     shifts = np.linspace(0.3, -0.3, len(looks))
-    for (key, (colour, marker)), shift in zip(looks.items(), shifts, strict=True):
-        chosen = table[(table[["points", "noise", "autocorrelation"]] == list(key)).all(axis=1)]
-        places = [rows[name] + shift for name in chosen["curve"]]
-        spread = [chosen["rate"] - chosen["lower"], chosen["upper"] - chosen["rate"]]
-        axes.errorbar(
-            100 * chosen["rate"],
-            places,
-            xerr=[100 * side for side in spread],
-            color=colour,
-            marker=marker,
-            markersize=2.6,
-            linestyle="",
-            elinewidth=0.6,
-        )
+    for (setting, look), shift in zip(looks.items(), shifts, strict=True):
+        rates = _rates(table, setting)
+        places = [rows[name] + shift for name in rates["curve"]]
+        spread = [rates["below"], rates["above"]]
+        axes.errorbar(rates["rate"], places, xerr=spread, linestyle="", **_MARKER, **look)
     axes.axvline(5, **_LEVEL)
     axes.set_yticks(list(rows.values()), list(rows))
     axes.set_xlim(left=-0.3)
     axes.set_xlabel("false positives (%)")
 
 
-def _draw_power(
-    axes: Axes, table: pd.DataFrame, looks: dict[Any, tuple[str, str]], styles: dict[str, Any]
-) -> None:
+def _draw_power(axes: Axes, table: pd.DataFrame, looks: dict[Setting, Look], curves: dict[str, Any]) -> None:
     axes.set_title("(b) planted changes of slope detected")
-    for key, (colour, marker) in looks.items():
-        chosen = table[(table[["points", "noise", "autocorrelation"]] == list(key)).all(axis=1)]
-        for curve, style in styles.items():
-            run = chosen[chosen["curve"] == curve].sort_values("slope_change")
-            spread = [100 * (run["rate"] - run["lower"]), 100 * (run["upper"] - run["rate"])]
-            axes.errorbar(
-                run["slope_change"],
-                100 * run["rate"],
-                yerr=spread,
-                color=colour,
-                marker=marker,
-                markersize=2.6,
-                linestyle=style,
-                linewidth=0.8,
-                elinewidth=0.6,
-            )
+    for setting, look in looks.items():
+        rates = _rates(table, setting)
+        for curve, dashes in curves.items():
+            run = rates[rates["curve"] == curve].sort_values("slope_change")
+            spread = [run["below"], run["above"]]
+            style: Look = {"linestyle": dashes, "linewidth": 0.8, **_MARKER, **look}
+            axes.errorbar(run["slope_change"], run["rate"], yerr=spread, **style)
     for level in (5, 90):
         axes.axhline(level, **_LEVEL)
     axes.set_xscale("log", base=2)

@@ -8,31 +8,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from orderparam.figures.axes import (
-    STEP_LABEL,
-    name_sizes,
-    require_rows,
-    set_order_parameter_axis,
-)
-from orderparam.figures.layout import LegendGroup, describe_origin, start_figure
-from orderparam.figures.style import (
-    PAGE_WIDTH,
-    FigureContext,
-    SizeStyle,
-    assign_styles,
-    describe_seeds,
-    styled,
-)
+from orderparam.figures.axes import STEP_LABEL, name_sizes, require_rows, set_order_parameter_axis
+from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.style import PAGE_WIDTH, SizeStyle, assign_styles, describe_seeds, styled
 
 _BAND = 2.0
 _PASSAGE: dict[str, Any] = {"linewidth": 0.7, "linestyle": "-"}
+_MARK: dict[str, Any] = {
+    "markersize": 4.5,
+    "markerfacecolor": "white",
+    "markeredgewidth": 1.0,
+    "linewidth": 0,
+}
 _MARKS = {"plateau": ("o", "dip"), "escape": ("D", "fastest escape")}
 
 
 @styled
-def draw(loss_slope: pd.DataFrame, transition: pd.DataFrame, context: FigureContext) -> Figure:
+def draw(loss_slope: pd.DataFrame, transition: pd.DataFrame) -> Figure:
     """|dL/dlog(step)| against step and |dL/db| against b, a line and a band for each size.
 
     `loss_slope` has size, seed, step, order_parameter and the slopes with their errors; `transition` the
@@ -45,14 +38,12 @@ def draw(loss_slope: pd.DataFrame, transition: pd.DataFrame, context: FigureCont
     seeds = transition["size"].map(loss_slope.groupby("size")["seed"].nunique())
     common = transition[2 * transition["seeds"] > seeds]
     quantities = common.set_index(["size", "quantity"])["value"]
-    marks = [
-        (Line2D([], [], color="black", marker=marker, **_mark()), label) for marker, label in _MARKS.values()
+    entries = [
+        *(legend_line(label, color="black", marker=marker, **_MARK) for marker, label in _MARKS.values()),
+        legend_line("$L$ passes the bigram entropy $H_2$", color="black", **_PASSAGE),
     ]
-    passage = (Line2D([], [], color="black", **_PASSAGE), "$L$ passes the bigram entropy $H_2$")
-    subtitle = describe_origin(context, describe_seeds(loss_slope["seed"]))
-    figure = start_figure(
-        PAGE_WIDTH, 2.7, subtitle, context, [name_sizes(styles), LegendGroup([*marks, passage])]
-    )
+    legend = [name_sizes(styles), LegendGroup(entries)]
+    figure = start_figure(PAGE_WIDTH, 2.7, describe_seeds(loss_slope["seed"]), legend)
     panels = figure.subplots(1, 2)
     _draw_panel(panels[0], loss_slope, quantities, styles, "step", "dloss_dlogstep", "log_step_")
     _draw_panel(panels[1], loss_slope, quantities, styles, "order_parameter", "dloss_dorder", "")
@@ -64,10 +55,6 @@ def draw(loss_slope: pd.DataFrame, transition: pd.DataFrame, context: FigureCont
     set_order_parameter_axis(panels[1], loss_slope["order_parameter"].to_numpy())
     panels[1].set_ylabel(r"$|\mathrm{d}L/\mathrm{d}b|$ (nats per character)")
     return figure
-
-
-def _mark() -> dict[str, Any]:
-    return {"markersize": 4.5, "markerfacecolor": "white", "markeredgewidth": 1.0, "linewidth": 0}
 
 
 def _draw_panel(
@@ -98,7 +85,7 @@ def _draw_panel(
             at = quantities.get((size, f"{prefix}{name}_{clock}"), np.nan)
             if np.isfinite(at):
                 y = np.interp(at, x, steepness)
-                axes.plot(at, y, color=look.colour, marker=marker, zorder=4, gid=f"{name}-{place}", **_mark())
+                axes.plot(at, y, color=look.colour, marker=marker, zorder=4, gid=f"{name}-{place}", **_MARK)
     axes.set_yscale("log")
 
 

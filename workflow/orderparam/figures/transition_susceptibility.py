@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from orderparam.analysis.escape import BETWEEN_LEVELS
-from orderparam.figures.axes import STEP_LABEL, name_sizes
-from orderparam.figures.layout import describe_origin, start_figure
-from orderparam.figures.style import GREY, PAGE_WIDTH, FigureContext, SizeStyle, assign_styles, styled
+from orderparam.figures.axes import STEP_LABEL, name_sizes, note_empty
+from orderparam.figures.layout import start_figure
+from orderparam.figures.style import PAGE_WIDTH, REFERENCE, SizeStyle, assign_styles, styled
 
 MIN_SEEDS = 8
 _ROWS = (
@@ -22,11 +20,10 @@ _TITLES = (
     ("(a) at equal steps", "(b) aligned on each seed's transition"),
     ("(c) at equal steps", "(d) aligned on each seed's transition"),
 )
-_REFERENCES: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (4, 2)), "zorder": 0}
 
 
 @styled
-def draw(susceptibility: pd.DataFrame, context: FigureContext) -> Figure:
+def draw(susceptibility: pd.DataFrame) -> Figure:
     """Four panels, each size in its colour with a 95% band; sizes with fewer than 8 seeds are not drawn.
 
     `susceptibility` is the table of the transition analysis. Where no size has enough seeds the panels
@@ -36,11 +33,11 @@ def draw(susceptibility: pd.DataFrame, context: FigureContext) -> Figure:
     enough = susceptibility[susceptibility["seeds"] >= MIN_SEEDS]
     shown = {size: look for size, look in styles.items() if size in set(enough["size"])}
     counts = sorted({int(count) for count in enough["seeds"]})
-    remark = f"{counts[0]} to {counts[-1]} seeds a size" if len(counts) > 1 else "no ensemble"
-    if len(counts) == 1:
-        remark = f"{counts[0]} seeds a size"
+    remark = "no ensemble"
+    if counts:
+        remark = f"{counts[0]}{f' to {counts[-1]}' if len(counts) > 1 else ''} seeds a size"
     legend = [name_sizes(shown)] if shown else []
-    figure = start_figure(PAGE_WIDTH, 4.2, describe_origin(context, remark), context, legend)
+    figure = start_figure(PAGE_WIDTH, 4.2, remark, legend)
     panels = figure.subplots(2, 2, sharex="col", sharey="row")
     for row, (quantity, bounds, label) in enumerate(_ROWS):
         for aligned in (0, 1):
@@ -62,8 +59,7 @@ def _draw_panel(
 ) -> None:
     table = table[table["step"] > 0]
     if table.empty:
-        note = f"no size with {MIN_SEEDS} seeds or more"
-        axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", color=GREY)
+        note_empty(axes, f"no size with {MIN_SEEDS} seeds or more")
         axes.set_xticks([])
         axes.set_yticks([])
         return
@@ -84,7 +80,7 @@ def _draw_panel(
     axes.set_xscale("log")
     if quantity == "binder":
         for level in (0.0, 2 / 3):
-            axes.axhline(level, **_REFERENCES)
+            axes.axhline(level, zorder=0, **REFERENCE)
         # One outlying seed among many can drive the cumulant far below; what matters lies between.
         axes.set_ylim(-1.0, 0.8)
     else:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from orderparam.known_systems.ising.transitions import TRANSITIONS
+from orderparam.known_systems.ising.reference import TRANSITIONS
 from orderparam.tables import CRITICAL
 
 Floats = NDArray[np.float64]
