@@ -18,30 +18,28 @@ def bonds_of(shape):
             yield i, j, axis
 
 
-def enumerate_states(shape, couplings=1.0, field=0.0):
+def enumerate_states(shape, field=0.0):
     """Total energy and magnetization of each of the 2^N states."""
-    sites = math.prod(shape)
+    return _enumerate(math.prod(shape), field, ((i, j, 1) for i, j, _ in bonds_of(shape)))
+
+
+def enumerate_mean_field(sites, field=0.0):
+    """The same of the mean field, whose every pair is coupled."""
+    return _enumerate(sites, field, ((i, j, 1 / sites) for i, j in itertools.combinations(range(sites), 2)))
+
+
+def _enumerate(sites, field, bonds):
     states = 1.0 - 2 * (np.arange(2**sites)[:, None] >> np.arange(sites) & 1)
     energy = -field * states.sum(axis=1)
-    for i, j, axis in bonds_of(shape):
-        coupling = couplings if np.ndim(couplings) == 0 else couplings[i, axis]
+    for i, j, coupling in bonds:
         energy -= coupling * states[:, i] * states[:, j]
     return energy, states.sum(axis=1)
 
 
-def enumerate_mean_field(sites, strength, field=0.0):
-    states = 1.0 - 2 * (np.arange(2**sites)[:, None] >> np.arange(sites) & 1)
-    energy = -field * states.sum(axis=1)
-    for i, j in itertools.combinations(range(sites), 2):
-        energy -= strength / sites * states[:, i] * states[:, j]
-    return energy, states.sum(axis=1)
-
-
 def observables_of(energy, magnetization, sites, temperature):
-    """The observables, by name, of states with these total energies and magnetizations; and ln Z."""
-    logs = -energy / temperature
-    log_partition = logs.max() + math.log(np.exp(logs - logs.max()).sum())
-    weight = np.exp(logs - log_partition)
+    """The observables, by name, of states with these total energies and magnetizations."""
+    weight = np.exp(-(energy - energy.min()) / temperature)
+    weight /= weight.sum()
     e, m = energy / sites, magnetization / sites
 
     def mean(values):
@@ -54,4 +52,4 @@ def observables_of(energy, magnetization, sites, temperature):
         "abs_magnetization": mean(abs(m)),
         "susceptibility": sites * (mean(m**2) - mean(abs(m)) ** 2) / temperature,
         "binder_cumulant": 1 - mean(m**4) / (3 * mean(m**2) ** 2),
-    }, log_partition
+    }

@@ -33,12 +33,12 @@ def test_end_is_a_fixed_point_of_lower_energy():
 
 
 def test_retrieval_breaks_down_with_load():
-    table = measure_retrieval([400], [0.05, 0.12, 0.3], [10], seed=3)
+    table = measure_retrieval(400, [0.05, 0.12, 0.3], 10, seed=3)
     assert (table["patterns"] == [20, 48, 120]).all()
     assert table["overlap"].iloc[0] > 0.99 and table["overlap"].iloc[-1] < 0.6
     assert table["retrieved"].tolist()[0] == 10
     # A point does not depend on which others are measured.
-    alone = measure_retrieval([400], [0.12], [10], seed=3)
+    alone = measure_retrieval(400, [0.12], 10, seed=3)
     pd.testing.assert_frame_equal(alone, table.iloc[1:2].reset_index(drop=True))
 
 

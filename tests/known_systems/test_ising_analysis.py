@@ -8,11 +8,15 @@ import pytest
 
 from orderparam.errors import StatisticsError
 from orderparam.known_systems.ising.crossings import estimate_critical_temperatures
-from orderparam.known_systems.ising.grids import Grid, sample_grids
+from orderparam.known_systems.ising.grids import Grid, sample_grids, take_snapshots
 from orderparam.known_systems.ising.lattice import MeanFieldModel
 from orderparam.known_systems.ising.mean_field import solve_mean_field
-from orderparam.known_systems.ising.phases import count_passages, sample_phases, take_snapshots
-from orderparam.known_systems.ising.potts import equal_weight_temperature, transition_temperature
+from orderparam.known_systems.ising.potts import (
+    count_passages,
+    equal_weight_temperature,
+    sample_phases,
+    transition_temperature,
+)
 from orderparam.known_systems.ising.reference import (
     TRANSITIONS,
     exact_values,
@@ -93,7 +97,7 @@ def test_exact_cumulants_of_the_mean_field_give_its_critical_temperature():
         "mean-field",
         [128, 256, 512, 1024],
         np.linspace(0.95, 1.04, 19),
-        lambda n, t: solve_mean_field(MeanFieldModel(n), t).binder_cumulant,
+        lambda n, t: solve_mean_field(MeanFieldModel(n), t)["binder_cumulant"],
         1e-5,
     )
     critical = estimate_critical_temperatures(table).set_index("estimate")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -18,67 +17,58 @@ from orderparam.known_systems.ising.potts import coexisting_energies, transition
 from orderparam.known_systems.ising.square_lattice import (
     correlation_length,
     critical_temperature,
-    kaufman_log_partition,
     kaufman_observables,
     onsager_energy,
     onsager_specific_heat,
     yang_magnetization,
 )
-from orderparam.known_systems.ising.transfer_matrix import log_partition_function, solve_by_transfer_matrix
+from orderparam.known_systems.ising.transfer_matrix import solve_by_transfer_matrix
 
 T_C = 2.269185314213022
 
 
 @pytest.mark.parametrize("shape", [(3,), (7,), (12,), (3, 3), (3, 4), (4, 4), (5, 3)])
-@pytest.mark.parametrize(("field", "disorder"), [(0.0, False), (0.3, False), (0.0, True), (-0.4, True)])
+@pytest.mark.parametrize("field", [0.0, 0.3, -0.4])
 @pytest.mark.parametrize("temperature", [0.6, 2.3])
-def test_transfer_matrix_gives_what_all_states_give(shape, field, disorder, temperature):
-    lattice = Lattice(shape)
-    couplings = np.random.default_rng(5).normal(0, 1, (lattice.sites, len(shape))) if disorder else 1.0
-    model = IsingModel(lattice, couplings, field)
-    expected, log_partition = observables_of(
-        *enumerate_states(shape, couplings, field), lattice.sites, temperature
-    )
-    assert asdict(solve_by_transfer_matrix(model, temperature)) == pytest.approx(
-        expected, rel=1e-9, abs=1e-11
-    )
-    assert log_partition_function(model, temperature) == pytest.approx(log_partition, rel=1e-12)
+def test_transfer_matrix_gives_what_all_states_give(shape, field, temperature):
+    model = IsingModel(Lattice(shape), field)
+    expected = observables_of(*enumerate_states(shape, field), model.sites, temperature)
+    assert solve_by_transfer_matrix(model, temperature) == pytest.approx(expected, rel=1e-9, abs=1e-11)
 
 
-def test_transfer_matrix_in_three_dimensions_gives_what_all_states_of_a_slice_give():
-    # A bar with no coupling between its layers is a set of independent squares.
-    lattice = Lattice((3, 3, 4))
-    couplings = np.ones((lattice.sites, 3))
-    couplings[:, 2] = 0
-    bar = solve_by_transfer_matrix(IsingModel(lattice, couplings), 2.0)
-    square, _ = observables_of(*enumerate_states((3, 3)), 9, 2.0)
-    assert bar.energy == pytest.approx(square["energy"], rel=1e-12)
-    assert bar.specific_heat == pytest.approx(square["specific_heat"], rel=1e-10)
+@pytest.mark.parametrize("shape", [(3, 3, 4), (4, 3, 3)])
+def test_transfer_matrix_in_three_dimensions_has_the_energy_s_slope_as_its_specific_heat(shape):
+    model, step = IsingModel(Lattice(shape), 0.2), 1e-4
+    low, middle, high = (solve_by_transfer_matrix(model, 4.0 + shift) for shift in (-step, 0, step))
+    slope = (high["energy"] - low["energy"]) / (2 * step)
+    assert middle["specific_heat"] == pytest.approx(slope, rel=1e-6)
+    turned = solve_by_transfer_matrix(IsingModel(Lattice((3, 4, 3)), 0.2), 4.0)
+    assert middle == pytest.approx(turned, rel=1e-10)
 
 
 def test_transfer_matrix_of_a_cube_at_high_temperature_follows_the_series():
     # <e> = -d (tanh K + ...); on a side of 3, where three bonds close a ring, the next term is of order K^2.
     cube = IsingModel(Lattice((3, 3, 3)))
     k = 1e-3
-    assert solve_by_transfer_matrix(cube, 1 / k).energy == pytest.approx(-3 * (k + k**2), rel=1e-5)
+    assert solve_by_transfer_matrix(cube, 1 / k)["energy"] == pytest.approx(-3 * (k + k**2), rel=1e-5)
 
 
 def test_chain_without_field_has_its_closed_form():
     n, temperature = 500, 0.7
     t = math.tanh(1 / temperature)
     chain = solve_by_transfer_matrix(IsingModel(Lattice((n,))), temperature)
-    assert chain.energy == pytest.approx(-(t + t ** (n - 1)) / (1 + t**n), rel=1e-12)
-    assert chain.magnetization == pytest.approx(0, abs=1e-12)
+    assert chain["energy"] == pytest.approx(-(t + t ** (n - 1)) / (1 + t**n), rel=1e-12)
+    assert chain["magnetization"] == pytest.approx(0, abs=1e-12)
     square = (1 + t) / (1 - t) * (1 - t**n) / (1 + t**n)
-    susceptibility = square / temperature - n * chain.abs_magnetization**2 / temperature
-    assert chain.susceptibility == pytest.approx(susceptibility, rel=1e-9)
+    susceptibility = square / temperature - n * chain["abs_magnetization"] ** 2 / temperature
+    assert chain["susceptibility"] == pytest.approx(susceptibility, rel=1e-9)
 
 
 def test_long_chain_in_a_field_has_the_magnetization_of_an_infinite_one():
     temperature, field = 1.3, 0.2
-    chain = solve_by_transfer_matrix(IsingModel(Lattice((400,)), 1.0, field), temperature)
+    chain = solve_by_transfer_matrix(IsingModel(Lattice((400,)), field), temperature)
     sinh = math.sinh(field / temperature)
-    assert chain.magnetization == pytest.approx(
+    assert chain["magnetization"] == pytest.approx(
         sinh / math.sqrt(sinh**2 + math.exp(-4 / temperature)), rel=1e-10
     )
 
@@ -86,11 +76,10 @@ def test_long_chain_in_a_field_has_the_magnetization_of_an_infinite_one():
 @pytest.mark.parametrize("shape", [(3, 3), (3, 4), (4, 3), (4, 4)])
 @pytest.mark.parametrize("temperature", [0.5, 1.7, T_C, 2.4, 9.0])
 def test_kaufman_gives_what_all_states_give(shape, temperature):
-    expected, log_partition = observables_of(*enumerate_states(shape, 1.5), math.prod(shape), temperature)
-    energy, specific_heat = kaufman_observables(*shape, temperature, 1.5)
+    expected = observables_of(*enumerate_states(shape), math.prod(shape), temperature)
+    energy, specific_heat = kaufman_observables(*shape, temperature)
     assert energy == pytest.approx(expected["energy"], rel=1e-11)
     assert specific_heat == pytest.approx(expected["specific_heat"], rel=1e-8)
-    assert kaufman_log_partition(*shape, temperature, 1.5) == pytest.approx(log_partition, rel=1e-12)
 
 
 @pytest.mark.parametrize("temperature", [1.5, critical_temperature(), 3.1])
@@ -98,8 +87,8 @@ def test_kaufman_agrees_with_the_transfer_matrix_on_a_long_strip(temperature):
     strip = solve_by_transfer_matrix(IsingModel(Lattice((5, 60))), temperature)
     for shape in ((5, 60), (60, 5)):
         energy, specific_heat = kaufman_observables(*shape, temperature)
-        assert energy == pytest.approx(strip.energy, rel=1e-11)
-        assert specific_heat == pytest.approx(strip.specific_heat, rel=1e-8)
+        assert energy == pytest.approx(strip["energy"], rel=1e-11)
+        assert specific_heat == pytest.approx(strip["specific_heat"], rel=1e-8)
 
 
 @pytest.mark.parametrize("temperature", [1.2, 1.9, 2.1, 2.5, 4.0])
@@ -149,36 +138,36 @@ def test_yang_and_the_correlation_length():
     assert correlation_length([0.1, 1e6]) == pytest.approx([0.1 / 4, 1 / math.log(1e6)], rel=1e-5)
 
 
-@pytest.mark.parametrize(("sites", "strength", "field"), [(2, 1.0, 0.0), (9, 1.0, 0.0), (10, 4.0, -0.3)])
-def test_finite_mean_field_gives_what_all_states_give(sites, strength, field):
-    expected, _ = observables_of(*enumerate_mean_field(sites, strength, field), sites, 1.4)
-    found = asdict(solve_mean_field(MeanFieldModel(sites, strength, field), 1.4))
+@pytest.mark.parametrize(("sites", "field"), [(2, 0.0), (9, 0.0), (10, -0.3)])
+def test_finite_mean_field_gives_what_all_states_give(sites, field):
+    expected = observables_of(*enumerate_mean_field(sites, field), sites, 1.4)
+    found = solve_mean_field(MeanFieldModel(sites, field), 1.4)
     assert found == pytest.approx(expected, rel=1e-10, abs=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
-@given(temperature=st.floats(0.02, 5), strength=st.floats(0.1, 6), field=st.floats(-2, 2))
-def test_mean_field_is_self_consistent(temperature, strength, field):
-    m = mean_field_magnetization(temperature, strength, field)
-    assert m == pytest.approx(math.tanh((strength * m + field) / temperature), abs=1e-9)
+@given(temperature=st.floats(0.02, 5), field=st.floats(-2, 2) | st.just(0.0))
+def test_mean_field_is_self_consistent(temperature, field):
+    m = mean_field_magnetization(temperature, field)
+    assert m == pytest.approx(math.tanh((m + field) / temperature), abs=1e-9)
     assert m * field >= 0
     if field == 0:
-        assert (m > 0) == (temperature < strength)
+        assert (m > 0) == (temperature < 1)
 
 
 def test_mean_field_has_the_exponent_of_one_half_and_its_binder_cumulant():
-    near = [mean_field_magnetization(2.0 * (1 - t), 2.0) for t in (1e-4, 1e-6)]
+    near = [mean_field_magnetization(1 - t) for t in (1e-4, 1e-6)]
     assert near == pytest.approx([math.sqrt(3e-4), math.sqrt(3e-6)], rel=1e-3)
     # 1 - Gamma(1/4)^4 / (24 pi^2)
     limit = 1 - math.gamma(0.25) ** 4 / (24 * math.pi**2)
     assert limit == pytest.approx(0.2705, abs=1e-4)
-    assert solve_mean_field(MeanFieldModel(10**6), 1.0).binder_cumulant == pytest.approx(limit, abs=2e-3)
+    assert solve_mean_field(MeanFieldModel(10**6), 1.0)["binder_cumulant"] == pytest.approx(limit, abs=2e-3)
 
 
 def test_large_mean_field_tends_to_self_consistency():
     for field in (0.0, 0.1):
-        finite = solve_mean_field(MeanFieldModel(20000, 1.0, field), 0.8)
-        assert finite.abs_magnetization == pytest.approx(mean_field_magnetization(0.8, 1.0, field), rel=1e-3)
+        finite = solve_mean_field(MeanFieldModel(20000, field), 0.8)
+        assert finite["abs_magnetization"] == pytest.approx(mean_field_magnetization(0.8, field), rel=1e-3)
 
 
 def test_potts_has_its_known_latent_heat():
@@ -186,7 +175,7 @@ def test_potts_has_its_known_latent_heat():
     assert transition_temperature(10) == pytest.approx(0.701232, abs=1e-6)
     assert (ordered, disordered) == pytest.approx((-1.664253, -0.968203), abs=1e-6)
     # Two states are the Ising model with J = 1/2, whose T_c is half as large.
-    assert transition_temperature(2) == pytest.approx(critical_temperature(0.5))
+    assert transition_temperature(2) == pytest.approx(critical_temperature() / 2)
     with pytest.raises(LatticeError, match="4 states has a continuous"):
         coexisting_energies(4)
 
@@ -196,13 +185,11 @@ def test_potts_has_its_known_latent_heat():
     [
         (lambda: Lattice((4, 2)), r"\(4, 2\): every side must be at least 3"),
         (lambda: Lattice(()), "every side must be at least 3"),
-        (lambda: IsingModel(Lattice((3, 3)), np.ones((9, 3))), r"shape \(9, 3\).*array of shape \(9, 2\)"),
-        (lambda: IsingModel(Lattice((3,)), math.nan), "finite numbers"),
+        (lambda: IsingModel(Lattice((3,)), math.nan), "a field of nan"),
         (lambda: MeanFieldModel(1), "at least 2"),
         (lambda: solve_by_transfer_matrix(IsingModel(Lattice((3,))), 0.0), "temperature of 0.0"),
         (lambda: solve_by_transfer_matrix(IsingModel(Lattice((4, 4, 4))), 1.0), "layers of 16 spins"),
         (lambda: kaufman_observables(2, 8, 2.0), "2 x 8"),
-        (lambda: kaufman_observables(8, 8, 2.0, -1.0), "J > 0"),
         (lambda: onsager_energy([1.0, -1.0]), "above 0"),
         (lambda: mean_field_magnetization(-1.0), "temperature of -1.0"),
         (lambda: solve_mean_field(MeanFieldModel(5), math.inf), "temperature of inf"),

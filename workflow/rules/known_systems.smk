@@ -69,7 +69,7 @@ rule sample_potts:
         f"{ISING}/logs/sample_potts.log",
     priority: 1
     params:
-        **function_of_tables("known_systems.ising.phases.sample_phases"),
+        **function_of_tables("known_systems.ising.potts.sample_phases"),
         **ising["potts"],
         seed=ising["seed"],
     message:
@@ -84,7 +84,7 @@ rule take_snapshots:
     log:
         f"{ISING}/logs/take_snapshots.log",
     params:
-        **function_of_tables("known_systems.ising.phases.take_snapshots"),
+        **function_of_tables("known_systems.ising.grids.take_snapshots"),
         **ising["snapshots"],
         seed=ising["seed"],
     message:

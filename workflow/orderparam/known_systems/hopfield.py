@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
+from orderparam.known_systems.compiled import compiled
 from orderparam.tables import CAPACITY, RETRIEVAL
 
 Vector = NDArray[np.float64]
 Single = NDArray[np.float32]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 # alpha_c of Amit, Gutfreund and Sompolinsky, Ann. Phys. 173, 30 (1987), in the replica-symmetric theory.
 CRITICAL_LOAD = 0.138
@@ -25,11 +24,6 @@ RETRIEVED = 0.7
 _MAX_SWEEPS = 100
 _RESAMPLES = 400
 _FEWEST_SIZES = 4
-
-
-def _compile(function: Function) -> Function:
-    """Numba's compiler, which the type checker cannot see through."""
-    return cast(Function, njit(function))
 
 
 def retrieve(patterns: NDArray[np.int8], rng: np.random.Generator) -> float:
@@ -49,7 +43,7 @@ def retrieve(patterns: NDArray[np.int8], rng: np.random.Generator) -> float:
     return float(state @ xi[0] / neurons)
 
 
-@_compile
+@compiled
 def _relax(couplings: Single, state: Single, fields: Single, seed: int, sweeps: int) -> None:
     """Align each neuron with its field in turn until all are; `couplings` (N, N) are J times N."""
     np.random.seed(seed)  # noqa: NPY002
@@ -64,24 +58,22 @@ def _relax(couplings: Single, state: Single, fields: Single, seed: int, sweeps: 
             break
 
 
-def measure_retrieval(
-    neurons: Sequence[int], loads: Sequence[float], networks: Sequence[int], seed: int
-) -> pd.DataFrame:
-    """Overlaps of retrieval for each number of neurons and load, as tables.RETRIEVAL.
+def measure_retrieval(neurons: int, loads: Iterable[float], networks: int, seed: int) -> pd.DataFrame:
+    """Overlaps of retrieval at each load, as tables.RETRIEVAL, from that many independent networks per point.
 
-    `networks` counts the independent networks per point, for each number of neurons. `load` is that of
-    the whole number of patterns, `retrieved` how many networks end with an overlap above 0.7.
+    `load` is that of the whole number of patterns, `retrieved` how many networks end with an overlap above
+    0.7.
     """
     rows = []
-    for size, repeats in zip(neurons, networks, strict=True):
-        for load in loads:
-            count = max(1, round(load * size))
-            # A stream of its own, so that a point does not depend on which others are measured.
-            rng = np.random.default_rng([seed, size, count])
-            overlaps = np.array([retrieve(_draw(rng, count, size), rng) for _ in range(repeats)])
-            error = overlaps.std(ddof=1) / np.sqrt(repeats) if repeats > 1 else np.nan
-            retrieved = int(np.sum(overlaps > RETRIEVED))
-            rows.append((size, count, count / size, repeats, retrieved, float(overlaps.mean()), float(error)))
+    for load in loads:
+        count = max(1, round(load * neurons))
+        # A stream of its own, so that a point does not depend on which others are measured.
+        rng = np.random.default_rng([seed, neurons, count])
+        overlaps = np.array([retrieve(_draw(rng, count, neurons), rng) for _ in range(networks)])
+        error = float(overlaps.std(ddof=1) / np.sqrt(networks)) if networks > 1 else np.nan
+        retrieved = int(np.sum(overlaps > RETRIEVED))
+        mean = float(overlaps.mean())
+        rows.append((neurons, count, count / neurons, networks, retrieved, mean, error))
     return RETRIEVAL.frame(rows)
 
 
@@ -154,6 +146,6 @@ def measure_networks(sizes: Sequence[Mapping[str, Any]], seed: int) -> tuple[pd.
 
     Each of `sizes` has a number of `neurons`, the `networks` per point and the `loads`.
     """
-    tables = [measure_retrieval([size["neurons"]], size["loads"], [size["networks"]], seed) for size in sizes]
+    tables = [measure_retrieval(**size, seed=seed) for size in sizes]
     retrieval = pd.concat(tables, ignore_index=True)
     return retrieval, estimate_capacity(retrieval, seed)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from orderparam.known_systems.ising.reference import TRANSITIONS
+from orderparam.known_systems.ising.reference import TRANSITIONS, Transition
 from orderparam.tables import CRITICAL
 
 Floats = NDArray[np.float64]
@@ -27,38 +27,30 @@ WORST_FIT = 0.05
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Cumulants of one length at ascending temperatures, with errors; all (points,)."""
-
-    temperatures: Floats
-    cumulants: Floats
-    errors: Floats
-
-
-@dataclass(frozen=True)
 class Crossing:
     """Where two curves cross: temperature, cumulant, and the chi-square probability of the two fits.
 
-    `responses` are the derivatives of the temperature by each cumulant of the smaller and the larger length
-    within the window, (points,) each. `scale` is by how much the fits scatter more than the errors say, at
-    least 1.
+    `deviations` (2, points) are the shares of each cumulant's error, of the smaller and the larger length at
+    the fitted `temperatures` (points,), in the error of the temperature; widened where the fits scatter more
+    than the errors say.
     """
 
     temperature: float
     cumulant: float
     p_value: float
-    scale: float
-    responses: tuple[Floats, Floats]
+    temperatures: Floats
+    deviations: Floats
 
 
-def find_window(small: Curve, large: Curve) -> slice | None:
-    """The places of the points around the crossing that are fitted, or None where the curves do not cross.
+def find_crossing(temperatures: Floats, cumulants: Floats, errors: Floats) -> Crossing | None:
+    """The crossing of the cumulants (2, points) of two lengths, the smaller first; None if they do not cross.
 
-    The curves cross between the last temperature at which the larger length has a cumulant larger by 4
-    standard errors and the first one beyond at which it is smaller by as much. Of 8, 7, 6 and 5 points around
-    there the first number is taken to which cubics fit with a chi-square probability of at least 5%.
+    They cross between the last of the ascending `temperatures` (points,) at which the larger length has a
+    cumulant larger by 4 standard errors and the first one beyond at which it is smaller by as much. Of 8, 7,
+    6 and 5 points around there the first number is taken to which cubics fit with a chi-square probability
+    of at least 5%.
     """
-    score = (large.cumulants - small.cumulants) / np.hypot(large.errors, small.errors)
+    score = (cumulants[1] - cumulants[0]) / np.hypot(errors[1], errors[0])
     above = np.flatnonzero(score > SIGNIFICANCE)
     if above.size == 0:
         return None
@@ -69,22 +61,20 @@ def find_window(small: Curve, large: Curve) -> slice | None:
     for points in FITTED:
         first = min(max(round(centre - (points - 1) / 2), 0), max(len(score) - points, 0))
         window = slice(first, first + points)
-        crossing = locate_crossing(small, large, window)
+        crossing = _fit_cubics(temperatures[window], cumulants[:, window], errors[:, window])
         if crossing and crossing.p_value >= WORST_FIT:
             break
-    return window
+    return crossing
 
 
-def locate_crossing(small: Curve, large: Curve, window: slice) -> Crossing | None:
-    """The crossing of cubics fitted within `window`; None where they do not cross between its ends."""
-    t = small.temperatures[window]
-    middle, half = (t[0] + t[-1]) / 2, (t[-1] - t[0]) / 2
-    x = (t - middle) / half
+def _fit_cubics(temperatures: Floats, cumulants: Floats, errors: Floats) -> Crossing | None:
+    """The crossing of cubics fitted to all points; None where they do not cross between the ends."""
+    middle, half = (temperatures[0] + temperatures[-1]) / 2, (temperatures[-1] - temperatures[0]) / 2
+    x = (temperatures - middle) / half
     degree = min(DEGREE, len(x) - 1)
-    fits, inverses, misfit = [], [], 0.0
     powers = np.polynomial.polynomial.polyvander(x, degree)
-    for curve in (small, large):
-        y, weight = curve.cumulants[window], 1 / curve.errors[window]
+    fits, inverses, misfit = [], [], 0.0
+    for y, weight in zip(cumulants, 1 / errors, strict=True):
         inverse = np.linalg.pinv(powers * weight[:, None]) * weight
         fit = np.polynomial.Polynomial(inverse @ y)
         misfit += float(np.sum(((y - fit(x)) * weight) ** 2))
@@ -98,13 +88,15 @@ def locate_crossing(small: Curve, large: Curve, window: slice) -> Crossing | Non
         return None
     root = float(inside[np.argmin(np.abs(inside))])
     at_root = np.polynomial.polynomial.polyvander(root, degree) * (half / difference.deriv()(root))
+    responses = np.stack([(at_root @ inverses[0]).ravel(), -(at_root @ inverses[1]).ravel()])
     freedom = 2 * (len(x) - degree - 1)
+    scale = max(1.0, float(np.sqrt(misfit / freedom))) if freedom else 1.0
     return Crossing(
         temperature=float(middle + half * root),
         cumulant=float(fits[0](root)),
         p_value=float(chi2.sf(misfit, freedom)) if freedom else 1.0,
-        scale=max(1.0, float(np.sqrt(misfit / freedom))) if freedom else 1.0,
-        responses=((at_root @ inverses[0]).ravel(), -(at_root @ inverses[1]).ravel()),
+        temperatures=temperatures,
+        deviations=responses * errors * scale,
     )
 
 
@@ -124,58 +116,54 @@ def estimate_critical_temperatures(observables: pd.DataFrame) -> pd.DataFrame:
     return CRITICAL.frame(rows)
 
 
-def _estimate_one(system: str, table: pd.DataFrame) -> list[dict[str, object]]:
-    curves = read_curves(table)
-    doubled = [(length, 2 * length) for length in curves if 2 * length in curves]
-    pairs = [pair for pair in doubled if len(_common(curves, pair)[0].temperatures) >= FITTED[0]]
+def _estimate_one(system: str, table: pd.DataFrame) -> list[tuple[object, ...]]:
+    # One temperature may be in two grids; the more precise row stands for both.
+    best = table.sort_values("error").drop_duplicates(["length", "temperature"])
+    curves = best.pivot_table(index="temperature", columns="length", values=["value", "error"])
     reference = TRANSITIONS[system].temperature if system in TRANSITIONS else np.nan
-    found: dict[tuple[int, int], Crossing] = {}
-    deviations: dict[tuple[int, int], pd.Series] = {}
-    for pair in pairs:
-        small, large = _common(curves, pair)
-        window = find_window(small, large)
-        crossing = locate_crossing(small, large, window) if window else None
-        if window and crossing:
-            found[pair] = crossing
-            deviations[pair] = pd.concat(
-                [
-                    pd.Series(response * curve.errors[window] * crossing.scale, curve.temperatures[window])
-                    for curve, response in zip((small, large), crossing.responses, strict=True)
-                ],
-                keys=pair,
-            )
-    # A row per crossing, a column per measured cumulant: its error's share in the crossing's.
-    shares = pd.DataFrame(deviations).T.reindex(list(found)).fillna(0.0).to_numpy()
-    covariance = shares @ shares.T
-    errors = dict(zip(found, np.sqrt(np.diag(covariance)), strict=True))
+    crossings: dict[tuple[int, int], Crossing | None] = {}
+    for length in sorted(set(table["length"])):
+        pair = (length, 2 * length)
+        if pair[1] in set(table["length"]):
+            both = curves.loc[:, (slice(None), list(pair))].dropna()
+            if len(both) >= FITTED[0]:
+                values, errors = (both[name][list(pair)].to_numpy().T for name in ("value", "error"))
+                crossings[pair] = find_crossing(both.index.to_numpy(), values, errors)
+    found = {pair: crossing for pair, crossing in crossings.items() if crossing}
+    covariance = _covariance(found)
+    standard_errors = dict(zip(found, np.sqrt(np.diag(covariance)), strict=True))
 
-    rows = []
-    for pair in pairs:
-        crossing = found.get(pair)
-        temperature = crossing.temperature if crossing else np.nan
-        rows.append(
-            {
-                "system": system,
-                "estimate": "crossing",
-                "length": pair[0],
-                "double_length": pair[1],
-                "temperature": temperature,
-                "error": errors.get(pair, np.nan),
-                "binder_cumulant": crossing.cumulant if crossing else np.nan,
-                "p_value": crossing.p_value if crossing else np.nan,
-                "reference": reference,
-                "relative_deviation": temperature / reference - 1,
-            }
-        )
+    rows: list[tuple[object, ...]] = []
+    for pair, crossing in crossings.items():
+        measured = (np.nan,) * 4
+        if crossing:
+            measured = (crossing.temperature, standard_errors[pair], crossing.cumulant, crossing.p_value)
+        rows.append((system, "crossing", *pair, *measured, reference, measured[0] / reference - 1))
     if len(found) >= 2 and system in TRANSITIONS:
-        rows.append(_extrapolate(system, found, covariance))
+        temperature, error, p_value = _extrapolate(TRANSITIONS[system], found, covariance)
+        measured = (temperature, error, np.nan, p_value)
+        deviation = temperature / reference - 1
+        rows.append((system, "extrapolated", np.nan, np.nan, *measured, reference, deviation))
     return rows
 
 
+def _covariance(found: dict[tuple[int, int], Crossing]) -> Floats:
+    """Of the crossings' temperatures, (crossings, crossings); those that share a length are correlated."""
+    deviations = {
+        pair: pd.Series(
+            crossing.deviations.ravel(), pd.MultiIndex.from_product([pair, crossing.temperatures])
+        )
+        for pair, crossing in found.items()
+    }
+    # A row per crossing, a column per measured cumulant.
+    shares = pd.DataFrame(deviations).T.reindex(list(found)).fillna(0.0).to_numpy()
+    return np.asarray(shares @ shares.T)
+
+
 def _extrapolate(
-    system: str, found: dict[tuple[int, int], Crossing], covariance: Floats
-) -> dict[str, object]:
-    transition = TRANSITIONS[system]
+    transition: Transition, found: dict[tuple[int, int], Crossing], covariance: Floats
+) -> tuple[float, float, float]:
+    """Temperature for infinite length, its error, and the chi-square probability of the line."""
     lengths = np.array([small for small, _ in found], dtype=np.float64)
     temperatures = np.array([crossing.temperature for crossing in found.values()])
     power = -(transition.inverse_nu + transition.omega)
@@ -185,38 +173,5 @@ def _extrapolate(
     solution = spread @ design.T @ inverse @ temperatures
     residual = temperatures - design @ solution
     freedom = len(lengths) - 2
-    return {
-        "system": system,
-        "estimate": "extrapolated",
-        "length": np.nan,
-        "double_length": np.nan,
-        "temperature": solution[0],
-        "error": np.sqrt(spread[0, 0]),
-        "binder_cumulant": np.nan,
-        "p_value": float(chi2.sf(residual @ inverse @ residual, freedom)) if freedom else np.nan,
-        "reference": transition.temperature,
-        "relative_deviation": solution[0] / transition.temperature - 1,
-    }
-
-
-def read_curves(table: pd.DataFrame) -> dict[int, Curve]:
-    """Curves by length from rows length, temperature, value and error."""
-    curves = {}
-    for length, rows in table.sort_values("temperature").groupby("length"):
-        # One temperature may be in two grids; the more precise row stands for both.
-        best = rows.sort_values("error").drop_duplicates("temperature").sort_values("temperature")
-        columns = (best[name].to_numpy(dtype=np.float64) for name in ("temperature", "value", "error"))
-        curves[int(str(length))] = Curve(*columns)
-    return curves
-
-
-def _common(curves: dict[int, Curve], pair: tuple[int, int]) -> tuple[Curve, Curve]:
-    """The two curves at the temperatures that both have."""
-    small, large = (curves[length] for length in pair)
-    shared = np.intersect1d(small.temperatures, large.temperatures)
-
-    def restrict(curve: Curve) -> Curve:
-        kept = np.isin(curve.temperatures, shared)
-        return Curve(curve.temperatures[kept], curve.cumulants[kept], curve.errors[kept])
-
-    return restrict(small), restrict(large)
+    p_value = float(chi2.sf(residual @ inverse @ residual, freedom)) if freedom else np.nan
+    return float(solution[0]), float(np.sqrt(spread[0, 0])), p_value

@@ -1,4 +1,4 @@
-"""Grids of lengths and temperatures: the models they stand for, and their measured observables."""
+"""Grids of lengths and temperatures: the models they stand for, and their measured observables; snapshots."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from orderparam.errors import StatisticsError
-from orderparam.known_systems.ising.lattice import build_model
+from orderparam.known_systems.ising.lattice import IsingModel, Lattice, build_model
 from orderparam.known_systems.ising.observables import measure_observables
 from orderparam.known_systems.ising.simulation import simulate
-from orderparam.tables import OBSERVABLES
+from orderparam.known_systems.ising.square_lattice import critical_temperature
+from orderparam.tables import OBSERVABLES, SNAPSHOTS
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Grid:
         """A grid from plain values, as the configuration has them."""
         numbers = {
             "lengths": tuple(values["lengths"]),
-            "temperatures": tuple(float(temperature) for temperature in values["temperatures"]),
+            "temperatures": tuple(map(float, values["temperatures"])),
             "field": float(values.get("field", 0.0)),
         }
         return cls(**{**values, **numbers})
@@ -45,42 +46,42 @@ def sample_grids(grids: Iterable[Grid], seed: int) -> pd.DataFrame:
     A point's random numbers depend on `seed` and on what the point is, not on the other points. Raises
     StatisticsError, naming the point, where its samples are too few.
     """
-    rows = []
-    for grid in grids:
-        for length in grid.lengths:
-            model = build_model(grid.system, length, grid.field)
-            for temperature in grid.temperatures:
-                point = (grid.system, length, temperature, grid.field, grid.algorithm)
-                stream = np.random.SeedSequence([seed, zlib.crc32(repr(point).encode())])
-                series = simulate(model, temperature, grid.samples, stream, grid.algorithm)
-                try:
-                    measured = measure_observables(
-                        series.energy,
-                        series.magnetization,
-                        model.sites,
-                        temperature,
-                        signed=grid.field != 0,
-                    )
-                except StatisticsError as error:
-                    name = f"system {grid.system}, length {length}, temperature {temperature}"
-                    raise StatisticsError(f"{name}: {error}") from None
-                for name, estimate in measured.estimates.items():
-                    rows.append(
-                        {
-                            "system": grid.system,
-                            "length": length,
-                            "temperature": temperature,
-                            "field": grid.field,
-                            "algorithm": series.algorithm,
-                            "sites": model.sites,
-                            "samples": grid.samples,
-                            "autocorrelation_time": measured.time,
-                            "observable": name,
-                            "value": estimate.value,
-                            "error": estimate.error,
-                        }
-                    )
-    return OBSERVABLES.frame(rows)
+    points = [(grid, length, t) for grid in grids for length in grid.lengths for t in grid.temperatures]
+    return OBSERVABLES.frame([row for point in points for row in _sample_point(*point, seed)])
+
+
+def _sample_point(grid: Grid, length: int, temperature: float, seed: int) -> list[tuple[object, ...]]:
+    model = build_model(grid.system, length, grid.field)
+    point = (grid.system, length, temperature, grid.field)
+    stream = np.random.SeedSequence([seed, zlib.crc32(repr((*point, grid.algorithm)).encode())])
+    series = simulate(model, temperature, grid.samples, stream, grid.algorithm)
+    try:
+        estimates, time = measure_observables(
+            series.energy, series.magnetization, model.sites, temperature, signed=grid.field != 0
+        )
+    except StatisticsError as error:
+        name = f"system {grid.system}, length {length}, temperature {temperature}"
+        raise StatisticsError(f"{name}: {error}") from None
+    how = (series.algorithm, model.sites, grid.samples, time)
+    return [(*point, *how, name, estimate.value, estimate.error) for name, estimate in estimates.items()]
+
+
+def take_snapshots(
+    length: int, relative_temperatures: Iterable[float], sweeps: int, seed: int
+) -> pd.DataFrame:
+    """States of the square lattice after `sweeps` sweeps; a row per site, as tables.SNAPSHOTS.
+
+    The temperature is T / T_c. The same random numbers serve all temperatures.
+    """
+    model = IsingModel(Lattice((length, length)))
+    rows, columns = np.indices((length, length)).reshape(2, -1)
+    tables = []
+    for relative in relative_temperatures:
+        series = simulate(model, relative * critical_temperature(), sweeps, seed)
+        assert series.spins is not None
+        values = {"temperature": relative, "row": rows, "column": columns, "spin": series.spins.ravel()}
+        tables.append(pd.DataFrame(values))
+    return pd.concat(tables, ignore_index=True)[list(SNAPSHOTS.columns)]
 
 
 def measure_grids(grids: Mapping[str, dict[str, Any]], seed: int) -> pd.DataFrame:

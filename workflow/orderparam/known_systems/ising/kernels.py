@@ -1,81 +1,63 @@
 """The compiled inner loops of the simulations.
 
-They are compiled anew in each process, a second or two: numba's cache would lie in the source folders.
 Each draws from a NumPy Generator, advances `spins` in place and fills the series, one entry per sample.
+`neighbours` (sites, 2 d) are those of `lattice.Lattice`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from orderparam.known_systems.compiled import compiled
 
 Spins = NDArray[np.int8]
 Indices = NDArray[np.int32]
 Floats = NDArray[np.float64]
-Function = TypeVar("Function", bound=Callable[..., object])
-
-
-def compiled(function: Function) -> Function:
-    """`function` compiled by numba for each kind of arguments at its first call; its type stays."""
-    return cast(Function, njit(function))
 
 
 @compiled
-def measure(spins: Spins, neighbours: Indices, couplings: Floats, field: float) -> tuple[float, float]:
-    """Energy and magnetization per site; couplings (sites, d) are those to the next site of each axis."""
-    sites, dimension = couplings.shape
-    energy = 0.0
+def measure(spins: Spins, neighbours: Indices, field: float) -> tuple[float, float]:
+    """Energy and magnetization per site."""
+    sites, degree = neighbours.shape
+    bonds = 0
     total = 0
     for i in range(sites):
-        local = 0.0
-        for axis in range(dimension):
-            local += couplings[i, axis] * spins[neighbours[i, 2 * axis]]
-        energy -= spins[i] * local
+        for k in range(0, degree, 2):
+            bonds += spins[i] * spins[neighbours[i, k]]
         total += spins[i]
-    return (energy - field * total) / sites, total / sites
+    return (-bonds - field * total) / sites, total / sites
 
 
 @compiled
 def run_metropolis(
     spins: Spins,
     neighbours: Indices,
-    couplings: Floats,
-    around: Floats,
     field: float,
     temperature: float,
     energy: Floats,
     magnetization: Floats,
     generator: np.random.Generator,
 ) -> None:
-    """Metropolis updates of sites drawn at random, one sweep (as many as there are sites) per sample.
-
-    `around` (sites, 2 d) holds a site's couplings in the order of `neighbours`.
-    """
+    """Metropolis updates of sites drawn at random, one sweep (as many as there are sites) per sample."""
     sites, degree = neighbours.shape
     for sample in range(len(energy)):
         for _ in range(sites):
             i = int(generator.random() * sites)
             local = field
             for k in range(degree):
-                local += around[i, k] * spins[neighbours[i, k]]
+                local += spins[neighbours[i, k]]
             cost = 2 * spins[i] * local
             if cost <= 0 or generator.random() < math.exp(-cost / temperature):
                 spins[i] = -spins[i]
-        energy[sample], magnetization[sample] = measure(spins, neighbours, couplings, field)
+        energy[sample], magnetization[sample] = measure(spins, neighbours, field)
 
 
 @compiled
 def flip_cluster(
-    spins: Spins,
-    neighbours: Indices,
-    probability: Floats,
-    stack: Indices,
-    generator: np.random.Generator,
+    spins: Spins, neighbours: Indices, probability: float, stack: Indices, generator: np.random.Generator
 ) -> int:
     """Grow and flip one cluster from a site drawn at random; returns its number of sites."""
     sites, degree = neighbours.shape
@@ -90,7 +72,7 @@ def flip_cluster(
         i = stack[height]
         for k in range(degree):
             j = neighbours[i, k]
-            if spins[j] == old and generator.random() < probability[i, k]:
+            if spins[j] == old and generator.random() < probability:
                 spins[j] = -old
                 stack[height] = j
                 height += 1
@@ -100,11 +82,7 @@ def flip_cluster(
 
 @compiled
 def warm_up_wolff(
-    spins: Spins,
-    neighbours: Indices,
-    probability: Floats,
-    sweeps: int,
-    generator: np.random.Generator,
+    spins: Spins, neighbours: Indices, probability: float, sweeps: int, generator: np.random.Generator
 ) -> float:
     """Flip clusters until as many sites were flipped as there are, `sweeps` times over.
 
@@ -128,8 +106,7 @@ def warm_up_wolff(
 def run_wolff(
     spins: Spins,
     neighbours: Indices,
-    couplings: Floats,
-    probability: Floats,
+    probability: float,
     clusters: int,
     energy: Floats,
     magnetization: Floats,
@@ -137,20 +114,19 @@ def run_wolff(
 ) -> None:
     """Wolff's algorithm without a field, `clusters` of them per sample.
 
-    U. Wolff, Phys. Rev. Lett. 62, 361 (1989). `probability` (sites, 2 d) is 1 - exp(-2 J_ij / T).
+    U. Wolff, Phys. Rev. Lett. 62, 361 (1989). `probability` is 1 - exp(-2 / T).
     """
     stack = np.empty(len(spins), np.int32)
     for sample in range(len(energy)):
         for _ in range(clusters):
             flip_cluster(spins, neighbours, probability, stack, generator)
-        energy[sample], magnetization[sample] = measure(spins, neighbours, couplings, 0.0)
+        energy[sample], magnetization[sample] = measure(spins, neighbours, 0.0)
 
 
 @compiled
 def run_mean_field(
     total: int,
     sites: int,
-    strength: float,
     field: float,
     temperature: float,
     energy: Floats,
@@ -164,11 +140,11 @@ def run_mean_field(
     for sample in range(len(energy)):
         for _ in range(sites):
             spin = 1 if generator.random() * 2 * sites < sites + total else -1
-            cost = 2 * spin * (strength * (total - spin) / sites + field)
+            cost = 2 * spin * ((total - spin) / sites + field)
             if cost <= 0 or generator.random() < math.exp(-cost / temperature):
                 total -= 2 * spin
         pairs = 0.5 * (float(total) * total - sites)
-        energy[sample] = -(strength * pairs / sites + field * total) / sites
+        energy[sample] = -(pairs / sites + field * total) / sites
         magnetization[sample] = total / sites
     return total
 
@@ -180,18 +156,16 @@ def run_swendsen_wang(
     q: int,
     probability: float,
     energy: Floats,
-    order: Floats,
     generator: np.random.Generator,
 ) -> None:
     """Swendsen and Wang's algorithm for the Potts model, one sweep of all sites per sample.
 
     R. H. Swendsen and J.-S. Wang, Phys. Rev. Lett. 58, 86 (1987). `energy` is that per site of
-    H = -sum delta(s_i, s_j), `order` is (q max_k n_k - 1) / (q - 1), n_k the share of state k.
+    H = -sum delta(s_i, s_j).
     """
     sites, degree = neighbours.shape
     stack = np.empty(sites, np.int32)
     visited = np.empty(sites, np.bool_)
-    counts = np.empty(q, np.int64)
     for sample in range(len(energy)):
         visited[:] = False
         for start in range(sites):
@@ -214,11 +188,8 @@ def run_swendsen_wang(
                         states[j] = new
                         stack[height] = j
                         height += 1
-        counts[:] = 0
         equal = 0
         for i in range(sites):
-            counts[states[i]] += 1
             for k in range(0, degree, 2):
                 equal += states[i] == states[neighbours[i, k]]
         energy[sample] = -equal / sites
-        order[sample] = (q * counts.max() / sites - 1) / (q - 1)

@@ -7,7 +7,6 @@ N (<m^2> - <|m|>^2) / T, Binder cumulant 1 - <m^4> / (3 <m^2>^2); k_B = 1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,38 +24,26 @@ from orderparam.analysis.statistics import (
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class ExactObservables:
-    """Exact values of the observables of one model at one temperature."""
-
-    energy: float
-    specific_heat: float
-    magnetization: float
-    abs_magnetization: float
-    susceptibility: float
-    binder_cumulant: float
-
-
-OBSERVABLES = tuple(ExactObservables.__annotations__)
-
-
-@dataclass(frozen=True)
-class MeasuredObservables:
-    """Estimates by the observable's name, and the longest autocorrelation time of the means, in samples."""
-
-    estimates: dict[str, Estimate]
-    time: float
+OBSERVABLES = (
+    "energy",
+    "specific_heat",
+    "magnetization",
+    "abs_magnetization",
+    "susceptibility",
+    "binder_cumulant",
+)
 
 
 def measure_observables(
     energy: Floats, magnetization: Floats, sites: int, temperature: float, signed: bool = True
-) -> MeasuredObservables:
-    """Observables with errors from time series (samples,) of energy and magnetization per site.
+) -> tuple[dict[str, Estimate], float]:
+    """Observables with errors from time series (samples,) of energy and magnetization per site, by name.
 
-    Means have the Gamma method's errors, functions of several means those of a jackknife over blocks of at
-    least 20 times the longest autocorrelation time of e, |m|, and m^2. `magnetization`, with its sign, is
-    left out unless `signed`: Metropolis updates may take any time to turn it where there is no field. Raises
-    StatisticsError where the series is too short for the errors.
+    Also returns the longest autocorrelation time of the means of e, |m| and m^2, in samples. Means have the
+    Gamma method's errors, functions of several means those of a jackknife over blocks of at least 20 times
+    that time. `magnetization`, with its sign, is left out unless `signed`: Metropolis updates may take any
+    time to turn it where there is no field. Raises StatisticsError where the series is too short for the
+    errors.
     """
     absolute = np.abs(magnetization)
     square = magnetization**2
@@ -79,8 +66,7 @@ def measure_observables(
     }
     for name, (columns, function) in functions.items():
         estimates[name] = estimate_by_jackknife(np.stack(columns, axis=1), function, block)
-    ordered = {name: estimates[name] for name in OBSERVABLES if name in estimates}
-    return MeasuredObservables(ordered, max(times))
+    return {name: estimates[name] for name in OBSERVABLES if name in estimates}, max(times)
 
 
 def exact_observables(
@@ -90,17 +76,18 @@ def exact_observables(
     probabilities: Floats,
     sites: int,
     temperature: float,
-) -> ExactObservables:
-    """Observables from the exact mean and variance of the energy per site and the distribution of m.
+) -> dict[str, float]:
+    """Observables, by name, from the exact mean and variance of the energy per site and m's distribution.
 
     `levels` are the values of m, per site, and `probabilities` theirs, both (levels,).
     """
     moments = {power: float(probabilities @ np.abs(levels) ** power) for power in (1, 2, 4)}
-    return ExactObservables(
-        energy=mean_energy,
-        specific_heat=sites * energy_variance / temperature**2,
-        magnetization=float(probabilities @ levels),
-        abs_magnetization=moments[1],
-        susceptibility=float(susceptibility(moments[1], moments[2], sites, temperature)),
-        binder_cumulant=float(binder_cumulant(moments[2], moments[4])),
+    values = (
+        mean_energy,
+        sites * energy_variance / temperature**2,
+        float(probabilities @ levels),
+        moments[1],
+        float(susceptibility(moments[1], moments[2], sites, temperature)),
+        float(binder_cumulant(moments[2], moments[4])),
     )
+    return dict(zip(OBSERVABLES, values, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -53,9 +53,9 @@ def exact_values(system: str, length: int, temperature: float, field: float) -> 
     """Exact values of this point's observables, those that are known, and where they come from."""
     model = build_model(system, length, field)
     if isinstance(model, MeanFieldModel):
-        return asdict(solve_mean_field(model, temperature)), "sum over states"
+        return solve_mean_field(model, temperature), "sum over states"
     if model.sites // length <= LARGEST_LAYER:
-        return asdict(solve_by_transfer_matrix(model, temperature)), "transfer matrix"
+        return solve_by_transfer_matrix(model, temperature), "transfer matrix"
     if system != "2d" or field != 0:
         return {}, ""
     energy, specific_heat = kaufman_observables(length, length, temperature)
@@ -78,31 +78,33 @@ def tabulate_exact_curves(observables: pd.DataFrame, points: int = 300) -> pd.Da
     `observables` is a tables.OBSERVABLES. Infinite systems have no length (NaN): m of the chain (zero), of
     Yang and of the mean field, and Onsager's energy and specific heat; Kaufman's are for each length.
     """
-    without_field = observables[observables["field"] == 0]
-    rows: list[tuple[str, float, str, float, float, str]] = []
-    for system, measured in without_field.groupby("system", sort=False):
-        grid = np.linspace(measured["temperature"].min(), measured["temperature"].max(), points)
-        curves: list[tuple[float, str, np.ndarray, str]] = []
-        if system == "1d":
-            curves = [(np.nan, "abs_magnetization", np.zeros(points), "no order in d = 1")]
-        elif system == "mean-field":
-            m = np.array([mean_field_magnetization(float(t)) for t in grid])
-            curves = [(np.nan, "abs_magnetization", m, "self-consistency")]
-        elif system == "2d":
-            curves = [
-                (np.nan, "abs_magnetization", yang_magnetization(grid), "Yang"),
-                (np.nan, "energy", onsager_energy(grid), "Onsager"),
-                (np.nan, "specific_heat", onsager_specific_heat(grid), "Onsager"),
-            ]
-            for length in sorted(set(measured["length"])):
-                finite = np.array([kaufman_observables(length, length, float(t)) for t in grid]).T
-                names = ("energy", "specific_heat")
-                curves += [
-                    (length, name, values, "Kaufman") for name, values in zip(names, finite, strict=True)
-                ]
-        for length, name, values, source in curves:
+    rows: list[tuple[object, ...]] = []
+    for name, measured in observables[observables["field"] == 0].groupby("system", sort=False):
+        system, temperatures = str(name), measured["temperature"]
+        grid = np.linspace(temperatures.min(), temperatures.max(), points)
+        for length, observable, values, source in _curves(system, sorted(set(measured["length"])), grid):
             rows += [
-                (str(system), length, name, t, v, source)
-                for t, v in zip(grid.tolist(), values.tolist(), strict=True)
+                (system, length, observable, t, value, source)
+                for t, value in zip(grid.tolist(), values.tolist(), strict=True)
             ]
     return EXACT.frame(rows)
+
+
+def _curves(system: str, lengths: list[int], grid: np.ndarray) -> list[tuple[float, str, np.ndarray, str]]:
+    """Length, observable, values at the temperatures `grid`, and source of each exact curve of a system."""
+    if system == "1d":
+        return [(np.nan, "abs_magnetization", np.zeros(len(grid)), "no order in d = 1")]
+    if system == "mean-field":
+        m = np.array([mean_field_magnetization(float(t)) for t in grid])
+        return [(np.nan, "abs_magnetization", m, "self-consistency")]
+    if system != "2d":
+        return []
+    curves: list[tuple[float, str, np.ndarray, str]] = [
+        (np.nan, "abs_magnetization", yang_magnetization(grid), "Yang"),
+        (np.nan, "energy", onsager_energy(grid), "Onsager"),
+        (np.nan, "specific_heat", onsager_specific_heat(grid), "Onsager"),
+    ]
+    for length in lengths:
+        energy, heat = np.array([kaufman_observables(length, length, float(t)) for t in grid]).T
+        curves += [(length, "energy", energy, "Kaufman"), (length, "specific_heat", heat, "Kaufman")]
+    return curves

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
@@ -46,33 +45,20 @@ def summarise_validation(validation: pd.DataFrame) -> pd.DataFrame:
     `bonferroni_z` is the |z| that one of `count` passes with a probability of 1%. `agrees` says that p is at
     least 1% and no |z| beyond Bonferroni's.
     """
+    groups: list[tuple[str, str, pd.DataFrame]] = [
+        *((str(name), ALL, group) for name, group in validation.groupby("system", sort=False)),
+        *((ALL, str(name), group) for name, group in validation.groupby("observable", sort=False)),
+        (ALL, ALL, validation),
+    ]
+    share = float(2 * norm.sf(BEYOND))
     rows = []
-    for system, observable, group in _groups(validation):
+    for system, observable, group in groups:
         z = group["z"].abs().to_numpy(dtype=np.float64)
-        share = float(2 * norm.sf(BEYOND))
-        beyond = int((z > BEYOND).sum())
-        p_value = float(binomtest(beyond, len(z), share, alternative="greater").pvalue)
-        limit = float(norm.isf(SIGNIFICANCE / (2 * len(z))))
-        rows.append(
-            {
-                "system": system,
-                "observable": observable,
-                "count": len(z),
-                "root_mean_square_z": float(np.sqrt(np.mean(z**2))),
-                "largest_z": float(z.max()),
-                "bonferroni_z": limit,
-                "beyond_3": beyond,
-                "expected_beyond_3": share * len(z),
-                "p_value": p_value,
-                "agrees": bool(p_value >= SIGNIFICANCE and z.max() <= limit),
-            }
-        )
+        count, largest, beyond = len(z), float(z.max()), int((z > BEYOND).sum())
+        root_mean_square = float(np.sqrt(np.mean(z**2)))
+        p_value = float(binomtest(beyond, count, share, alternative="greater").pvalue)
+        limit = float(norm.isf(SIGNIFICANCE / (2 * count)))
+        agrees = bool(p_value >= SIGNIFICANCE and largest <= limit)
+        judged = (beyond, share * count, p_value, agrees)
+        rows.append((system, observable, count, root_mean_square, largest, limit, *judged))
     return VALIDATION_SUMMARY.frame(rows)
-
-
-def _groups(validation: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    for system, group in validation.groupby("system", sort=False):
-        yield str(system), ALL, group
-    for observable, group in validation.groupby("observable", sort=False):
-        yield ALL, str(observable), group
-    yield ALL, ALL, validation
