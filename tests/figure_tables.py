@@ -1,11 +1,15 @@
-"""Small tables with closed forms for the tests of figures."""
+"""Small tables with closed forms for the tests of figures, and what each figure must keep to."""
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from orderparam.analysis.derivative import compute_derivative
+from orderparam.figures.style import styled
 from orderparam.model.diagram import ArchitectureGraph, Edge, Group, Node
 
 STEPS = (0, 1, 3, 10, 20, 30, 40, 50, 60)
@@ -74,3 +78,30 @@ def make_scores():
         ],
         columns=["model", "setting", "score", "source", "secondary"],
     )
+
+
+def lines_of(axes, prefix=""):
+    """The lines of an Axes whose gid starts so."""
+    return [line for line in axes.lines if (line.get_gid() or "").startswith(prefix)]
+
+
+def count_points(axes, prefix):
+    return sum(len(line.get_xdata()) for line in lines_of(axes, prefix))
+
+
+def check_layout(figure, name):
+    """Nothing is cut off, no legend or subtitle covers a panel, and titles do not overlap."""
+    canvas = FigureCanvasAgg(figure)
+    styled(canvas.draw)()
+    renderer, frame = canvas.get_renderer(), figure.bbox
+    around = [artist.get_window_extent(renderer) for artist in (*figure.texts, *figure.artists)]
+    boxes = [axes.get_tightbbox(renderer) for axes in figure.axes]
+    for box in (*around, *boxes):
+        inside = (box.x0 >= -0.5, box.y0 >= -0.5, box.x1 <= frame.x1 + 0.5, box.y1 <= frame.y1 + 0.5)
+        assert all(inside), (name, box, frame)
+    for axes, panel in zip(figure.axes, boxes, strict=True):
+        if axes.axison:
+            assert all(box.y1 <= panel.y0 + 1 or box.y0 >= panel.y1 - 1 for box in around), (name, panel)
+        titles = [t.get_window_extent(renderer) for t in (axes.title, axes._left_title, axes._right_title)]
+        drawn = sorted((title.x0, title.x1) for title in titles if title.width)
+        assert all(a[1] <= b[0] for a, b in itertools.pairwise(drawn)), (name, drawn)

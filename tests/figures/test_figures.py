@@ -12,6 +12,9 @@ from figure_tables import (
     GRAPH,
     NGRAM_ENTROPIES,
     STEPS,
+    check_layout,
+    count_points,
+    lines_of,
     make_derivative,
     make_metrics,
     make_published,
@@ -33,26 +36,20 @@ NOTICE = "Stand-in corpus: not the text that was asked for"
 LONG = "a-size-with-a-name-that-is-much-too-long-for-the-width-of-one-column-of-text"
 
 
+def draw_fig5(metrics, derivative=None, entropies=NGRAM_ENTROPIES, published=None):
+    derivative = make_derivative(metrics) if derivative is None else derivative
+    return fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, entropies, published)
+
+
 def draw_all(metrics, published=None, context=None):
-    derivative = make_derivative(metrics)
     with drawn_from(context):
         return {
             "fig1": fig1_hmmt.draw(make_scores()),
             "fig2": fig2_architecture.draw(asdict(GRAPH)),
             "fig3": fig3_loss_vs_steps.draw(metrics),
             "fig4": fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, published),
-            "fig5": fig5_loss_derivative_vs_order_parameter.draw(
-                metrics, derivative, NGRAM_ENTROPIES, published
-            ),
+            "fig5": draw_fig5(metrics, published=published),
         }
-
-
-def lines_of(axes, prefix):
-    return [line for line in axes.lines if (line.get_gid() or "").startswith(prefix)]
-
-
-def count_points(lines):
-    return sum(len(line.get_xdata()) for line in lines)
 
 
 def words_of(texts):
@@ -109,7 +106,7 @@ def test_figure_3_draws_every_row_and_the_mean_over_seeds():
             lines = lines_of(axes, f"{loss}-{place}-")
             seeds = [line for line in lines if not line.get_gid().endswith("mean")]
             (mean,) = [line for line in lines if line.get_gid().endswith("mean")]
-            assert count_points(seeds) == len(of_size)
+            assert sum(len(line.get_xdata()) for line in seeds) == len(of_size)
             np.testing.assert_allclose(mean.get_ydata(), of_size.groupby("step")[loss].mean())
         (minimum,) = lines_of(axes, "minimum")
         assert minimum.get_xdata() == [30]
@@ -167,8 +164,8 @@ def test_figure_3_has_a_labelled_panel_per_size(count):
 def test_figure_4_draws_every_row_every_entropy_and_every_published_point():
     metrics, published = make_metrics(), make_published()
     axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, published).axes[0]
-    assert count_points(lines_of(axes, "measured-")) == len(metrics)
-    assert count_points(lines_of(axes, "published-")) == len(published)
+    assert count_points(axes, "measured-") == len(metrics)
+    assert count_points(axes, "published-") == len(published)
     levels = sorted(line.get_ydata()[0] for line in lines_of(axes, "level-"))
     assert levels == [1.9, 2.5, 3.3]
     assert {text.get_text() for text in axes.texts} == {"unigram $H_1$", "bigram $H_2$", "trigram $H_3$"}
@@ -181,31 +178,27 @@ def test_figure_4_draws_every_row_every_entropy_and_every_published_point():
 def test_published_points_of_other_sizes_are_left_out():
     metrics = make_metrics(sizes=("10K",))
     axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, make_published()).axes[0]
-    assert count_points(lines_of(axes, "published-")) == 1
+    assert count_points(axes, "published-") == 1
 
 
 def test_figure_5_omits_the_first_interval_above_and_draws_all_below():
     metrics = make_metrics()
     derivative = make_derivative(metrics)
-    figure = fig5_loss_derivative_vs_order_parameter.draw(
-        metrics, derivative, NGRAM_ENTROPIES, make_published()
-    )
-    main, full = figure.axes
+    main, full = draw_fig5(metrics, derivative, published=make_published()).axes
     assert "first interval of each run omitted" in main.get_title(loc="left")
     assert "first included" in full.get_title(loc="left")
-    assert count_points(lines_of(full, "full-")) == len(derivative)
-    assert count_points(lines_of(main, "main-")) == (derivative["step"] > 10).sum()
+    assert count_points(full, "full-") == len(derivative)
+    assert count_points(main, "main-") == (derivative["step"] > 10).sum()
     first = derivative.loc[derivative["step"] == 10, "order_parameter"]
     assert not any(np.isin(line.get_xdata(), first).any() for line in lines_of(main, "main-"))
     for axes in (main, full):
-        assert count_points(lines_of(axes, "published-")) == 2
+        assert count_points(axes, "published-") == 2
 
 
 def test_figure_5_marks_where_the_loss_passes_the_bigram_entropy():
     # 4 - 3 g = 2.5 at growth g = 1/2, where b = 1.5 b_0 whatever the seed.
     metrics = make_metrics()
-    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, make_derivative(metrics), NGRAM_ENTROPIES)
-    for axes in figure.axes:
+    for axes in draw_fig5(metrics).axes:
         marks = {line.get_gid(): line.get_xdata()[0] for line in lines_of(axes, "crossing-")}
         assert marks == {"crossing-0": pytest.approx(0.225), "crossing-1": pytest.approx(0.1125)}
 
@@ -213,18 +206,23 @@ def test_figure_5_marks_where_the_loss_passes_the_bigram_entropy():
 def test_figure_5_marks_a_crossing_in_the_first_interval_only_below():
     metrics = make_metrics(sizes=("10K",))
     entropies = NGRAM_ENTROPIES.assign(train_entropy=[3.95, 3.9, 3.8, 3.0])
-    main, full = fig5_loss_derivative_vs_order_parameter.draw(
-        metrics, make_derivative(metrics), entropies
-    ).axes
+    main, full = draw_fig5(metrics, entropies=entropies).axes
     assert not lines_of(main, "crossing-")
     assert len(lines_of(full, "crossing-")) == 1
+
+
+def test_figure_5_marks_no_crossing_of_sizes_that_learn_another_text():
+    with drawn_from(FigureContext("preview", "two", entropy_sizes=("0.1M",))):
+        figure = draw_fig5(make_metrics())
+    for axes in figure.axes:
+        assert [line.get_gid() for line in lines_of(axes, "crossing-")] == ["crossing-1"]
 
 
 def test_figure_5_leaves_a_gap_where_the_slope_is_undefined():
     metrics = make_metrics(sizes=("10K",), seeds=(1,))
     derivative = make_derivative(metrics)
     derivative.loc[3, "dloss_dorder"] = np.nan
-    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, NGRAM_ENTROPIES)
+    figure = draw_fig5(metrics, derivative)
     (line,) = lines_of(figure.axes[1], "full-")
     assert np.flatnonzero(np.isnan(line.get_ydata())).tolist() == [3]
     assert np.isfinite(figure.axes[1].get_ylim()).all()
@@ -234,7 +232,7 @@ def test_figure_5_leaves_a_gap_where_the_slope_is_undefined():
 def test_figure_5_bears_any_slopes(slopes):
     metrics = make_metrics(sizes=("10K",))
     derivative = make_derivative(metrics).iloc[: len(slopes)].assign(dloss_dorder=slopes)
-    figure = fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, NGRAM_ENTROPIES)
+    figure = draw_fig5(metrics, derivative)
     FigureCanvasAgg(figure).draw()
     finite = [value for value in slopes if np.isfinite(value)]
     if finite:
@@ -256,9 +254,7 @@ def test_figure_5_labels_no_tick_over_another(low, high, smallest):
     metrics = make_metrics(sizes=("10K",))
     derivative = make_derivative(metrics)
     slopes = np.resize([low, high, np.copysign(smallest, high)], len(derivative))
-    figure = fig5_loss_derivative_vs_order_parameter.draw(
-        metrics, derivative.assign(dloss_dorder=slopes), NGRAM_ENTROPIES
-    )
+    figure = draw_fig5(metrics, derivative.assign(dloss_dorder=slopes))
     canvas = FigureCanvasAgg(figure)
     styled(canvas.draw)()
     for axes in figure.axes:
@@ -282,30 +278,8 @@ CASES = {
 def test_nothing_is_cut_and_no_legend_covers_data(case):
     metrics, published = CASES[case]
     for name, figure in draw_all(metrics, published, FigureContext("preview", "my_corpus", NOTICE)).items():
-        canvas = FigureCanvasAgg(figure)
-        styled(canvas.draw)()
-        renderer = canvas.get_renderer()
-        frame = figure.bbox
-        for axes in figure.axes:
-            box = axes.get_tightbbox(renderer)
-            inside = (box.x0 >= -0.5, box.y0 >= -0.5, box.x1 <= frame.x1 + 0.5, box.y1 <= frame.y1 + 0.5)
-            assert all(inside), (name, box, frame)
         assert name == "fig2" or figure.artists
-        outside = [text.get_window_extent(renderer) for text in figure.texts]
-        outside += [legend.get_window_extent(renderer) for legend in figure.artists]
-        panels = [axes.get_tightbbox(renderer) for axes in figure.axes if axes.axison]
-        for box in outside:
-            assert box.x0 >= -0.5, (name, box)
-            assert box.x1 <= frame.x1 + 0.5, (name, box)
-            assert box.y0 >= -0.5, (name, box)
-            assert box.y1 <= frame.y1 + 0.5, (name, box)
-            assert all(box.y1 <= panel.y0 + 1 or box.y0 >= panel.y1 - 1 for panel in panels), (name, box)
-        for axes in figure.axes:
-            titles = [
-                t.get_window_extent(renderer) for t in (axes.title, axes._left_title, axes._right_title)
-            ]
-            drawn = sorted((t.x0, t.x1) for t in titles if t.width)
-            assert all(a[1] <= b[0] for a, b in itertools.pairwise(drawn)), (name, drawn)
+        check_layout(figure, name)
 
 
 def test_legend_names_sizes_as_they_are():

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from figure_tables import make_metrics
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from figure_tables import check_layout, lines_of, make_metrics
 
 from orderparam.errors import RecordError
 from orderparam.figures import attention_and_ngrams, decay_sweep, loss_and_floors
@@ -44,11 +43,11 @@ def make_probes(attends=True):
 
 
 def lines_by_gid(axes):
-    return {line.get_gid(): line for line in axes.lines if line.get_gid()}
+    return {line.get_gid(): line for line in lines_of(axes) if line.get_gid()}
 
 
 def texts_of(figure):
-    FigureCanvasAgg(figure).draw()
+    check_layout(figure, "figure")
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from figure_tables import check_layout
 
 from orderparam.figures import deep_linear
 from orderparam.known_systems.deep_linear.landscape import Landscape, Task, closed_form, find_threshold
@@ -89,7 +90,8 @@ def test_unknown_depths_have_no_closed_form():
         closed_form(Task(), 3)
 
 
-def small_table():
+@pytest.fixture(scope="module")
+def table():
     """Sweeps on a few gammas around what each sweep must show."""
     rng = np.random.default_rng(2)
     tables = []
@@ -107,11 +109,6 @@ def small_table():
             tables.append(down.assign(D=depth, direction="down", kick=kick))
     frame = pd.concat(tables, ignore_index=True)
     return frame.assign(b=frame["s"] / 4)[list(DEEP_LINEAR_SWEEP.columns)]
-
-
-@pytest.fixture(scope="module")
-def table():
-    return small_table()
 
 
 def test_sweeps_show_the_hysteresis_of_two_hidden_layers(table):
@@ -148,6 +145,7 @@ def test_summary_agrees_with_the_closed_forms(table):
 
 def test_figure_shows_every_sweep_and_both_transitions(table):
     figure = deep_linear.draw(table)
+    check_layout(figure, "deep_linear")
     one, two = figure.axes
     assert {line.get_gid() for line in two.lines} >= {"global_minimum", "up", "down-0.001", "down-0.3"}
     assert {line.get_gid() for line in one.lines} >= {"global_minimum", "up", "down-0.001"}

@@ -32,22 +32,9 @@ def make_cumulants(system, lengths, temperatures, cumulant, error=1e-3, noise=No
     rows = []
     for length in lengths:
         for temperature in temperatures:
-            value = cumulant(length, temperature)
-            rows.append(
-                {
-                    "system": system,
-                    "length": length,
-                    "temperature": temperature,
-                    "field": 0.0,
-                    "algorithm": "wolff",
-                    "sites": length,
-                    "samples": 1,
-                    "autocorrelation_time": 0.5,
-                    "observable": "binder_cumulant",
-                    "value": value + (noise.normal(0, error) if noise else 0),
-                    "error": error,
-                }
-            )
+            value = cumulant(length, temperature) + (noise.normal(0, error) if noise else 0)
+            point = (system, length, temperature, 0.0, "wolff", length, 1, 0.5)
+            rows.append((*point, "binder_cumulant", value, error))
     return OBSERVABLES.frame(rows)
 
 
@@ -195,11 +182,12 @@ def test_share_beyond_three_is_judged_by_the_binomial_distribution():
 
 def test_exact_curves_cover_what_was_measured():
     points = pd.concat(
-        [
-            make_cumulants("1d", [8], [0.5, 2.0], lambda *_: 0),
-            make_cumulants("2d", [4, 8], [1.5, 3.0], lambda *_: 0),
-            make_cumulants("mean-field", [8], [0.5, 1.5], lambda *_: 0),
-        ]
+        make_cumulants(system, lengths, temperatures, lambda *_: 0)
+        for system, lengths, temperatures in (
+            ("1d", [8], [0.5, 2.0]),
+            ("2d", [4, 8], [1.5, 3.0]),
+            ("mean-field", [8], [0.5, 1.5]),
+        )
     )
     exact = tabulate_exact_curves(points, points=5)
     square = exact[exact["system"] == "2d"]
