@@ -33,7 +33,7 @@ TOKENS = f"results/corpora/{CORPUS}/tokens.npy"
 VARYING = re.compile(
     r"(corpora|smoke)/(jobs|logs)/"
     r"|.*\.benchmark\.tsv$"
-    r"|mlflow\.db$|\.mlflow\.db\.lock$|mlflow-artifacts/"
+    r"|mlflow\.db$|\.mlflow\.db\.lock$|mlflow-artifacts/|\.tracking/"
     r"|.*/\.snakemake_timestamp$"
 )
 

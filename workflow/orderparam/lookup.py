@@ -49,10 +49,10 @@ def checkpoints_of_seed(experiment: Experiment, size: str, seed: int) -> str:
     raise ConfigError(f"experiment {experiment.name!r} has no seed {seed}; it has {known}")
 
 
-def checkpoints_to_start_from(experiment: Experiment, size: str, job: str) -> list[str]:
-    """The checkpoints of the same seeds' runs whose final weights are a run's initial ones, if any are."""
+def checkpoints_to_start_from(experiment: Experiment, size: str, job: str) -> str | list[str]:
+    """The checkpoints of the same seeds' runs whose final weights are a run's initial ones, else []."""
     source = find_run(experiment, size).start_from
-    return [f"results/{experiment.name}/runs/{source}/{job}/checkpoints"] if source else []
+    return f"results/{experiment.name}/runs/{source}/{job}/checkpoints" if source else []
 
 
 def largest_run(experiment: Experiment) -> Run:
