@@ -37,6 +37,7 @@ TINY = {
     "sizes": {"nano": {"d_model": 16, "n_head": 2, "n_layer": 1}},
     "training": {"context": 8, "batch_size": 4, "learning_rate": 1e-2, "steps": 20, "device": "cpu"},
     "measurement": {"measure_every": 10, "checkpoint_every": 10, "train_windows": 4, "val_windows": 4},
+    "sampling": {"characters": 200},
 }
 
 
