@@ -40,10 +40,10 @@ def rows_of(page):
 
 
 def test_each_verdict_stands_beside_its_numbers(sections):
-    page = render_claims(VERDICTS, {"rises": "write-up, claim A"}, sections)
+    page = render_claims(VERDICTS, {"rises": "article, claim A"}, sections)
     rows = rows_of(page)
     assert [row[1].strip() for row in rows] == list(VERDICTS["verdict"])
-    assert "write-up, claim A" in rows[0][0]
+    assert "article, claim A" in rows[0][0]
     assert rows[0][2].split()[:3] == ["0.25", "[0.125,", "0.5]"]
     assert "10K · a.csv" in rows[0][2]
     # No interval where there is none, nor around what is exact; no number where nothing was tested.

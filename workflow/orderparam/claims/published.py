@@ -1,4 +1,4 @@
-"""Claims of the write-up that are judged against its own numbers."""
+"""Claims of the article that are judged against its own numbers."""
 
 from __future__ import annotations
 
