@@ -23,7 +23,7 @@ from orderparam.settings.experiment import PRECISIONS, Run, Seeds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 1 after an error of ours, which is told on stderr.
+    """Run one command; returns the exit status: 0, or 1 after an OrderParameterError, printed to stderr.
 
     Raises SystemExit(2) for a command line that cannot be understood.
     """
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> ArgumentParser:
-    """The parser of all commands; what it returns has the command's function as `run`."""
+    """The parser of all commands; the options that it returns have the command's function as `run`."""
     parser = ArgumentParser(
         prog="orderparam",
         description="Look at tracked runs, train without the workflow, keep what long runs measured. "
@@ -115,9 +115,10 @@ def _add(commands: Any, name: str, run: Callable[[Namespace], None], *shared: Ar
 
 
 def show_runs(options: Namespace) -> None:
-    """Show the tracked runs as a page of MLflow, which follows those that are under way.
+    """Show the tracked runs on MLflow's page, those in progress too.
 
-    The store is brought up to date from the jobs' records first; one that was deleted is made anew.
+    The store is brought up to date from the jobs' records, at first and every few seconds; if it was deleted,
+    it is made anew.
 
     example: orderparam ui --port 5001
     """
@@ -150,7 +151,7 @@ def document_config(options: Namespace) -> None:
 
 
 def print_run(options: Namespace) -> None:
-    """Print a run, with every setting resolved, and its seeds as JSON, for another machine.
+    """Print a run with all its settings, and its seeds, as JSON, for another machine.
 
     example: orderparam run paper 10K --seeds 1337 --precision tf32 > run.json
     """
@@ -162,10 +163,10 @@ def print_run(options: Namespace) -> None:
 
 
 def train(options: Namespace) -> None:
-    """Train all seeds of a run without the workflow; go on where that was stopped.
+    """Train all seeds of a run without the workflow, or go on where that was stopped.
 
-    The folder gets the tables, the checkpoints, and environment.json, which says with what they were made and
-    how long that took. On CUDA several seeds are trained at once.
+    The folder gets the tables, the checkpoints, and environment.json, which says on what machine, by which
+    code and in how many seconds they were made. On CUDA several seeds are trained at once.
 
     example: orderparam train run.json --corpus results/corpora/tiny_shakespeare --out 10K
     """

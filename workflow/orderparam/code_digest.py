@@ -103,7 +103,7 @@ def _hash_content(path: Path, mtime_ns: int, size: int) -> str:
 
 @cache
 def _parse(path: Path, mtime_ns: int, size: int) -> _Source:
-    """Time and size are the cache's key only: a file that changes meanwhile is parsed anew."""
+    """Time and size only serve as the cache's key, so that a file that has changed is parsed anew."""
     tree = ast.parse(path.read_bytes(), filename=str(path))
     imports: set[str] = set()
     strings: set[str] = set()

@@ -1,4 +1,4 @@
-"""What a result was computed with: code, machine, versions. Imports PyTorch where asked about it, no more."""
+"""What a result was computed with: code, machine, versions. Imports PyTorch only to ask it."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def package_versions(packages: Iterable[str]) -> dict[str, str]:
 def describe_environment(
     device: torch.device, precision: str, command: str, commit: str | None = None
 ) -> dict[str, Any]:
-    """What a record of a computation that starts now on `device` must be read with, as JSON values.
+    """Machine, versions, code and command of a computation that starts now on `device`, as JSON values.
 
-    None stands for what is unknown; `commit` serves where Git knows none.
+    None means unknown. `commit` is taken where Git knows none.
     """
     import torch
 

@@ -22,7 +22,7 @@ class TrainingError(OrderParameterError):
 
 
 class StatisticsError(OrderParameterError):
-    """A time series is too short or not of numbers, so that no estimate with an error can be had."""
+    """A time series is too short, or not of finite numbers, for an estimate with an error."""
 
 
 class LatticeError(OrderParameterError):

@@ -1,9 +1,9 @@
-"""Every figure, in one table: what it is of, and the tables that its `draw` takes, by argument.
+"""Every figure, in one table: what it is drawn for, and the tables that its `draw` takes, by argument.
 
-A figure is a module of figures/, a caption in workflow/report/, and a line here. In a path stands
-{results} for the folder of what the figure is of, {corpus} for that of the experiment's text, {published} for
-config/published, and {system} for each lattice that is sampled. An argument `published` is left out where
-the experiment is not compared with published values.
+A figure is a module of figures/, a caption in workflow/report/, and a line here. In a path, {results} is the
+folder of the experiment or known system, {corpus} that of the experiment's text, {published} is
+config/published, and {system} is each lattice that is sampled. An argument `published` is left out where the
+experiment is not compared with published values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ENTROPIES = "{results}/entropies.csv"
 NGRAM_ENTROPIES = "{corpus}/ngram_entropies.csv"
 OBSERVABLES = "{results}/observables/{system}.csv"
 
-# By folder of results/, which for an experiment is the experiment's name.
+# By folder of results/; that of an experiment has the experiment's name.
 FIGURES: dict[str, dict[str, dict[str, str]]] = {
     EXPERIMENT: {
         "fig1_hmmt": {"scores": "{published}/hmmt.csv"},

@@ -1,7 +1,7 @@
 """Which experiments there are, and the files that the workflow's rules take and make of one.
 
-An experiment was either trained here, or is a replay: its runs, and the corpora that they learnt, are those
-of a record in results/recorded/. Paths are relative to the project's folder.
+An experiment is either trained here, or a replay, whose runs, and the corpora that they learnt, come from
+its record in results/recorded/. Paths are relative to the project's folder.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def checkpoints_of_seed(experiment: Experiment, size: str, seed: int) -> str:
 
 
 def checkpoints_to_start_from(experiment: Experiment, size: str, job: str) -> str | list[str]:
-    """The checkpoints of the same seeds' runs whose final weights are a run's initial ones, else []."""
+    """The checkpoints of the entry that `start_from` names, of the same seeds; [] if it names none."""
     source = find_run(experiment, size).start_from
     return f"results/{experiment.name}/runs/{source}/{job}/checkpoints" if source else []
 
@@ -91,7 +91,7 @@ def seeds_of_the_same_weights(experiment: Experiment) -> dict[str, list[int]]:
 
 
 def record_of(experiment: Experiment) -> Record | None:
-    """What is recorded of a replayed experiment; None for one that is trained here."""
+    """The record of a replayed experiment; None for one that is trained here."""
     return Record(f"results/recorded/{experiment.replay_of}") if experiment.replay_of else None
 
 
@@ -175,7 +175,10 @@ def sizes_on_own_corpus(experiment: Experiment) -> list[str]:
 
 
 def tables_to_judge(experiment: Experiment, names: Iterable[str]) -> list[str]:
-    """Those of the tables that an experiment has: it may not be compared, or its checkpoints may be gone."""
+    """Those of the tables that an experiment can have.
+
+    Only some are compared with published values. A record has no checkpoints, and perhaps no probes of them.
+    """
     lacking = set() if experiment.compare_with_published else {"comparison.csv"}
     record = record_of(experiment)
     if record:

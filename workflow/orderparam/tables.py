@@ -21,7 +21,7 @@ from orderparam.files import atomic_write, read_json
 class Table:
     """A kind of table: the end of its path (* for any name), its columns with their meanings, its key.
 
-    `key` names the columns that tell rows apart, empty where the table has none; they may not be missing.
+    `key` names the columns that tell rows apart, which no file may lack; empty where there are none.
     """
 
     path: str
@@ -103,7 +103,7 @@ METRICS = Table(
     },
     key=("size", "seed", "step"),
 )
-# What training writes is what the metrics are extracted from.
+# Training writes it; verification copies it to metrics.csv.
 TRAJECTORY = Table("trajectory.parquet", METRICS.meanings, METRICS.key)
 STEPS = Table(
     "steps.parquet",

@@ -1,4 +1,4 @@
-# Tables of all jobs of an experiment as one: of those trained here, or of those in the record that it replays.
+# One table of all jobs of an experiment: those trained here, or those in the record that it replays.
 for table in ("metrics", "verification", "probes"):
 
     rule:

@@ -1,4 +1,4 @@
-"""Gather one table of all training jobs of an experiment; of a record every file is checked first."""
+"""Gather one table of all training jobs of an experiment; each file of a record is checked first."""
 
 from pathlib import Path
 

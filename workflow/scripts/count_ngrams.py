@@ -1,4 +1,4 @@
-"""Entropies of a corpus's n-grams: the losses at which a model that sees n - 1 characters must floor."""
+"""Entropies of a corpus's n-grams: the lowest losses of a model that sees n - 1 characters."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Draw one figure from its tables, and JSON files."""
+"""Draw one figure from its tables and JSON files."""
 
 from importlib import import_module
 

@@ -1,1 +1,3 @@
-"""From tables to tables: derivative, transition, scaling, published values. Imports no other room."""
+"""From tables to tables: derivative, slopes, escape, fluctuations, scaling, published values. Imports no
+other room.
+"""

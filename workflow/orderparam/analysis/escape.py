@@ -1,4 +1,4 @@
-"""Of one training run: its progress from bigram to trigram level, the plateau before, and the escape."""
+"""One training run: its progress from bigram to trigram level, the plateau before, and the escape."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from orderparam.tables import find_entropies
 
 Vector = NDArray[np.float64]
 
-# Nats per character between bigram and trigram level below which there is nothing to pass between.
+# Least gap between bigram and trigram level, in nats per character, for phi to mean anything.
 MIN_GAP = 0.1
-# Mean phi of the rows of the susceptibility table that tell of the passage from bigram to trigram level;
-# before it, phi varies with the fall from the initial loss.
+# Range of the mean phi in which fluctuations count: those of the passage from bigram to trigram level.
+# Earlier, phi varies with the fall from the initial loss.
 BETWEEN_LEVELS = (0.0, 1.0)
-# What `find_dip` calls near (nats per character), and surely steeper (standard errors).
+# Of `find_dip`: how near to the level (nats per character), and by how many standard errors steeper.
 NEAR = 0.2
 SIGNIFICANCE = 3.0
 _FEWEST_SLOPES = 4
@@ -79,11 +79,11 @@ def find_dip(slopes: pd.DataFrame, along: str, level: float) -> Dip | None:
     `slopes` is the run's part of a tables.LOSS_SLOPE, in the order of the steps; x is what the slope is taken
     `along`, order_parameter or step (then its logarithm). Near are the rows whose training loss is within
     NEAR (0.2 nats per character) of `level`, H_2 of the run's own text. A row's depth is by how much the
-    steepness is surely higher both before and after it, the lesser of the two: 3 standard errors of the
-    difference are taken off. There is a dip where the largest depth of the rows near is positive. The plateau
-    is the deepest local minimum among them, or the deepest of them if no minimum has a depth. The escape is
-    the row from it on where the steepness less 3 standard errors is highest, so that the noise of a few rows
-    does not decide.
+    steepness rises above its own, less 3 standard errors of the difference, both before and after it: the
+    smaller of the two. There is a dip if the largest depth of the rows near is positive. The plateau is the
+    deepest local minimum among them, or their deepest row if no minimum has a positive depth. The escape is
+    the row from there on at which the steepness less 3 standard errors is highest, so that the noise of a few
+    rows does not decide.
 
     Figures, tables and claims all mean this dip. None where fewer than 4 rows have a slope, or none is near.
     """
@@ -95,7 +95,7 @@ def find_dip(slopes: pd.DataFrame, along: str, level: float) -> Dip | None:
     steepness, error = -usable[column].to_numpy(dtype=float), usable[f"{column}_error"].to_numpy(dtype=float)
     inner = near[(near > 0) & (near < len(usable) - 1)]
     if not inner.size:
-        # At the run's ends one side is lacking: no dip there, by as much as the slope itself.
+        # Only the first or last row is near, with nothing beyond it: no dip, and a depth below 0 says so.
         return Dip(-float(np.abs(steepness).max()), int(usable.index[near[0]]), int(usable.index[near[0]]))
     depths = np.empty(inner.size)
     for i, row in enumerate(inner):
@@ -108,7 +108,7 @@ def find_dip(slopes: pd.DataFrame, along: str, level: float) -> Dip | None:
 
 
 def measure_passages(run: pd.DataFrame, levels: Levels) -> dict[str, float]:
-    """Where a run passes phi = 0 and 1/2, and how long it takes, by quantity; what it does not do is missing.
+    """Where a run passes phi = 0 and 1/2, and how long it takes, by quantity; missing where it does not pass.
 
     `run` has step, order_parameter and train_loss, in the order of the steps.
     """
@@ -124,7 +124,7 @@ def measure_passages(run: pd.DataFrame, levels: Levels) -> dict[str, float]:
         found["transition_step"] = step
         found["transition_order_parameter"] = float(np.interp(step, steps, b))
     if row is not None and step is not None:
-        # The passage's own width, along both clocks: from phi = 0 to 1/2.
+        # The length of the passage from phi = 0 to 1/2, by the step and by b.
         found["passage_efolds"] = float(np.log(step / found["bigram_passage_step"]))
         ratio = found["transition_order_parameter"] / found["bigram_passage_order_parameter"]
         found["passage_rise"] = ratio - 1

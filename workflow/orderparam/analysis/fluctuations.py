@@ -54,7 +54,7 @@ def progress_of_seeds(of_size: pd.DataFrame, levels: Levels) -> tuple[Vector, Ve
 
 
 def share_of_timing(steps: Vector, progress: Vector) -> tuple[float, float, float] | None:
-    """By what factor aligning takes down the largest Var(phi) between the levels, with its 95% interval.
+    """The factor by which aligning lowers the largest Var(phi) between the levels, with its 95% interval.
 
     `progress` (seeds, steps) as `progress_of_seeds` gives it. The interval is by bootstrap over the seeds
     that pass phi = 1/2, before and after aligning together. None where there are fewer than 3, or no

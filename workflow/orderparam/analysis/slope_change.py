@@ -18,7 +18,7 @@ RESOLUTION = 0.02
 # Evidence from which a change of slope counts as detected: "very strong" in Kass and Raftery's scale
 # (JASA 90, 773 (1995)); `calibration` measures what it means in false positives and power.
 THRESHOLD = 10.0
-# Share of the values' range below which a departure is no evidence, however well it seems to be measured.
+# Least noise, as a share of the values' range: smaller departures are no evidence, however exact they seem.
 NOISE_FLOOR = 2e-4
 MIN_POINTS = 16
 MAX_POINTS = 120
@@ -31,11 +31,10 @@ _PLACES = 60
 _MARGIN = 0.08
 HINGE, STEP = "slope", "jump"
 
-# The smooth curves that a sharp one has to be told from.
+# The smooth curves that a sharp one is compared with.
 _DEGREES = (1, 2, 3, 4, 5)
 _KNOTS = (1, 2, 3, 4, 6, 8, 12)
-# Offsets, in units of the range, of the logarithms in which steep beginnings (exponentials, power laws) are
-# slowly varying.
+# Of log(x + offset), in units of the range: along it steep beginnings (exponentials, power laws) vary slowly.
 _OFFSETS = (0.003, 0.01, 0.03, 0.1, 0.3)
 _LOG_KNOTS = (0, 1, 2, 4, 8)
 
@@ -138,7 +137,7 @@ class SlopeChangeDetector:
                         best.place[better] = self._places[first[better]]
                         best.is_jump[better] = kind == STEP
                         best.noise[better] = np.sqrt(variance[better] / (1 - rho**2))
-        # Wherever between two points a jump lies, the values are the same: name the middle.
+        # A jump anywhere between two points gives the same values: name the middle.
         after = np.searchsorted(self.unit, best.place, side="right")
         middle = (self.unit[after] + self.unit[after - 1]) / 2
         place = np.where(best.is_jump, middle, best.place)

@@ -15,7 +15,8 @@ Integers = NDArray[np.int64]
 
 _DEGREE = 3
 _SPANS = (7, 9, 11, 15, 21, 29, 41)
-# A passage between levels takes longer than that; what is shorter is the noise of few measurements.
+# Share of the range of b, and e-folds of steps. The passage between levels takes longer; fits to fewer
+# points would take the noise of a flat loss for a dip.
 _REACH_ALONG_B, _REACH_ALONG_LOG_STEP = 0.1, 0.5
 
 
@@ -34,10 +35,11 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None, reach:
 
     Each fit weighs its `points` nearest neighbours, or all within `reach` where these are more, by the
     tricube kernel (Cleveland, JASA 74, 829 (1979)), so the spacing may vary. Both value and slope are
-    linear in `y`; the noise's variance is the residuals', times n over n - tr(2 S - S S^T), S the
-    smoother: for `noise` of all, for the errors of the neighbourhood's. Errors are propagated for noise
-    that is independent from point to point. `points` is, if not given, that of the lowest median left-out
-    residual among 7 to 41. Raises ValueError for fewer than 7 points or `x` that does not increase.
+    linear in `y`. The noise's variance is that of the residuals times n / (n - tr(2 S - S S^T)), S the
+    smoother: of all residuals for `noise`, of the neighbourhood's for the errors. Errors are propagated for
+    noise that is independent from point to point. If `points` is not given, it is the number from 7 to 41
+    that gives the lowest median left-out residual. Raises ValueError for fewer than 7 points or `x` that
+    does not increase.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or np.any(np.diff(x) <= 0):
@@ -50,7 +52,7 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None, reach:
     for span in [points] if points else [span for span in _SPANS if span <= x.size]:
         smoother, slopes = _operators(x, span, reach)
         residual = y - smoother @ y
-        # Left-out residuals. Their median, since a steep beginning must not set the span for all.
+        # Residuals of each point left out of its own fit. The median: a steep beginning must not set it.
         score = float(np.median(np.abs(residual / np.maximum(1 - np.diag(smoother), 1e-9))))
         if best is None or score < best[0]:
             best = (score, span, smoother, slopes, residual)
@@ -59,7 +61,7 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None, reach:
     freedom = x.size - 2 * np.trace(smoother) + np.sum(smoother**2)
     inflation = x.size / freedom if freedom > 0.5 else float("nan")
     noise = float(np.sqrt(inflation * np.mean(residual**2)))
-    # Of the neighbourhood's residuals, since a misfit elsewhere says nothing of the noise here.
+    # From the neighbourhood's residuals only: a misfit elsewhere would widen the errors here.
     places = np.arange(x.size)
     mask = np.abs(places[:, None] - places) <= span
     near = mask @ residual**2 / mask.sum(axis=1)
@@ -74,13 +76,13 @@ def _operators(x: Vector, points: int, reach: float) -> tuple[Vector, Vector]:
     for i in range(n):
         first, last = np.searchsorted(x, [x[i] - reach, x[i] + reach], side="left")
         if last - first < points:
-            # Of all runs of neighbours that hold i, the one that reaches least far.
+            # The nearest `points` neighbours: of all such runs around i, the one that reaches least far.
             starts = np.arange(max(0, i - points + 1), min(i, n - points) + 1)
             farthest = np.maximum(x[i] - x[starts], x[starts + points - 1] - x[i])
             first = int(starts[np.argmin(farthest)])
             last = first + points
         near = slice(int(first), int(last))
-        # Beyond the farthest neighbour, so that none has weight zero.
+        # A little beyond the farthest neighbour, whose weight would otherwise be zero.
         width = 1.1 * np.abs(x[near] - x[i]).max()
         distance = (x[near] - x[i]) / width
         root = np.sqrt((1 - np.abs(distance) ** 3) ** 3)

@@ -18,9 +18,9 @@ Floats = NDArray[np.float64]
 # Wolff's S: the window closes where exp(-W / (S tau)) meets the statistical error.
 WINDOW_PARAMETER = 1.5
 FEWEST_SAMPLES = 10
-# Below this many autocorrelation times a series does not tell its autocorrelation time.
+# A series of fewer autocorrelation times is too short to estimate that time.
 FEWEST_TIMES = 20
-# A block of 20 autocorrelation times holds back a fortieth of the error.
+# Blocks of 20 autocorrelation times underestimate the error by a fortieth.
 TIMES_PER_BLOCK = 20
 MOST_BLOCKS = 200
 FEWEST_BLOCKS = 20
@@ -70,17 +70,17 @@ def estimate_mean(series: ArrayLike, window_parameter: float = WINDOW_PARAMETER)
     n = len(values)
     covariance = autocovariance(values)
     mean = float(values.mean())
-    # A constant series has rounding errors at most.
+    # A constant series, up to rounding errors.
     if covariance[0] <= (4 * np.finfo(np.float64).eps * np.abs(values).max()) ** 2:
         return MeanEstimate(mean, 0.0, 0.5, 0.0, 0)
-    # The sum of magnitudes chooses the window: that of the terms would close at once where they alternate.
+    # Sums of magnitudes: where the terms alternate in sign, their own sum would close the window at once.
     sums = 0.5 + np.cumsum(np.abs(covariance[1:]) / covariance[0])
     window = _find_window(sums, n, window_parameter)
-    # The mean that is subtracted lowers each lag by the variance of the mean.
+    # Subtracting the measured mean has lowered each lag by the variance of that mean.
     total = covariance[0] + 2 * covariance[1 : window + 1].sum()
     shifted = covariance + total / n
     variance = shifted[0] + 2 * shifted[1 : window + 1].sum()
-    # Of a strongly alternating series noise may leave less than nothing; independence is a bound then.
+    # Noise can make it negative for a strongly alternating series: take that of independent samples, a bound.
     if variance <= 0:
         variance = shifted[0]
     time = float(variance / (2 * shifted[0]))

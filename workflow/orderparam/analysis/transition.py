@@ -21,7 +21,7 @@ Vector = NDArray[np.float64]
 # A row of the table of quantities: size, quantity, value, lower, upper, seeds, method.
 Row = tuple[str, str, float, float, float, int, str]
 
-# Seeds from which on the shape of their distribution is looked at.
+# Fewer seeds than these do not show the shape of their distribution.
 SHAPE_SEEDS = 8
 _COLLAPSE_SIZES = 4
 
@@ -33,7 +33,7 @@ _DIP = (
     f"local cubic fits; deepest dip of the slope where the loss is within {NEAR:g} nats of H2, "
     f"{SIGNIFICANCE:g} standard errors deep"
 )
-# By the longest prefix of a quantity's name.
+# How a quantity is found: that of the longest of these prefixes of its name.
 METHODS = {
     "kink": f"loss along b: {_DETECTOR}",
     "log_step_kink": f"loss along log step: {_DETECTOR}",
@@ -47,7 +47,7 @@ METHODS = {
     "log_step_escape": "steepest dL/dlog(step) after that dip",
 }
 _NO_LEVELS = "the corpus's bigram and trigram entropies do not differ"
-# What a row says where no seed has the quantity.
+# Why a quantity is missing, where no seed has it.
 _MISSING = {
     "kink_detected": f"fewer than {MIN_POINTS} measured steps at which b rises",
     "bigram_passage_step": "no seed's loss passes the bigram entropy",

@@ -1,3 +1,3 @@
-"""Recorded runs: read, checked whenever they are read, added to. Imports settings, text, training,
-measuring, analysis.
+"""The records of long runs in results/recorded/: read and checked, added to. Imports settings, text,
+training, measuring, analysis.
 """

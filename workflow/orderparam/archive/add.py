@@ -19,7 +19,7 @@ from orderparam.files import atomic_write, sha256_of_file, write_json
 from orderparam.settings.experiment import Experiment, Run
 from orderparam.tables import read_table, write_table
 
-# A shorter run, measured at other steps, by another machine, is a run of the same protocol.
+# Keys of a run that may differ within one protocol: its length, its measurements, its machine.
 FREE = (
     "experiment",
     "steps",
@@ -157,7 +157,7 @@ def _write_job(folder: Path, job: FinishedJob) -> None:
     for name in ("metrics.csv", "verification.csv", "probes.csv"):
         if name != "probes.csv" or job.has(name):
             write_table(read_table(job.table(name)), target / name)
-    # Seven digits serve every use, at half the size.
+    # In single precision: seven digits are enough, and halve the file.
     steps = read_table(job.table("steps.parquet"))
     thin = steps.astype({"order_parameter": "float32", "batch_loss": "float32", "step": "int32"})
     write_table(thin, target / "steps.parquet")

@@ -1,4 +1,4 @@
-"""All tests of claims, registered."""
+"""All tests of claims: importing their modules registers them."""
 
 from orderparam.claims import (
     attention,

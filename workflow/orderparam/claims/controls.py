@@ -96,7 +96,7 @@ def weight_decay_has_hysteresis(
         ratios[decay] = Interval.of_mean(np.abs(np.log(first / second)), level)
     verdicts = {decay: ratio.decide(low=math.log(factor)) for decay, ratio in ratios.items()}
     decay = max(ratios, key=lambda key: (verdicts[key] == SUPPORTED, ratios[key].value))
-    # One decay with a difference is hysteresis; none is shown only where all of them show none.
+    # One decay with a difference shows hysteresis; its absence takes all of them.
     ruling = INCONCLUSIVE
     if verdicts[decay] == SUPPORTED:
         ruling = SUPPORTED

@@ -13,7 +13,7 @@ from orderparam.errors import RecordError
 from orderparam.files import read_json
 from orderparam.tables import find_entropies, read_table
 
-# Tables of an experiment, results/<experiment>/<name>. Of others, a claim says where its own lie.
+# Tables of an experiment, results/<experiment>/<name>. A claim on other tables says where these lie.
 EXPERIMENT_TABLES = (
     "metrics.csv",
     "derivative.csv",

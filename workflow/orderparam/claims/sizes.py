@@ -37,8 +37,8 @@ def judge_sizes(
 
     `measure` gives a size's statistic, one number a seed. Where it gives none the size is missing, for the
     reason `lacking` or that of the NotTestedError which it raises. `sizes` are those of `table` if None.
-    Intervals are Student's, at a confidence that Bonferroni's correction for the number of sizes gives. Of
-    sizes with one verdict the one that is closest to a bound speaks for them.
+    Intervals are Student's, with Bonferroni's correction for the number of sizes. Of sizes with the same
+    verdict the one closest to a bound gives the numbers.
     """
     chosen, missing = evidence.sizes(table, sizes)
     values = {}
@@ -56,7 +56,7 @@ def judge_sizes(
     intervals = {size: Interval.of_mean(sample, level) for size, sample in values.items()}
 
     def distance(size: str) -> float:
-        """How far inside of its bounds a size is."""
+        """How far a size lies inside the bounds."""
         interval = intervals[size]
         ends = (interval.value,) if math.isnan(interval.lower) else (interval.lower, interval.upper)
         return min(min(end - low, high - end) for end in ends)
@@ -81,11 +81,11 @@ def judge_all(
     names: Mapping[str, str] | None = None,
     ranking: Sequence[str] | None = None,
 ) -> Finding:
-    """What follows for all sizes from the interval of each; `missing` says of the others why they lack one.
+    """What follows for all sizes from the interval of each; `missing` says why the others lack one.
 
-    One size that refutes the claim refutes it; else what is missing leaves it untested, and one size that
-    does not decide leaves it open. The numbers are those of the size that decides, the first such in
-    `ranking` (the order of `intervals`, if None), which the note calls by its name out of `names`.
+    One size that refutes the claim refutes it for all. Else it is untested if a size is missing, and
+    inconclusive if a size is. The numbers are those of the size that decides, the first such in `ranking`
+    (the order of `intervals`, if None); the note has its name from `names`.
     """
     reasons = [f"{size}: {reason}" for size, reason in missing.items()]
     if not intervals:

@@ -22,7 +22,7 @@ from orderparam.claims.verdict import (
 # Binder's centred cumulant of a uniform distribution; that of two sharp peaks is 2/3, of a Gaussian 0.
 _UNIFORM_BINDER = 0.4
 _FEWEST_SIZES = 3
-# A difference that is surely smaller is none.
+# Relative difference below which values count as equal.
 _EQUAL = 0.05
 
 
@@ -44,7 +44,7 @@ def passage_shortens_with_width(
 ) -> Finding:
     """The passage from bigram level to halfway to trigram level shortens as d_model grows.
 
-    That of a transition would. `quantity` is passage_efolds (of steps) or passage_rise (of b, relative);
+    At a transition it would. `quantity` is passage_efolds (of steps) or passage_rise (of b, relative);
     the statistic is the exponent p of quantity ~ d_model^p over sizes.
     """
     intervals, _ = _quantity(evidence, quantity, sizes)

@@ -19,7 +19,7 @@ _PANEL_HEIGHT = 1.5
 _OFFSETS = {0: "the token itself", 1: "1 back", 2: "2 back", 3: "3 back"}
 _ORDER_NAMES = {1: "unigrams", 2: "bigrams", 3: "trigrams", 4: "4-grams"}
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
-# Of the n-th offset, and of the n-th order.
+# Looks of the offsets, and of the orders, in their order.
 _LOOKS: tuple[dict[str, Any], ...] = tuple(
     {"color": colour, "linestyle": dashes} for colour, dashes in zip(COLOURS, _DASHES, strict=False)
 )

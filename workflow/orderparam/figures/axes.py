@@ -128,7 +128,7 @@ def set_symlog_axis(
     if low * high >= 0 and np.log10(largest / smallest) < 2.5 and fit([0.0, *finer]):
         major = finer
     else:
-        # The outermost decade keeps its label; every second, third, ... one further in does.
+        # Label the outermost decade, and of those further in only every second, third, ...
         top = int(np.floor(np.log10(largest)))
         while not fit(major) and every < len(exponents):
             every += 1

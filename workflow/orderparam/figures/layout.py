@@ -156,6 +156,6 @@ def _add_legend_row(figure: Figure, row: LegendGroup, centre: float) -> None:
     )
     legend.set_in_layout(False)
     figure.add_artist(legend)
-    # Set after the fact: matplotlib drops entries whose label starts with an underscore.
+    # Labels are set afterwards, since matplotlib drops entries whose label starts with an underscore.
     for text, (_, label) in zip(legend.get_texts(), row.entries, strict=True):
         text.set_text(label)

@@ -52,7 +52,7 @@ _context: ContextVar[FigureContext | None] = ContextVar("figure_context", defaul
 
 @contextmanager
 def drawn_from(context: FigureContext | None) -> Iterator[None]:
-    """Figures that are drawn within say that they show the results of `context`; others name no origin."""
+    """Figures drawn within the block name the experiment and corpus of `context`; others name none."""
     token = _context.set(context)
     try:
         yield

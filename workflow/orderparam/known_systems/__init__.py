@@ -1,1 +1,3 @@
-"""Systems whose answers are known, on which the analysis is calibrated. Imports analysis."""
+"""Ising and Potts models, deep linear nets, Hopfield networks: their answers are known, and calibrate the
+analysis. Imports analysis.
+"""

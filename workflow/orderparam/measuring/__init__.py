@@ -1,3 +1,3 @@
-"""What is read off a model: losses, probes, sampled text, throughput. Imports settings, text, model,
-training.
+"""What is measured of a model: losses, probes, verification, sampled text, throughput. Imports settings,
+text, model, training.
 """

@@ -159,7 +159,7 @@ def _time_together(
 
 
 def _time_measurement(engine: StackedEngine) -> float:
-    """Seconds of one measurement; the first, which loads kernels, counts only where that does not matter."""
+    """Seconds of one measurement. The first also loads kernels: it counts only if it is long enough."""
     first = seconds_of(engine.measure)
     return first if first > LONG_MEASUREMENT_SECONDS else seconds_of(engine.measure)
 

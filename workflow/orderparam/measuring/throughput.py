@@ -56,7 +56,7 @@ def count_step_flops(run: Run, vocabulary_size: int) -> int:
 
 
 def count_step_bytes(model: nn.Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> int:
-    """Bytes that a step cannot avoid to move.
+    """Bytes that a step must move at least.
 
     Activations kept for the backward pass are written and read, so is the optimizer's state (which must be
     there: after an update); gradients are read, weights read and written.
@@ -147,7 +147,7 @@ def best_of(peaks: Sequence[Peak]) -> Peak:
 
 
 def describe_machine(peak: Peak) -> dict[str, object]:
-    """What a benchmark must be read with."""
+    """The machine, without which a benchmark means nothing."""
     return {
         "platform": platform.platform(),
         "python": platform.python_version(),

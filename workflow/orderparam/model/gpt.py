@@ -59,7 +59,7 @@ class CausalSelfAttention(nn.Module):
 
     @torch.no_grad()
     def _draw_head_by_head(self, d_model: int, n_head: int) -> None:
-        # Same draws, in the same order, as separate bias-free Linear maps built key, query, value.
+        # As if each head's maps were built apart, key, query, value: so a seed gives the article's weights.
         query, key, value = self.qkv.weight.view(3, n_head, d_model // n_head, d_model)
         for head in range(n_head):
             for weight in (key[head], query[head], value[head]):
@@ -118,7 +118,7 @@ class Block(nn.Module):
 
     def __init__(self, run: Run) -> None:
         super().__init__()
-        # Drawn in any case, so that ablation leaves all other initial weights as they are.
+        # Drawn even if ablated, so that all other initial weights are those of the whole model.
         drawn = CausalSelfAttention(run)
         self.attends = run.attention == "causal"
         if self.attends:

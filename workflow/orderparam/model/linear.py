@@ -40,8 +40,8 @@ class LinearReLU(Linear):
 def packed_weights(model: nn.Module, rows: int) -> Iterator[None]:
     """Lay the weights of the Linear maps of `model` out once, as oneDNN wants them for inputs of `rows` rows.
 
-    For many products with the same weights: within, the maps have no gradients, and do not see their weights
-    change.
+    For many products with the same weights. Within the block the maps have no gradients, and a change of
+    their weights has no effect.
     """
     maps = [m for m in model.modules() if isinstance(m, Linear) and _takes_onednn(m.weight)]
     try:

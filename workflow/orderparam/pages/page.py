@@ -15,7 +15,7 @@ from orderparam.text.vocabulary import describe_corpora
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 CAPTION_FOLDER = Path(__file__).parents[2] / "report"
-# What templates include; named in code so that its digest, which does not read templates, covers them.
+# Files that templates include. The code digest finds files by names in modules, not in templates.
 INCLUDED = ("style.css", "figure.html.j2")
 NARROW_POINTS = 300
 

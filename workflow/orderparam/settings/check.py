@@ -1,7 +1,7 @@
-"""A document checked against a Pydantic model, every fault told in a user's words, all of them at once.
+"""Check a document against a Pydantic model; report all faults at once, in a user's words.
 
-Pydantic finds the faults; the model's JSON schema says what is allowed there, in the tables of
-config/README.md too.
+Pydantic finds the faults. What is allowed is read off the model's JSON schema, in the words that the tables
+of config/README.md have too.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ def check_file(
     model: type[BaseModel],
     rules: Callable[[dict[Any, Any], Collection[Place]], Iterable[Problem]] = lambda valid, faulty: (),
 ) -> tuple[list[str], dict[Any, Any]]:
-    """A message for each problem of a file, and what it says, as `check` has it.
+    """A message for each problem of a file, and the file's content as `check` returns it.
 
-    `rules` finds faults between keys in what is left of a document without the `faulty` places.
+    `rules` finds faults between keys. It is given that content, and the places of the values taken out of it.
     """
     read = read_yaml(root, file)
     if read.values is None:
@@ -81,18 +81,17 @@ def check_file(
 
 
 def raise_all(what: str, messages: list[str]) -> None:
-    """Raise ConfigError if there are messages, with all of them."""
+    """Raise one ConfigError with all messages, if there are any."""
     if messages:
         count = f"{len(messages)} error{'s' if len(messages) > 1 else ''}"
         raise ConfigError("\n  ".join([f"{what} has {count}; nothing was run:", *messages]))
 
 
 def check(model: type[BaseModel], document: dict[Any, Any]) -> tuple[list[Problem], dict[Any, Any]]:
-    """Every fault of `document`, and what is left of it, defaults filled in, without the faulty values.
+    """All faults of `document`, and its content without the faulty values, with defaults filled in.
 
-    In what is left each key that is present has an allowed value, and a key that is missing says that its
-    value was faulty or that it has neither value nor default. Where there is no fault, whole numbers are
-    floats where a float is meant.
+    Each key of that content has an allowed value. A key is missing there if its value was faulty, or if it
+    has neither value nor default. If nothing is faulty, whole numbers are floats where floats are meant.
     """
     schema = schema_of(model)
     filled = _fill_defaults(schema, document)
@@ -103,7 +102,7 @@ def check(model: type[BaseModel], document: dict[Any, Any]) -> tuple[list[Proble
     problems: dict[Place, Problem] = {}
     for problem in found:
         problems.setdefault(problem.place, problem)
-    # The last items of a list go first, so that the places of the others still hold.
+    # From a list's last item to its first: to remove an earlier one would shift the places of the others.
     for place in sorted(problems, key=lambda place: [str(part).zfill(9) for part in place], reverse=True):
         _remove(filled, place)
     return list(problems.values()), filled

@@ -27,10 +27,10 @@ class Settings:
 
     `experiment` is the one that `rule all` builds, `experiments` holds all of config/experiments/.
     A relative `corpus_mirror` is relative to the project folder. `corpora` and `tracking` are as in
-    config/config.yaml, with the defaults filled in. `recorded` names the experiments that are drawn from
-    recorded runs, each with the folder of results/recorded/; archive.with_recorded adds them to
-    `experiments`, and to `unreadable`, with the reason, those whose record is missing or damaged: they are
-    no obstacle to the others.
+    config/config.yaml, with the defaults filled in. `recorded` maps each experiment that is drawn from
+    recorded runs to its folder of results/recorded/. archive.with_recorded adds them to `experiments`. Those
+    whose record is missing or damaged it adds to `unreadable`, with the reason, so that they do not keep the
+    others from being built.
     """
 
     experiment: str
@@ -48,7 +48,7 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
     `config` is None where config/config.yaml cannot be read; the other files are checked all the same.
     Raises ConfigError, which lists all problems of all files: file, line, key, value found, what is allowed.
     """
-    # Snakemake has read the file before; its faults as a file, such as a key twice, show only here.
+    # Read again after Snakemake, which silently takes the last of two equal keys.
     own = read_yaml(root, CONFIG_FILE)
     problems: list[Problem] = []
     valid: dict[Any, Any] = {}
@@ -93,10 +93,10 @@ def load_project_settings(root: Path) -> Settings:
 
 
 def check_readable(root: Path) -> None:
-    """To be called before Snakemake reads config/config.yaml, since its message names no file, line or key.
+    """Check that config/config.yaml can be read, before Snakemake does, whose message names no file or line.
 
     Raises ConfigError, with the errors of all files, if the file cannot be read as one mapping. Repeated keys
-    are left to `load_settings`, for Snakemake can read them.
+    are left to `load_settings`, since Snakemake reads them without an error.
     """
     if read_yaml(root, CONFIG_FILE).values is None:
         load_settings(None, root)
@@ -119,8 +119,8 @@ def describe_run(
 ) -> dict[str, Any]:
     """All that training, verification and sampling of a size need, as JSON values.
 
-    The run may have only some of the experiment's seeds, another precision or fewer steps: what a record of
-    the experiment may hold as well. ConfigError if it has no such size, seed or number of steps.
+    The run may have only some of the experiment's seeds, another precision or fewer steps: the experiment's
+    record accepts such runs. ConfigError if the experiment has no such size, seed or number of steps.
     """
     experiment = find_experiment(settings, experiment_name)
     run = _find("size", size, experiment.runs)
@@ -137,13 +137,13 @@ def describe_run(
         "seeds": [asdict(item) for item in experiment.seeds if seeds is None or item.seed in seeds],
         "verified_checkpoints": experiment.verified_checkpoints[size],
         "sampling": asdict(experiment.sampling),
-        # For machines to which the repository's files are carried without its history.
+        # A machine to which the files are carried without Git's history cannot find it out itself.
         "commit": git_state()[0],
     }
 
 
 def _experiment_paths(root: Path) -> list[Path]:
-    """Files with a wrong suffix are among them, for the check of the names; hidden files are not."""
+    """The YAML files but hidden ones; the check of the names reports a suffix such as .yml."""
     folder = root / EXPERIMENTS_FOLDER
     paths = folder.iterdir() if folder.is_dir() else []
     wanted = (path for path in paths if path.suffix.lower() in (".yaml", ".yml"))

@@ -110,7 +110,7 @@ class ConfigFile(Section):
 
 
 def check_sources(config: dict[Any, Any], faulty: Collection[Place]) -> Iterator[Problem]:
-    """Each corpus needs a source and a free name; `faulty` are the places gone from `config`."""
+    """Each corpus needs a source and a free name; `faulty` are the places of values taken out of `config`."""
     named = config.get("corpora", {}).items()
     corpora = {name: corpus for name, corpus in named if isinstance(name, str) and isinstance(corpus, dict)}
     for name, corpus in corpora.items():

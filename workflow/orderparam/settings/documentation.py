@@ -1,4 +1,4 @@
-"""What is written from the models: the tables of config/README.md, and config/schema/ for editors."""
+"""Write the tables of config/README.md, and config/schema/ for editors, from the settings' models."""
 
 from __future__ import annotations
 

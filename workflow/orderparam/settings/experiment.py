@@ -29,7 +29,7 @@ Fraction = Annotated[float, Allowed(ge=0, lt=1)]
 DEVICE_WORDS = "auto, cpu, cuda, cuda:N (N = 0, 1, ...) or mps"
 Device = Annotated[str, Allowed(pattern="^(auto|cpu|cuda(:[0-9]{1,3})?|mps)$", words=DEVICE_WORDS)]
 
-# Folders of results/ that no experiment may claim: its name is that of its folder.
+# Folders of results/ that are taken: an experiment has a folder of its own name there.
 RESERVED_EXPERIMENTS = (
     "recorded",
     "corpora",
@@ -149,7 +149,7 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Schedule, Training, Shape):
-    """All that fixes one training run of one model entry, but its seeds.
+    """All that determines one training run of one model entry, except its seeds.
 
     The keys of the classes that it is made of are named there, with their meaning, bounds and default, and
     nowhere else.
@@ -165,7 +165,7 @@ class Run(Schedule, Training, Shape):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Run:
-        """The inverse of `to_dict`; a run of the time before a key has the value that was in effect then.
+        """The inverse of `to_dict`; a run older than a key has the value that was in effect then (`Earlier`).
 
         Raises RecordError, naming the key, if any other is missing.
         """
@@ -191,7 +191,7 @@ class Experiment:
 
     `verify_checkpoints` recomputes each run's losses at `verified_checkpoints` of its size's checkpoints, and
     probes look at `probe_windows` windows of the validation split. A `replay_of` another experiment has
-    that one's recorded runs, and trains none.
+    that one's recorded runs, and trains nothing.
     """
 
     name: str

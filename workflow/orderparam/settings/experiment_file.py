@@ -119,9 +119,9 @@ def check_file_name(path: Path) -> Iterator[str]:
 
 
 def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) -> Iterator[Problem]:
-    """Faults between the keys of an experiment whose values are allowed each by itself.
+    """Faults between the keys of an experiment, each of whose values is allowed by itself.
 
-    A key that is missing takes no part. `corpora` are the known ones, None if that is unknown.
+    Missing keys are not checked. `corpora` are the known names, None if they cannot be read.
     """
     figures = figure_names()
     for index, figure in enumerate(document.get("figures") or ()):
@@ -131,7 +131,7 @@ def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) 
     yield from _check_seeds(document.get("seeds", []))
     if corpora is not None:
         yield from _check_corpus((), document, corpora)
-    # A fault of the sections for all sizes is found with each size, hence by place.
+    # A fault of a section for all sizes is found with each of them; kept by place, it is reported once.
     steps_problems: dict[Place, Problem] = {}
     for name, size in document.get("sizes", {}).items():
         place: Place = ("sizes", name)
@@ -155,7 +155,7 @@ def _check_corpus(place: Place, entry: dict[Any, Any], corpora: Collection[str])
 
 
 def _check_steps(place: Place, size: dict[Any, Any], document: dict[Any, Any]) -> Iterator[Problem]:
-    """A run must reach its first checkpoint; the key to blame is the one that is the size's own."""
+    """A run must reach its first checkpoint; if not, the key that the size sets itself is reported."""
     shared_every = document.get("measurement", {}).get("checkpoint_every")
     shared_steps = document.get("training", {}).get("steps")
     every, steps = size.get("checkpoint_every", shared_every), size.get("steps", shared_steps)

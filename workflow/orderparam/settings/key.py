@@ -1,7 +1,7 @@
 """What a value may be, as metadata of its type. Needs the standard library only.
 
-Pydantic, where it is installed, takes the bounds through the two methods that it looks for in metadata; a
-machine that only trains has no Pydantic, and there the types are plain ones.
+Pydantic, where it is installed, reads the bounds by the two methods of `Allowed` that have its name. A
+machine that only trains has no Pydantic; there the metadata does nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Earlier:
 class Allowed:
     """Bounds of a number (>=, >, <=, <), or the regular expression of a text and what it allows, in words.
 
-    A tuple is not `strict`, so that a file's list may stand for it.
+    A tuple is not `strict`, so that the list of a YAML file may stand for it.
     """
 
     ge: float | None = None

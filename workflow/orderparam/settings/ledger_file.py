@@ -51,7 +51,7 @@ class LedgerFile(Section):
 
 
 def check_places(ledger: dict[Any, Any], faulty: Collection[Place]) -> Iterator[Problem]:
-    """Each claim says where it is judged; `faulty` are the places gone from `ledger`."""
+    """Each claim says where it is judged; `faulty` are the places of values taken out of `ledger`."""
     for name, claim in ledger.get("claims", {}).items():
         place: Place = ("claims", name)
         given = [key for key in ("experiments", "tables") if key in claim or (*place, key) in faulty]

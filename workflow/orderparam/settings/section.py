@@ -26,7 +26,7 @@ class Section(BaseModel):
 
 T = TypeVar("T", bound=Section)
 
-# Of a key that may be left out and has no default, and of a section that is filled with its keys' defaults.
+# For a key that may be left out and has no default; for a section that consists of its keys' defaults.
 OPTIONAL: Any = Field(default_factory=lambda: None)
 DEFAULTS: Any = Field(default={})
 

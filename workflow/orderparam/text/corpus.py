@@ -137,7 +137,7 @@ def _open_url(url: str) -> Iterator[Iterator[bytes]]:
         read=1,
         backoff_factor=BACKOFF_SECONDS,
         status_forcelist=[429, *range(500, 600)],
-        # A server may ask for a wait of hours.
+        # A server may ask to wait for hours.
         respect_retry_after_header=False,
         raise_on_status=False,
     )

@@ -128,10 +128,10 @@ def corpus_label(record: Mapping[str, Any]) -> str:
 
 
 def describe_corpora(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Names and stand-in notices of all corpora that a result rests on, as one record.
+    """Names and stand-in notices of all corpora that a result rests on, as one mapping.
 
-    `records` are vocabulary.json contents, the corpus whose n-gram entropies are shown first. The keys
-    are those that a stand-in is known by: corpus, stand_in and notice (None without a stand-in).
+    `records` are the contents of their vocabulary.json; first comes the corpus whose n-gram entropies are
+    shown. The keys are corpus, stand_in and notice (None without a stand-in).
     """
     names = ", ".join(corpus_label(record) for record in records)
     if len(records) > 1:

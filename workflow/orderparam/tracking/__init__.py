@@ -1,4 +1,4 @@
-"""What a job's run records, and the MLflow store as a view of it.
+"""Job records, and the MLflow store that shows them.
 
 A script wraps its work in `tracked_job`, which only writes the job's record under results/. The Snakefile
 calls `open_invocation`, `close_invocation` and `print_hint_at_exit`. `update_store` tells the store what is

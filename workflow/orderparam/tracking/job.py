@@ -141,7 +141,7 @@ def _describe_job(snakemake: Any, root: Path) -> RunRecord:
     }
     tags = {"rule": snakemake.rule, **origin_tags(relative_to_root(main, root) if main else snakemake.rule)}
     if outputs:
-        # Draws the output anew even if it is up to date.
+        # With --force, so that the output is made anew even if it is up to date.
         command = ["snakemake", "--cores", "1", "--force", outputs[0], *invocation.get("settings", [])]
         tags["regenerate"] = shlex.join(command)
     return RunRecord(
@@ -181,7 +181,7 @@ def _find_corpus(job: TrackedJob, snakemake: Any, files: Iterable[str]) -> None:
     known: list[Mapping[str, Any]] = []
     for path in files:
         if Path(path).name in MANIFESTS:
-            # What is missing or damaged is the script's concern.
+            # A missing or damaged file is for the script to report.
             with suppress(OrderParameterError):
                 known.append(read_json(path))
     named = {**dict(snakemake.wildcards.items()), **dict(snakemake.params.items())}

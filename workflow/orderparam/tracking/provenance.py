@@ -95,7 +95,7 @@ def is_here(process: dict[str, Any]) -> bool:
 
 
 def is_alive(process: dict[str, Any]) -> bool:
-    """Whether a process that `this_process` described still runs; one on another host is taken to."""
+    """Whether a process that `this_process` described still runs; of one on another host it is assumed."""
     if not is_here(process):
         return True
     try:

@@ -1,4 +1,4 @@
-"""What is known of one run: the record that every job leaves in results/, of which the store is a view."""
+"""The record of one run: every job writes its own below results/, and the store shows what these say."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ class Told:
 def update_store(root: Path, uri: str) -> None:
     """Tell the store at `uri` what is new in the records of the project at `root`.
 
-    What it was told is noted in results/.tracking, so that nothing is told twice; one process after the
-    other does this. A store that is new is told everything. A record whose process is gone is closed as
+    What it was told is noted in results/.tracking, so that nothing is told twice. A lock lets one process
+    at a time do this. A store that is new is told everything. A record whose process is gone is closed as
     KILLED. Raises RecordError, when all else is told, if a record is damaged, and whatever MLflow raises
     where the store cannot be used; the next call then goes on from there.
     """
@@ -62,7 +62,7 @@ class _Update:
         self._told: dict[str, Told] = {}
         with suppress(RecordError):
             self._told = {file: Told(**values) for file, values in read_json(notes).items()}
-        # A store that was made anew since knows nothing of it.
+        # A store that was made anew since then lacks the run: tell it everything.
         if self._told and not store.has(next(reversed(self._told.values())).run):
             self._told = {}
 
@@ -104,7 +104,7 @@ class _Update:
         self._save()
 
     def _state(self, file: str) -> str:
-        """Differs after the record has been written anew."""
+        """The record file's time and inode, which change when it is written anew."""
         found = (self._root / file).stat()
         return f"{found.st_mtime_ns} {found.st_ino}"
 

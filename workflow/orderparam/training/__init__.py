@@ -1,1 +1,3 @@
-"""Training: a job's runs, engines, schedule, snapshots. Imports settings, text, model, measuring."""
+"""Training a job: its runs, engines, optimizer, schedule, snapshots. Imports settings, text, model,
+measuring.
+"""

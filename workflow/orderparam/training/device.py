@@ -65,5 +65,5 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     """A context for forward passes, whose products are in bfloat16 if `precision` is bf16."""
     if precision != "bf16":
         return nullcontext()
-    # A cache of the weights' casts would be freed between the steps that a CUDA graph holds.
+    # PyTorch frees its cache of cast weights after a step; a CUDA graph would go on reading it.
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)

@@ -59,7 +59,7 @@ def train_run(
     `checkpoints`, and `diverged`, where a diverged run's measurements are kept, get a folder per seed. A
     snapshot is taken every `snapshot_seconds`, at the end, and when `act_on_signals`, called where the state
     is consistent, ends the process. `on_measured` is given the trajectories' new rows after each measurement,
-    and the restored ones at first. What it took is added to `durations`. Raises TrainingError at the first
+    and the restored ones at first. Its time is added to `durations`. Raises TrainingError at the first
     loss that is not finite.
     """
     run = engine.run
@@ -113,7 +113,8 @@ def train_run(
 def resume(engine: Engine, snapshots: SnapshotStore, checkpoints: Path) -> None:
     """Restore the newest usable snapshot, if there is one.
 
-    It may be of a run with another schedule: what that measured beside this run's schedule is dropped.
+    The snapshot may be of a run with another schedule. Measurements at steps that this run does not measure
+    are dropped.
     """
     run = engine.run
     for step, tensors, values in snapshots.load_newest():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from orderparam.settings.experiment import Run
 
-# What says when a run is measured and when it ends, and does not change what happens until then. A learning
-# rate that depends on `steps` would take that out of here.
+# Keys that may differ between a snapshot and the run that goes on from it: they do not change the updates.
+# If the learning rate came to depend on `steps`, `steps` would have to go from here.
 SCHEDULE = ("steps", "measure_every", "log_spaced_per_decade", "checkpoint_every")
 
 

@@ -29,7 +29,7 @@ GRAPHS_VARIABLE = "ORDERPARAM_CUDA_GRAPHS"
 STEPS_DRAWN_AHEAD = 500
 STEPS_PER_READING = 100  # how long a signal may have to wait, against a pause for the host to read
 WARM_UP_STEPS = 3
-# cuDNN's attention is left out: it differs from release to release in what a graph may hold.
+# Without cuDNN's attention: its releases differ in whether a CUDA graph may hold it.
 ATTENTION_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
@@ -98,7 +98,7 @@ class StackedEngine(Engine):
         ]
 
     def advance(self, until: int) -> None:
-        """Make at least one update, and none beyond step `until`; the host reads what they recorded once."""
+        """Make at least one update, and none beyond step `until`; the host reads their b and losses once."""
         if self._used == STEPS_DRAWN_AHEAD:
             self._draw_ahead()
         count = min(until - self.step, STEPS_DRAWN_AHEAD - self._used, STEPS_PER_READING)
@@ -129,7 +129,7 @@ class StackedEngine(Engine):
         self._used = 0
 
     def _update(self) -> None:
-        """One step, from the drawn starts to the record; the host hears nothing, so a graph can hold it."""
+        """One step, from the drawn starts to the buffer; the host reads nothing, so a graph can hold it."""
         starts = self._starts.index_select(0, self._place)[0]
         train_tokens, _ = self._on_device["train"]
         windows = train_tokens[starts[..., None] + self._offsets].long()
@@ -139,7 +139,7 @@ class StackedEngine(Engine):
         with sdpa_kernel(ATTENTION_KERNELS), autocast(self.precision, self.device):
             losses, _ = self.model.losses(windows)
             batch_losses = losses.mean(1)
-        # Each seed's parameters meet their own loss only, so the sum's gradient is that of each.
+        # A seed's parameters occur in its own loss only, so the gradient of the sum is that of each loss.
         batch_losses.sum().backward()
         self.optimizer.step()
         row = torch.stack((b, batch_losses.detach().double()))
@@ -149,8 +149,8 @@ class StackedEngine(Engine):
     def _capture(self) -> torch.cuda.CUDAGraph:
         """A graph of one step.
 
-        Steps made before on the same stream settle what a graph may not do: choice of kernels, workspaces.
-        Raises TrainingError where PyTorch refuses.
+        Some steps are made before on the same stream: PyTorch then chooses kernels and allocates workspaces,
+        which it may not do in a graph. Raises TrainingError where PyTorch refuses.
         """
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self.device)
         with self._undisturbed():
@@ -179,7 +179,7 @@ class StackedEngine(Engine):
         place, generators = self._place.clone(), self.generators()
         self._place.zero_()
         yield
-        # In place: a graph knows its tensors by their address.
+        # Copied in place: a graph would go on using the address of a tensor that is replaced.
         for name, tensor in tensors.items():
             tensor.copy_(saved[name])
         self._place.copy_(place)
@@ -206,5 +206,5 @@ def dropout_seed(seeds: Sequence[Seeds]) -> int:
 
 
 def _to_device(tokens: np.ndarray, device: torch.device) -> Tensor:
-    # PyTorch indexes few kinds of unsigned integers on a GPU.
+    # PyTorch has few operations for uint16, so tokens of many characters become int32.
     return torch.from_numpy(tokens.astype(np.uint8 if tokens.dtype == np.uint8 else np.int32)).to(device)

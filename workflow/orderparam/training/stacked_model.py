@@ -18,7 +18,7 @@ from orderparam.measuring.losses import TOKENS_PER_BATCH, SplitMeasurement
 from orderparam.model.gpt import GPT
 from orderparam.settings.experiment import Run
 
-# Windows, those of all seeds counted: with dropout, PyTorch's memory-efficient attention takes no more.
+# Windows of all seeds together: with dropout, PyTorch's memory-efficient attention fails on more.
 ATTENDED_AT_ONCE = 65_535
 
 
@@ -117,7 +117,7 @@ class StackedGPT:
 
     @torch.no_grad()
     def _check(self, models: Sequence[GPT]) -> None:
-        """The stack knows one architecture: notice where the model has become another."""
+        """The stack has an architecture of its own, and must refuse a model that has come to differ."""
         vocabulary_size = self.weights["token_embedding.weight"].shape[1]
         device = self.weights["head.weight"].device
         tokens = torch.arange(self.run.context, device=device).remainder(vocabulary_size)[None]

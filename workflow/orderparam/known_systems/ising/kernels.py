@@ -180,7 +180,7 @@ def run_swendsen_wang(
             while height > 0:
                 height -= 1
                 i = stack[height]
-                # A visited site's bond to i was tried from there, or joins the two already.
+                # The bond to a visited site was tried from there, or both are in the cluster already.
                 for k in range(degree):
                     j = neighbours[i, k]
                     if not visited[j] and states[j] == old and generator.random() < probability:

@@ -24,8 +24,8 @@ SYSTEMS = ("1d", "2d", "3d", "mean-field")
 class Lattice:
     """A periodic hypercubic lattice; sites are numbered in C order of `shape`.
 
-    Every side must be at least 3: on a side of 2 both ways round join the same two sites, so that it is a
-    matter of taste whether they have one bond or two. Raises LatticeError.
+    Every side must be at least 3: on a side of 2 both ways round join the same two sites, and one bond or two
+    could be meant. Raises LatticeError.
     """
 
     shape: tuple[int, ...]

@@ -31,7 +31,7 @@ def compare_with_exact(observables: pd.DataFrame) -> pd.DataFrame:
             if name not in known:
                 continue
             deviation = value - known[name]
-            # Where nothing ever fluctuated there is no error to compare with.
+            # Without any fluctuation there is no error to compare with.
             z = deviation / error if error > 0 else (0.0 if abs(deviation) < 1e-9 else np.inf)
             rows.append((*point, name, value, error, known[name], source, z))
     return VALIDATION.frame(rows)
