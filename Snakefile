@@ -13,7 +13,7 @@ LIBRARY = ROOT / "workflow"
 if not Path(orderparam.__file__).parents[1].samefile(LIBRARY):
     raise WorkflowError(f"{orderparam.__file__} is another project's library; install this one: make env")
 try:
-    # Of a file that it cannot read `configfile` tells neither name nor line.
+    # `configfile` names neither file nor line where it cannot read one.
     check_readable(ROOT)
 except OrderParameterError as error:
     raise WorkflowError(str(error)) from None

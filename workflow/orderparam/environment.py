@@ -37,7 +37,7 @@ def _output_of(command: list[str], folder: Path | None = None) -> str | None:
 
 
 def processor_name() -> str:
-    """The processor's name as its maker gives it, where the system tells."""
+    """The processor's name as its maker gives it, where the system has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-# Looked up when the benchmark is asked for: a project may do without this experiment.
+# Looked up only when the benchmark is built, since a project may lack this experiment.
 PROTOCOL = "paper"
 
 

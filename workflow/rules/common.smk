@@ -109,7 +109,7 @@ def inputs_of_figure(scope, figure):
     return lambda wildcards: figure_tables(scope, figure, ISING_SYSTEMS, results=f"results/{scope}")
 
 
-# A replay answers for the experiment that was recorded.
+# A replay is judged by the claims on the experiment that was recorded.
 def claims_on(wildcards):
     if wildcards.experiment == "known_systems":
         claims = ledger.of_known_systems()

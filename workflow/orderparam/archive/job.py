@@ -47,7 +47,7 @@ class FinishedJob:
 def read_job(folder: Path) -> FinishedJob:
     """Read results/<experiment>/runs/<size>/<job>, the same in a record, or a folder that was extracted.
 
-    Raises RecordError where what was run or on what cannot be told.
+    Raises RecordError where the folder does not say what was run, or on what.
     """
     if (folder / "run.json").exists():
         content = read_json(folder / "run.json")

@@ -39,9 +39,9 @@ def no_critical_temperature(evidence: Evidence, *, system: str) -> Finding:
 
 @claim_test("validation_summary.csv")
 def lattice_agrees_with_exact(evidence: Evidence, *, system: str) -> Finding:
-    """The share of values more than 3 errors off the exact ones is what chance gives, none beyond Bonferroni.
+    """No more values than by chance lie over 3 errors off the exact ones, and none beyond Bonferroni's bound.
 
-    The statistic is that share, of all observables of a system, with Clopper and Pearson's interval.
+    The statistic is their share, of all observables of a system, with Clopper and Pearson's interval.
     """
     rows = evidence.rows("validation_summary.csv", system=system)
     count = int(rows["count"].sum())
@@ -72,7 +72,7 @@ def phases_coexist(evidence: Evidence, *, states: int = 10) -> Finding:
 
 @claim_test("summary.csv")
 def closed_form_is_met(evidence: Evidence, *, quantities: list[str], tolerance: float = 0.01) -> Finding:
-    """Quantities of the deep linear nets deviate from their closed forms by less than `tolerance`, each.
+    """Each of the quantities of deep linear nets deviates from its closed form by less than `tolerance`.
 
     The sweeps are deterministic; the grid of the weight decay sets the precision of points read off them.
     """
@@ -90,7 +90,7 @@ def closed_form_is_met(evidence: Evidence, *, quantities: list[str], tolerance: 
 def sweep_down_stays_at_zero(evidence: Evidence, *, down: str, up: str, spared: float = 0.05) -> Finding:
     """A sweep `up` loses order at a finite weight decay, and the sweep `down` below it does not regain it.
 
-    `down` and `up` begin the names of the largest s of the sweep down and of the point of collapse.
+    `down` begins the name of the largest s of the sweep down, `up` that of the point of collapse.
     """
     table = evidence.table("summary.csv").dropna(subset=["measured"])
     found = [table[table["quantity"].str.startswith(prefix)] for prefix in (down, up)]
@@ -103,7 +103,7 @@ def sweep_down_stays_at_zero(evidence: Evidence, *, down: str, up: str, spared: 
 
 @claim_test("false_positives.csv")
 def detector_is_seldom_wrong(evidence: Evidence, *, at_most: float = 0.05) -> Finding:
-    """On every smooth curve the detector of slope changes answers at most so often that there is one."""
+    """On every smooth curve the detector reports a change of slope in at most a share `at_most` of cases."""
     interval, worst = _extreme_share(evidence.table("false_positives.csv"), largest=True)
     return Finding("largest share of false positives of a smooth curve", interval, worst, high=at_most)
 
@@ -112,7 +112,7 @@ def detector_is_seldom_wrong(evidence: Evidence, *, at_most: float = 0.05) -> Fi
 def detector_sees_planted_changes(
     evidence: Evidence, *, slope_change: float, at_least: float = 0.9
 ) -> Finding:
-    """The detector finds planted changes of slope of this size (nats per range), on every curve, so often."""
+    """On every curve the detector finds a share `at_least` of changes by `slope_change` (nats per range)."""
     table = evidence.table("power.csv")
     planted = table[table["slope_change"] >= slope_change]
     size = planted["slope_change"].min()
@@ -130,7 +130,7 @@ def retrieval_breaks_down(evidence: Evidence, *, load: float, tolerance: float =
 
 
 def _extreme_share(table: pd.DataFrame, largest: bool) -> tuple[Interval, str]:
-    """Share of detections of the curve for which it is largest or smallest, of all its settings together."""
+    """The largest or smallest share of detections of any curve, over all its settings, and a note on it."""
     sums = table.groupby("curve")[["detected", "curves"]].sum()
     if sums.empty:
         raise NotTestedError("the table holds no such curves")

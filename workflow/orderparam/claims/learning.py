@@ -16,8 +16,8 @@ def loss_scales_with_exponent(
 ) -> Finding:
     """The loss falls with the non-embedding parameter count N as N^-exponent, to `tolerance` of it.
 
-    A law of converged models: not tested where any size's training loss still falls by more than 0.5% over
-    the last fifth of its steps, or for fewer than `sizes` sizes.
+    The law is one of converged models. So it is not tested where any size's training loss still falls by more
+    than 0.5% over the last fifth of its steps, or for fewer than `sizes` sizes.
     """
     row = evidence.rows("scaling.csv", loss=loss).iloc[0]
     points = evidence.table("scaling_points.csv")

@@ -33,7 +33,7 @@ def order_parameter_rises(
     from_step: int = 0,
     allow_noise: bool = False,
 ) -> Finding:
-    """b at each step exceeds b at all steps before it, at every `every`-th step or all that were measured."""
+    """b at each step exceeds b at all earlier ones, of every `every`-th step or of all measured ones."""
 
     def margin(run: pd.DataFrame) -> float:
         tolerance = _tolerance(run["step"], run["order_parameter"]) if allow_noise else 0.0

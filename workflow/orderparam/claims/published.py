@@ -22,7 +22,7 @@ from orderparam.claims.verdict import (
 def published_values_are_predicted(
     evidence: Evidence, *, quantity: str, sizes: list[str], expected: float = 0.95, least: float = 0.8
 ) -> Finding:
-    """The published values lie inside the prediction intervals of the runs as often as these say.
+    """The published values lie inside the runs' prediction intervals as often as these promise.
 
     Supported if the exact interval of the share inside lies above `least`, refuted if below `expected`.
     Values of one run at successive steps are not independent; the interval takes them so.
@@ -76,7 +76,7 @@ def slope_extremum_is_predicted(
 
 @claim_test("verification.csv")
 def sizes_span_orders_of_magnitude(evidence: Evidence, *, sizes: list[str], stated: float) -> Finding:
-    """The parameter counts of the sizes span as many orders of magnitude as stated, to half a one."""
+    """The parameter counts of the sizes span as many orders of magnitude as stated, to within a half."""
     chosen, missing = evidence.sizes("verification.csv", sizes)
     if missing:
         raise NotTestedError(f"no such size in this experiment: {', '.join(missing)}")
@@ -89,7 +89,7 @@ def sizes_span_orders_of_magnitude(evidence: Evidence, *, sizes: list[str], stat
 
 @claim_test("throughput.csv", MACHINE)
 def training_takes_minutes(evidence: Evidence, *, size: str, steps: int, minutes: float) -> Finding:
-    """So many updates of a size take about `minutes` (half to twice as many, or fewer) on a GPU.
+    """`steps` updates of a size take about `minutes` on a GPU: at most twice as many.
 
     Judged by the engine's measured quartiles of seconds per step, if they were measured on a GPU.
     """

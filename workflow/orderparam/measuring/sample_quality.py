@@ -11,7 +11,7 @@ from orderparam.text.ngrams import NgramCounts
 from orderparam.text.vocabulary import Tokens
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-# Of the n-gram model: long enough for syllables, short enough to be known from a tenth of a book.
+# Of the n-gram model: long enough for syllables, short enough to count in a tenth of a book.
 ORDER = 3
 
 

@@ -1,4 +1,4 @@
-"""Timing, in turns: on a noisy machine only what ran side by side can be compared."""
+"""Timings. What is compared is timed in turns, since a noisy machine may slow down in between."""
 
 from __future__ import annotations
 

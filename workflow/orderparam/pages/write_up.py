@@ -51,7 +51,7 @@ def render_write_up(
     """The page's HTML. Every number on it comes from the arguments.
 
     `corpora` holds those of all sizes, `figures` the SVG files, `samples` maps a heading to sampled text,
-    `comparison` is that with published values, `missing` tells which runs a record lacks. Losses are in
+    `comparison` is that with published values, `missing` says which runs a record lacks. Losses are in
     nats per character.
     """
     by_name = {corpus.record["corpus"]: corpus for corpus in corpora}

@@ -21,8 +21,8 @@ from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_text
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1 << 20
-# Seconds to connect, and between two packets. A host that drops packets silently is tried once or twice
-# at each of its addresses, so the first is short.
+# Seconds to connect, and between two packets. The first is short, since a host that drops packets silently is
+# tried once or twice at each of its addresses.
 TIMEOUT = (3.0, 8.0)
 BACKOFF_SECONDS = 0.25
 
@@ -157,7 +157,7 @@ def _open_url(url: str) -> Iterator[Iterator[bytes]]:
 
 
 def _root_cause(error: BaseException) -> str:
-    """The reason inside what requests and urllib3 wrap around it."""
+    """The original error inside those that requests and urllib3 wrap around it."""
     while error.args and isinstance(error.args[0], BaseException):
         error = error.args[0]
     if isinstance(error, MaxRetryError) and error.reason is not None:

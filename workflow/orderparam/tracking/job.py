@@ -81,7 +81,7 @@ class TrackedJob:
         self.attempt(lambda: self.record.write(self._root))
 
     def attempt(self, write: Callable[[], None]) -> None:
-        """Write something; what cannot be written is told once, and never fails the job."""
+        """Write something; a failure is reported once, and never fails the job."""
         try:
             write()
         except OSError as error:

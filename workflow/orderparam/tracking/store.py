@@ -27,8 +27,8 @@ LONGEST_DIGEST = 36
 # Outputs of these kinds, up to this size, are kept as artifacts: figures, tables, pages, samples.
 ARTIFACTS = (".svg", ".png", ".csv", ".json", ".html", ".txt", ".parquet")
 LARGEST_ARTIFACT = 5_000_000
-# A server that does not answer is given up after seconds, not after MLflow's four minutes; and MLflow prints
-# addresses with the secrets in them.
+# By default MLflow waits four minutes for a server that does not answer, and prints addresses with their
+# secrets.
 DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -83,7 +83,7 @@ class RunStore:
         self._experiments: dict[str, str] = {}
         for key, value in DEFAULTS.items():
             os.environ.setdefault(key, value)
-        # What goes wrong is told once, by the caller.
+        # The caller reports errors, once.
         for name in ("alembic", "mlflow.store.db.utils", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         from mlflow import MlflowClient

@@ -137,7 +137,7 @@ class _Update:
 
 
 class Follower:
-    """Keeps the store up to date by a thread. What goes wrong is told on stderr, once."""
+    """Keeps the store up to date by a thread. An error is reported on stderr, once."""
 
     def __init__(self, root: Path, uri: str) -> None:
         self._root, self._uri = root, uri

@@ -135,7 +135,7 @@ def train_job(
     write_table(pd.concat([h.step_table() for h in histories], ignore_index=True), paths.steps)
     if paths.checkpoints.exists():
         shutil.rmtree(paths.checkpoints)
-    # Links, so that a kill in the middle leaves the unfinished job whole.
+    # Linked, not moved: a kill in the middle must leave the unfinished job whole.
     shutil.copytree(unfinished_checkpoints, paths.checkpoints, copy_function=_link_or_copy)
     return trajectory
 

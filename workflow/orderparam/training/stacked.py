@@ -27,7 +27,7 @@ from orderparam.training.stacked_model import StackedGPT, measure_stack
 
 GRAPHS_VARIABLE = "ORDERPARAM_CUDA_GRAPHS"
 STEPS_DRAWN_AHEAD = 500
-STEPS_PER_READING = 100  # how long a signal may have to wait, against a pause for the host to read
+STEPS_PER_READING = 100  # fewer would slow training, more would let a signal wait longer
 WARM_UP_STEPS = 3
 # Without cuDNN's attention: its releases differ in whether a CUDA graph may hold it.
 ATTENTION_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
