@@ -109,7 +109,7 @@ def test_this_project_is_valid() -> None:
 
 
 def test_a_run_of_an_earlier_version_has_what_was_in_effect_then() -> None:
-    run = load_project().experiments["paper"].runs["10K"]
+    run = load_project().experiments["paper_as_coded"].runs["10K"]
     later = ("attention", "regularizer", "precision", "start_from", "output_dropout")
     plain = {key: value for key, value in run.to_dict().items() if key not in later}
     assert Run.from_dict(plain) == run
@@ -118,14 +118,16 @@ def test_a_run_of_an_earlier_version_has_what_was_in_effect_then() -> None:
         Run.from_dict(plain)
 
 
-def test_paper_is_the_protocol_of_the_article() -> None:
-    paper = load_project().experiments["paper"]
+@pytest.mark.parametrize(("name", "output_dropout"), [("paper", False), ("paper_as_coded", True)])
+def test_paper_is_the_protocol_of_the_article(name: str, output_dropout: bool) -> None:
+    paper = load_project().experiments[name]
     shapes = {"10K": (32, 2, 1), "0.1M": (64, 2, 2), "1M": (128, 4, 4), "10M": (384, 6, 6)}
     assert {size: (r.d_model, r.n_head, r.n_layer) for size, r in paper.runs.items()} == shapes
     assert list(paper.runs) == list(shapes)
     for size, run in paper.runs.items():
         assert run.corpus == "tiny_shakespeare"
-        assert (run.context, run.batch_size, run.steps, run.dropout) == (256, 64, 20000, 0.2)
+        assert (run.context, run.batch_size, run.steps) == (256, 64, 20000)
+        assert (run.dropout, run.output_dropout) == (0.2, output_dropout)
         assert (run.learning_rate, run.weight_decay, run.betas) == (3e-4, 0.01, (0.9, 0.999))
         assert (run.measure_every, run.checkpoint_every, run.log_spaced_per_decade) == (500, 1000, 8)
         assert {run.train_windows, run.val_windows, paper.verified_checkpoints[size]} == {"all"}

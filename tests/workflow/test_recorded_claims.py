@@ -18,7 +18,7 @@ def slow(*names):
     "origin",
     [
         "decay",
-        *slow("paper", "paper_no_output_dropout", "dense", "dense_10m", "controls", "seeds", "widths"),
+        *slow("paper", "paper_as_coded", "dense", "dense_10m", "controls", "seeds", "widths"),
     ],
 )
 def test_recorded_runs_give_the_documented_verdicts(project, origin):

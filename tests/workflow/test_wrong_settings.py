@@ -52,7 +52,7 @@ def test_a_fault_in_an_experiment_that_is_not_built_stops_the_run_too(project):
     [
         (
             "results/nope/metrics.csv",
-            'no experiment "nope"; known here: ',
+            'no experiment "nope"; known here: controls, ',
         ),
         (
             "results/smoke/runs/giga/seeds-1-1/metrics.csv",
@@ -95,10 +95,10 @@ def test_an_unknown_experiment_is_told_with_the_known_ones(project):
 
 
 def test_the_workflow_does_without_the_experiments_that_it_ships(project):
-    (project.root / "config/experiments/paper.yaml").unlink()
+    (project.root / "config/experiments/paper_as_coded.yaml").unlink()
     planned = project.snakemake("-n", "--config", "experiment=smoke")
     assert planned.status == 0, planned.output
     assert planned.planned()["train_model"] == 4
     benchmark = project.snakemake("-n", "results/benchmark/throughput.csv")
     assert benchmark.status != 0
-    assert 'no experiment "paper"; known here: controls, ' in benchmark.output
+    assert 'no experiment "paper_as_coded"; known here: controls, ' in benchmark.output

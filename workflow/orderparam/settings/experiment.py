@@ -91,7 +91,7 @@ class Training:
     dropout: Fraction = 0.2
     """Probability that an activation is dropped."""
     output_dropout: Annotated[bool, Earlier(True)] = True
-    """Whether dropout also follows the attention's output map, as in the article's protocol."""
+    """Whether dropout also follows the attention's output map, as in the article's pushed code."""
     steps: Count = 20_000
     """Number of updates."""
     regularizer: Annotated[Literal["decoupled", "l2"], Earlier("decoupled")] = "decoupled"
