@@ -2,8 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orderparam.analysis.published_values import compare_with_published, prediction_interval
-from orderparam.tables import COMPARISON
+from orderparam.analysis.published_values import (
+    QUANTITIES,
+    compare_with_published,
+    describe_row,
+    prediction_interval,
+    summarise_comparison,
+)
+from orderparam.tables import COMPARISON, METRICS
+from orderparam.tables import PUBLISHED as PUBLISHED_TABLE
 
 
 def test_interval_of_a_sample_by_hand():
@@ -12,61 +19,90 @@ def test_interval_of_a_sample_by_hand():
     assert (lower, upper) == pytest.approx((2 - 4.302653 * np.sqrt(4 / 3), 2 + 4.302653 * np.sqrt(4 / 3)))
 
 
-@pytest.mark.parametrize("n", [2, 3, 8])
-def test_interval_covers_a_further_draw_as_often_as_it_says(n):
-    draws = np.random.default_rng(n).normal(5, 2, (4000, n + 1))
+@pytest.mark.parametrize(("n", "noise"), [(3, 0), (8, 0), (3, 1), (3, 6), (8, 3)])
+def test_interval_covers_a_further_draw_as_often_as_it_says(n, noise):
+    rng = np.random.default_rng(n)
+    draws = rng.normal(5, 2, (4000, n + 1))
+    seen = draws[:, n] + rng.normal(0, noise, 4000)
     covered = 0
-    for sample in draws:
-        lower, upper = prediction_interval(sample[:n])
-        covered += lower <= sample[n] <= upper
-    # Three standard errors of a share of 95% in 4,000 draws.
-    assert covered / 4000 == pytest.approx(0.95, abs=0.0104)
+    for sample, value in zip(draws, seen, strict=True):
+        lower, upper = prediction_interval(sample[:n], noise=noise)
+        covered += lower <= value <= upper
+    # Three standard errors of a share of 95% in 4,000 draws; up to 97.5% with noise.
+    assert 0.95 - 0.0104 < covered / 4000 < (0.975 if noise else 0.95) + 0.0104
 
 
-def test_one_run_predicts_nothing():
-    assert np.isnan(prediction_interval([3.0])).all()
+def test_known_noise_alone_gives_a_normal_interval():
+    assert prediction_interval([3.0, 3.0, 3.0], noise=0.1) == pytest.approx((3 - 0.196, 3 + 0.196), abs=1e-4)
+    assert prediction_interval([3.0, 3.0, 3.0]) == (3.0, 3.0)
 
 
-def table(size, seed, step, b, loss):
-    return {"size": size, "seed": seed, "step": step, "order_parameter": b, "train_loss": loss}
+@pytest.mark.parametrize("values", [[3.0], [3.0, 3.1]])
+def test_one_run_or_two_predict_nothing(values):
+    assert np.isnan(prediction_interval(values)).all()
+
+
+def measured(size, seed, step, b, loss, val_loss=2.6, magnetization=1.9):
+    return dict(zip(METRICS.columns, (size, seed, step, b, loss, val_loss, magnetization), strict=True))
 
 
 PUBLISHED = pd.DataFrame(
     [
-        {"size": "10K", "step": 0, "order_parameter": 0.1457, "train_loss": 4.341},
-        {"size": "10K", "step": 1000, "order_parameter": 0.2, "train_loss": 2.628},
-        {"size": "1M", "step": 0, "order_parameter": 0.03616, "train_loss": 4.334},
-    ]
+        ("10K", 0, 0.1457, 4.341, 4.353, 1.173, "a blog"),
+        ("10K", 1000, 0.2, 2.628, 2.646, 1.871, "a blog"),
+        ("1M", 1000, 0.05082, 2.242, np.nan, 2.313, "a blog"),
+    ],
+    columns=list(PUBLISHED_TABLE.columns),
 )
 
 
-def test_only_runs_from_the_published_initial_weights_count():
+def test_only_runs_from_the_published_initial_weights_count_and_step_0_does_not():
     metrics = pd.DataFrame(
         [
-            table("10K", 1, 0, 0.14574, 4.34),
-            table("10K", 2, 0, 0.14574, 4.34),
-            table("10K", 9, 0, 0.15, 4.4),
-            table("10K", 1, 1000, 0.201, 2.60),
-            table("10K", 2, 1000, 0.199, 2.61),
-            table("1M", 1, 0, 0.03616, 4.334),
+            *(measured("10K", seed, 0, 0.1457, 4.341) for seed in (1, 2, 3)),
+            measured("10K", 1, 1000, 0.201, 2.60, 2.60, 1.84),
+            measured("10K", 2, 1000, 0.199, 2.61, 2.61, 1.85),
+            measured("10K", 3, 1000, 0.200, 2.62, 2.62, 1.86),
+            measured("10K", 9, 1000, 0.25, 2.4),
+            measured("1M", 1, 1000, 0.05, 2.2),
+            measured("1M", 2, 1000, 0.051, 2.3),
         ]
     )
-    found = compare_with_published(metrics, PUBLISHED, {"10K": [1, 2], "1M": [1]})
+    found = compare_with_published(metrics, PUBLISHED, {"10K": [1, 2, 3], "1M": [1, 2]})
     assert tuple(found.columns) == COMPARISON.columns
     assert found[["size", "step", "quantity", "runs"]].to_numpy().tolist() == [
-        ["10K", 0, "order_parameter", 2],
-        ["10K", 0, "train_loss", 2],
-        ["10K", 1000, "order_parameter", 2],
-        ["10K", 1000, "train_loss", 2],
-        ["1M", 0, "order_parameter", 1],
-        ["1M", 0, "train_loss", 1],
+        *(["10K", 1000, quantity, 3] for quantity in QUANTITIES),
+        *(["1M", 1000, quantity, 2] for quantity in QUANTITIES if quantity != "val_loss"),
     ]
-    # No spread at step 0: b agrees to the digits printed, the loss does not.
-    assert found["inside"].tolist()[:4] == [True, False, True, True]
-    assert found["inside"].isna().tolist()[4:] == [True, True]
+    assert found["inside"].tolist()[:4] == [True] * 4
+    # Two runs: no interval.
+    assert found[["inside", "lower", "upper", "standard_deviation"]][4:].isna().all(axis=None)
+    assert found["noise"].tolist()[:4] == [0, 0.0015, pytest.approx(0.02646), 0]
 
 
 def test_a_value_beyond_the_interval_is_told():
-    metrics = pd.DataFrame([table("10K", seed, 1000, 0.25 + seed * 1e-5, 2.628) for seed in range(8)])
-    found = compare_with_published(metrics, PUBLISHED, {"10K": range(8)})
-    assert found["inside"].tolist() == [False, True]
+    rows = [measured("10K", seed, 1000, 0.25 + seed * 1e-5, 2.624, 2.67, 1.95) for seed in range(8)]
+    found = compare_with_published(pd.DataFrame(rows), PUBLISHED, {"10K": range(8)})
+    # The training loss is missed by 2.7 times its own noise, the validation loss by 0.9 times.
+    assert found["inside"].tolist() == [False, False, True, False]
+
+
+def test_pages_say_what_was_judged():
+    metrics = [measured("10K", seed, 1000, 0.21, 2.628) for seed in (1, 2, 3)]
+    metrics += [measured("1M", seed, 1000, 0.05082, 2.242) for seed in (1, 2)]
+    seeds = {"10K": [1, 2, 3], "1M": [1, 2]}
+    found = compare_with_published(pd.DataFrame(metrics), PUBLISHED, seeds)
+    summary = summarise_comparison(found)
+    assert summary[0] == {
+        "size": "10K",
+        "label": "b",
+        "steps": 1,
+        "deviation": pytest.approx(0.05),
+        "judged": 1,
+        "inside": 0,
+    }
+    assert [row["judged"] for row in summary] == [1, 1, 1, 1, 0, 0, 0]
+    rows = [describe_row(row) for row in found.to_dict("records")]
+    assert [row["verdict"] for row in rows[:2]] == ["no", "yes"]
+    assert (rows[-1]["label"], rows[-1]["interval"]) == ("mean |h|", "-")
+    assert rows[-1]["verdict"] == "two runs: no interval"

@@ -26,7 +26,8 @@ from orderparam.tables import (
 )
 
 PUBLISHED = pd.DataFrame(
-    {"size": ["small"], "step": [10], "order_parameter": [0.2], "train_loss": [2.628], "source": ["a blog"]}
+    [("small", 10, 0.2, 2.628, 2.646, 1.871, "a blog")],
+    columns=list(find_table("order_parameter.csv").columns),
 )
 ENVIRONMENT = {
     "device_name": "a processor",
@@ -196,17 +197,20 @@ def test_a_shorter_run_measured_elsewhere_is_taken_and_told(add, make_job):
 
 def test_readme_shows_what_one_run_measured_without_a_verdict(add, make_job):
     readme = (add(make_job(b=0.199)).folder / "README.md").read_text()
-    assert "| small | 10 | *b* | 0.2 | 0.199 | - | 1 | one run only |" in readme
-    assert "can be judged" not in readme
+    assert "| small | 10 | b | 0.2 | 0.199 | - | 1 | one run: no interval |" in readme
+    assert "| small | b | 1 | -0.5% | no interval |" in readme
 
 
 def test_readme_judges_by_the_runs_that_share_the_published_weights(add, make_job):
-    record = add(make_job(b=0.199), make_job(SEEDS[1], b=0.201), make_job(SEEDS[2], b=9.0))
+    alike = (make_job(b=0.199), make_job(SEEDS[1], b=0.2), make_job(Seeds(4, 1, 4, 4), b=0.201))
+    record = add(*alike, make_job(SEEDS[2], b=9.0))
     readme = (record.folder / "README.md").read_text()
-    # Two runs, so t = 12.706 with one degree of freedom: 0.2 +- 12.706 * 0.0014142 * sqrt(1.5).
-    assert "| small | 10 | *b* | 0.2 | 0.2 | 0.17799 to 0.22201 | 2 | yes |" in readme
-    assert "| small | 10 | training loss | 2.628 | 2.6 | 2.6 to 2.6 | 2 | no |" in readme
-    assert "1 of 2 values that can be judged lie inside" in readme
+    # Three runs, so t = 4.3027 with two degrees of freedom: 0.2 +- 4.3027 * 0.001 * sqrt(4 / 3).
+    assert "| small | 10 | b | 0.2 | 0.2 | 0.19503 to 0.20497 | 3 | yes |" in readme
+    # Runs without spread leave the published losses' own noise: 1.96 of 0.0015 and of 1%.
+    assert "| small | 10 | training loss | 2.628 | 2.6 | 2.5971 to 2.6029 | 3 | no |" in readme
+    assert "| small | 10 | validation loss | 2.646 | 2.7 | 2.6481 to 2.7519 | 3 | no |" in readme
+    assert r"| small | mean \|h\| | 1 | -46.6% | 0 of 1 |" in readme
     assert "| small | 3 | 3 | 3, 3 | 20 | 1.50 | a processor | 2.13.0 | 0123456789 |" in readme
 
 

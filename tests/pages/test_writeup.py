@@ -7,6 +7,7 @@ import pytest
 
 from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, render_write_up
 from orderparam.settings.experiment import Experiment, Sampling, Seeds
+from orderparam.tables import COMPARISON
 
 ENTROPIES = pd.DataFrame(
     {"order": [1, 2], "train_entropy": [3.3091, 2.4519], "val_cross_entropy": [3.3473, 2.4838]}
@@ -42,7 +43,7 @@ def render(make_run, tmp_path):
     )
     assert Experiment.from_dict(experiment.to_dict()) == experiment
 
-    def call(notice=None, sample="<tag> & text"):
+    def call(notice=None, sample="<tag> & text", comparison=None):
         vocabulary = {
             "corpus": "text_or_stand_in",
             "tokens": 1234567,
@@ -52,7 +53,7 @@ def render(make_run, tmp_path):
         }
         counts = {"tiny": 25_089}
         corpora = [Corpus(vocabulary, ENTROPIES)]
-        return render_write_up(experiment, counts, METRICS, corpora, [svg], {"x": sample})
+        return render_write_up(experiment, counts, METRICS, corpora, [svg], {"x": sample}, comparison)
 
     return call
 
@@ -67,6 +68,16 @@ def test_numbers_are_those_of_the_tables(render):
         assert value in shown, value
     # Interpolated crossings at step 10 (reached, then passed) and 10 + 10 * (3 - 2.4519).
     assert "step 13" in shown
+
+
+def test_published_values_are_judged_only_where_three_runs_give_an_interval(render):
+    two = ["tiny", 1000, "val_loss", 2.5, 0.025, 2, 2.4, None, None, None, None]
+    three = ["tiny", 2000, "val_loss", 2.5, 0.025, 3, 2.6, 0.01, 2.53, 2.67, False]
+    shown = cells(render(comparison=COMPARISON.frame([two, three]).astype({"inside": "boolean"})))
+    place = shown.index("validation loss")
+    assert shown[place - 1 : place + 4] == ["tiny", "validation loss", "2", "+0.0%", "0 of 1"]
+    assert "two runs: no interval" in shown
+    assert {"2.53 to 2.67", "no"} <= set(shown)
 
 
 def test_page_stands_alone_and_escapes_what_it_quotes(render):

@@ -52,7 +52,7 @@ def test_a_fault_in_an_experiment_that_is_not_built_stops_the_run_too(project):
     [
         (
             "results/nope/metrics.csv",
-            'no experiment "nope"; known here: controls, ',
+            "there is no experiment 'nope'; config/experiments/ has ",
         ),
         (
             "results/smoke/runs/giga/seeds-1-1/metrics.csv",

@@ -181,12 +181,13 @@ COMPARISON = Table(
         **_STEP,
         "quantity": "column of metrics.csv",
         "published": "published value",
+        "noise": "standard deviation of the published value as an estimate from samples",
         "runs": "number of runs",
         "mean": "of the runs",
         "standard_deviation": "of the runs",
-        "lower": "lower end of the 95% prediction interval",
-        "upper": "upper end of the 95% prediction interval",
-        "inside": "whether the published value lies inside",
+        "lower": "lower end of the 95% prediction interval; empty below three runs",
+        "upper": "upper end of the 95% prediction interval; empty below three runs",
+        "inside": "whether the published value lies inside; empty below three runs",
     },
     key=("size", "step", "quantity"),
 )
@@ -327,7 +328,15 @@ HMMT = Table(
 )
 PUBLISHED = Table(
     "order_parameter.csv",
-    {**_SIZE, **_STEP, **_B, "train_loss": "nats per character", "source": "where it is published"},
+    {
+        **_SIZE,
+        **_STEP,
+        **_B,
+        "train_loss": "nats per character",
+        "val_loss": "nats per character",
+        "hidden_magnetization": "mean |h| of the residual stream before the final LayerNorm",
+        "source": "where it is published",
+    },
     key=("size", "step"),
 )
 SLOPE_CHANGES = Table(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,22 +12,45 @@ from numpy.typing import ArrayLike
 
 from orderparam.tables import COMPARISON
 
-QUANTITIES = ("order_parameter", "train_loss")
+QUANTITIES = {
+    "order_parameter": "b",
+    "train_loss": "training loss",
+    "val_loss": "validation loss",
+    "hidden_magnetization": "mean |h|",
+}
+"""The published columns of metrics.csv, with their names for readers."""
+TRAIN_LOSS_NOISE = 0.0015
+"""Standard deviation of a published training loss as an estimate from random batches, nats per character."""
+VAL_LOSS_NOISE = 0.01
+"""The same of a published validation loss, relative to its value."""
 SIGNIFICANT_DIGITS = 4
+FEWEST_RUNS = 3
 
 
-def prediction_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
-    """Where one further draw falls with probability `level`, by Student's t; NaN for fewer than two values.
+def prediction_interval(values: ArrayLike, level: float = 0.95, noise: float = 0.0) -> tuple[float, float]:
+    """Where one further draw is seen with probability `level`; NaN for fewer than three values.
 
-    mean +- t_{n-1} s sqrt(1 + 1/n), for `values` (n,) drawn independently from one normal distribution,
-    with s their sample standard deviation. Source: Hahn & Meeker (1991), Statistical Intervals.
+    For `values` (n,) drawn independently from one normal distribution, with sample standard deviation s, and
+    a further draw that is seen with normal noise of known standard deviation `noise`:
+    mean +- sqrt(t_{n-1}^2 s^2 (1 + 1/n) + z^2 noise^2), with Student's and the normal quantile. Exact where
+    one of the two vanishes; else it covers more, up to 97.5% for n = 3, where Welch's degrees of freedom
+    cover 92%.
+    Two values would give an interval too, but one so wide or narrow by chance that it tells nothing.
+    Source (without noise): Hahn & Meeker (1991), Statistical Intervals.
     """
     sample = np.asarray(values, dtype=np.float64)
     n = len(sample)
-    if n < 2:
+    if n < FEWEST_RUNS:
         return float("nan"), float("nan")
-    half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * sample.std(ddof=1) * np.sqrt(1 + 1 / n)
+    tail = (1 + level) / 2
+    of_runs = scipy.stats.t.ppf(tail, n - 1) * sample.std(ddof=1) * np.sqrt(1 + 1 / n)
+    half = np.hypot(of_runs, scipy.stats.norm.ppf(tail) * noise)
     return float(sample.mean() - half), float(sample.mean() + half)
+
+
+def sampling_noise(quantity: str, value: float) -> float:
+    """Standard deviation of a published value as an estimate of what its run had; 0 for b and mean |h|."""
+    return {"train_loss": TRAIN_LOSS_NOISE, "val_loss": VAL_LOSS_NOISE * value}.get(quantity, 0.0)
 
 
 def compare_with_published(
@@ -34,27 +58,33 @@ def compare_with_published(
 ) -> pd.DataFrame:
     """A row for each published value that was measured too: is it inside the runs' 95% prediction interval?
 
-    `metrics` and `published` have size, step, order_parameter and train_loss (nats per character).
+    `metrics` and `published` have size, step and the columns of `QUANTITIES` (losses in nats per character).
     `seeds` names the runs of each size that started from the published run's initial weights; others
-    take no part. `inside` (True, False, or NA for fewer than two runs) allows for the rounding of the
-    published values to four significant digits, by half a unit of the last.
+    take no part. The interval is that of a further run, widened by the published value's own
+    `sampling_noise`. `inside` (True, False, or NA for fewer than three runs) allows for the rounding of the
+    published values to four significant digits, by half a unit of the last. Step 0 is left out: there, the
+    same initial weights agree by construction, which is no evidence.
     """
     rows = []
-    for size, of_size in published.groupby("size", sort=False):
+    for size, of_size in published[published["step"] > 0].groupby("size", sort=False):
         chosen = metrics[(metrics["size"] == size) & metrics["seed"].isin(seeds.get(str(size), ()))]
         for point in of_size.to_dict("records"):
             runs = chosen[chosen["step"] == point["step"]]
-            for quantity in QUANTITIES if len(runs) else ():
-                values, value = runs[quantity].to_numpy(), float(point[quantity])
-                lower, upper = prediction_interval(values)
+            for quantity in QUANTITIES:
+                values, value = runs[quantity].dropna().to_numpy(), float(point[quantity])
+                if not len(values) or np.isnan(value):
+                    continue
+                noise = sampling_noise(quantity, value)
+                lower, upper = prediction_interval(values, noise=noise)
                 rounding = 0.5 * 10.0 ** (np.floor(np.log10(abs(value))) + 1 - SIGNIFICANT_DIGITS)
-                known = len(values) > 1
+                known = len(values) >= FEWEST_RUNS
                 rows.append(
                     {
                         "size": size,
                         "step": point["step"],
                         "quantity": quantity,
                         "published": value,
+                        "noise": noise,
                         "runs": len(values),
                         "mean": values.mean(),
                         "standard_deviation": values.std(ddof=1) if known else np.nan,
@@ -65,3 +95,34 @@ def compare_with_published(
                 )
     table = COMPARISON.frame(rows)
     return table.astype({"inside": "boolean", "runs": "int64", "step": "int64"})
+
+
+def summarise_comparison(comparison: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row for each size and quantity of a comparison, as pages show it.
+
+    `steps` counts published values, `deviation` is the mean over them of mean of runs / published - 1,
+    `judged` counts those with an interval, and `inside` those inside it.
+    """
+    return [
+        {
+            "size": size,
+            "label": QUANTITIES[str(quantity)],
+            "steps": len(rows),
+            "deviation": float((rows["mean"] / rows["published"] - 1).mean()),
+            "judged": int(rows["inside"].notna().sum()),
+            "inside": int(rows["inside"].astype("boolean").sum()),
+        }
+        for (size, quantity), rows in comparison.groupby(["size", "quantity"], sort=False)
+    ]
+
+
+def describe_row(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    """A row of a comparison as pages show it: with `label`, `interval` and `verdict` in words."""
+    known = not pd.isna(row["inside"])
+    lacking = "one run" if row["runs"] == 1 else "two runs"
+    return {
+        **{str(key): value for key, value in row.items()},
+        "label": QUANTITIES[row["quantity"]],
+        "interval": f"{row['lower']:.5g} to {row['upper']:.5g}" if known else "-",
+        "verdict": ("yes" if row["inside"] else "no") if known else f"{lacking}: no interval",
+    }

@@ -7,10 +7,14 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from orderparam.analysis.published_values import compare_with_published
+from orderparam.analysis.published_values import (
+    compare_with_published,
+    describe_row,
+    summarise_comparison,
+)
 from orderparam.archive.job import FinishedJob
 from orderparam.archive.record import Record
-from orderparam.tables import METRICS
+from orderparam.tables import COMPARISON, METRICS
 
 TEMPLATE = Path(__file__).parents[1] / "pages" / "templates" / "record_readme.md.j2"
 
@@ -18,8 +22,7 @@ TEMPLATE = Path(__file__).parents[1] / "pages" / "templates" / "record_readme.md
 def render_readme(record: Record, published: pd.DataFrame | None) -> str:
     """The README's Markdown; `published` as in config/published/order_parameter.csv, None without one."""
     experiment, jobs = record.experiment(), record.jobs()
-    comparison = [] if published is None else compare_record(record, published).to_dict("records")
-    judged = [row for row in comparison if not pd.isna(row["inside"])]
+    comparison = COMPARISON.frame([]) if published is None else compare_record(record, published)
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
@@ -29,16 +32,8 @@ def render_readme(record: Record, published: pd.DataFrame | None) -> str:
         missing=record.missing_runs(),
         weights=experiment.seeds[0].weights,
         compared=published is not None,
-        comparison=[
-            {
-                **row,
-                "interval": f"{row['lower']:.5g} to {row['upper']:.5g}" if row["runs"] > 1 else "-",
-                "verdict": {True: "yes", False: "no"}.get(row["inside"], "one run only"),
-                "quantity": {"order_parameter": "*b*", "train_loss": "training loss"}[row["quantity"]],
-            }
-            for row in comparison
-        ],
-        agreement={"rows": len(judged), "inside": sum(bool(row["inside"]) for row in judged)},
+        comparison=[describe_row(row) for row in comparison.to_dict("records")],
+        summary=summarise_comparison(comparison),
     )
 
 

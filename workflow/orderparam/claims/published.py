@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from orderparam.analysis.published_values import prediction_interval
+from orderparam.analysis.published_values import FEWEST_RUNS, prediction_interval
 from orderparam.claims.evidence import MACHINE, Evidence
 from orderparam.claims.registry import claim_test
 from orderparam.claims.verdict import (
@@ -25,13 +25,14 @@ def published_values_are_predicted(
     """The published values lie inside the runs' prediction intervals as often as these promise.
 
     Supported if the exact interval of the share inside lies above `least`, refuted if below `expected`.
+    Values without an interval, of fewer than three runs, do not count; nor does step 0.
     Values of one run at successive steps are not independent; the interval takes them so.
     """
     known = evidence.rows("comparison.csv", quantity=quantity).dropna(subset=["inside"])
     lacking = [size for size in sizes if size not in set(known["size"])]
     known = known[known["size"].isin(sizes)]
     if known.empty:
-        raise NotTestedError(f"no prediction interval of {quantity}; it takes two runs of a size")
+        raise NotTestedError(f"no prediction interval of {quantity}; it takes {FEWEST_RUNS} runs of a size")
     inside = known["inside"].astype(str).str.lower() == "true"
     share = Interval.of_share(int(inside.sum()), len(inside))
     note = f"{int(inside.sum())} of {len(inside)} inside, sizes {', '.join(known['size'].unique())}"
@@ -41,7 +42,7 @@ def published_values_are_predicted(
     elif share.lower > least:
         ruling = SUPPORTED
     if lacking:
-        note += f"; no two runs of {', '.join(lacking)}"
+        note += f"; fewer than {FEWEST_RUNS} runs of {', '.join(lacking)}"
         ruling = REFUTED if ruling == REFUTED else NOT_TESTED
     statistic = f"share of published values of {quantity} inside 95% prediction intervals"
     return Finding(statistic, share, note, ruling=ruling)
@@ -69,7 +70,9 @@ def slope_extremum_is_predicted(
         ruling = INCONCLUSIVE if math.isnan(interval.lower) else REFUTED
     elif (interval.upper - interval.lower) / 2 < precision * order_parameter:
         ruling = SUPPORTED
-    seeds = "1 seed gives no interval" if len(places) == 1 else f"{len(places)} seeds"
+    seeds = f"{len(places)} seed{'' if len(places) == 1 else 's'}"
+    if len(places) < FEWEST_RUNS:
+        seeds += f", and an interval takes {FEWEST_RUNS}"
     note = f"{size}, {seeds}; published {order_parameter:g}; the interval is for one further run"
     return Finding("b of the steepest dL/db", interval, note, ruling=ruling)
 

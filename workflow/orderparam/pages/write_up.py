@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from orderparam.analysis.derivative import find_crossings
+from orderparam.analysis.published_values import describe_row, summarise_comparison
 from orderparam.figures.style import describe_seeds
 from orderparam.pages.page import embed_figure, render_page
 from orderparam.settings.experiment import Experiment
@@ -67,7 +68,8 @@ def render_write_up(
         ],
         figures=[embed_figure(svg, experiment.name) for svg in figures],
         samples={heading: text[:EXCERPT_CHARACTERS] for heading, text in samples.items()},
-        comparison=[] if comparison is None else [_compared(row) for row in comparison.to_dict("records")],
+        comparison=[] if comparison is None else [describe_row(row) for row in comparison.to_dict("records")],
+        agreement=[] if comparison is None else summarise_comparison(comparison),
         missing=missing,
     )
 
@@ -99,14 +101,4 @@ def summarise_size(
         "lowest_val_step": int(by_step.index.to_numpy()[by_step["val_loss"].to_numpy().argmin()]),
         "runs": runs,
         "bigram_step": float(crossings["step"].mean()) if len(crossings) == runs else None,
-    }
-
-
-def _compared(row: dict[Hashable, Any]) -> dict[str, Any]:
-    known = not pd.isna(row["inside"])
-    return {
-        **{str(key): value for key, value in row.items()},
-        "label": {"order_parameter": "b", "train_loss": "training loss"}[row["quantity"]],
-        "verdict": ("yes" if row["inside"] else "no") if known else "one run only",
-        "known": known,
     }
