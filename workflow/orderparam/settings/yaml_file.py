@@ -1,34 +1,22 @@
 """Strict reading of a YAML file: one mapping, no key twice, plain values as YAML 1.2's core schema has them.
 
 So 3e-4 is a float, 010 is ten, and yes, 1:30 and 20_000 are text. Each value's line is kept for messages.
+Tags, anchors and merge keys are refused.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
-from ruamel.yaml.resolver import VersionedResolver
-from ruamel.yaml.tag import Tag
 
+from orderparam.errors import ConfigError
 from orderparam.settings.words import Place, show_path, show_place
-
-_TAG = "tag:yaml.org,2002:"
-_PLAIN = {
-    "bool": r"true|True|TRUE|false|False|FALSE",
-    "null": r"~|null|Null|NULL|",
-    "int": r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+",
-    "float": r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-    "merge": r"<<",
-}
 
 
 @dataclass
@@ -66,16 +54,17 @@ def read_yaml(root: Path, file: str) -> YamlFile:
     Raises nothing: whatever is wrong is among `problems`.
     """
     found = YamlFile(show_path(file))
-    parser = YAML(typ="safe", pure=True)
-    parser.Resolver = _CoreSchema
+    reader = _Reader(found)
     text = ""
     try:
         text = (root / file).read_bytes().decode("utf-8-sig")
-        node = parser.compose(text)
-        if isinstance(node, MappingNode):
-            found.values = _Reader(found).mapping(node, (), ())
-        else:
-            found.problems.append(_found_instead(found.name, node))
+        node = reader.yaml.compose(text)
+        if node is None:
+            raise ConfigError(f"{found.name}: the file is empty; it must hold keys with values")
+        if not isinstance(node, MappingNode):
+            kind = "a list" if isinstance(node, SequenceNode) else f"the single value {node.value!r}"
+            reader.refuse(node, (), f"found {kind}; the file must hold keys with values (key: value)")
+        found.values = reader.value(node, ())
     except OSError as error:
         found.problems.append(f"{found.name}: cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
@@ -85,26 +74,11 @@ def read_yaml(root: Path, file: str) -> YamlFile:
         line = text.count("\n", 0, error.position) + 1
         character = f"{chr(error.character)!a}"
         found.problems.append(f"{found.name}:{line}: the character {character} is not allowed in YAML")
-    except _LoopError as error:
-        found.problems.append(str(error))
     except YAMLError as error:
         found.problems.append(_explain(found.name, error))
+    except ConfigError as error:
+        found.problems.append(str(error))
     return found
-
-
-class _LoopError(Exception):
-    """An anchor contains itself, so that its value has no end."""
-
-
-class _CoreSchema(VersionedResolver):
-    """The tags of plain values; ruamel.yaml's own rules also read 20_000 as a number."""
-
-    def resolve(self, kind: type[Node], value: Any, implicit: Any) -> Any:
-        """The tag of a node that has none in the file, as ruamel.yaml asks for it."""
-        if kind is ScalarNode and implicit[0]:
-            name = next((name for name, pattern in _PLAIN.items() if re.fullmatch(pattern, value)), "str")
-            return Tag(suffix=_TAG + name)
-        return super().resolve(kind, value, (False, False))
 
 
 class _Reader:
@@ -112,93 +86,59 @@ class _Reader:
 
     def __init__(self, file: YamlFile) -> None:
         self.file = file
+        self.yaml = YAML(typ="safe", pure=True)
 
-    def _value(self, node: Node, place: Place, above: tuple[Node, ...]) -> Any:
-        if any(node is other for other in above):
-            loop = "the anchor contains itself; write the value out"
-            raise _LoopError(f"{self.file.name}:{_line(node)}: {show_place(place)}: {loop}")
-        if _kind(node) not in ("map", "seq", *_SCALARS):
-            self._add(node, place, f"the tag {node.tag} is not supported")
-            return None
+    def value(self, node: Node, place: Place) -> Any:
+        """What `node` at `place` holds; ConfigError for what is not supported."""
+        if node.anchor:
+            self.refuse(node, place, "anchors (&) and aliases (*) are not supported; write the value out")
+        if str(node.tag).startswith("!"):
+            self.refuse(node, place, f"the tag {node.tag} is not supported")
         if isinstance(node, MappingNode):
-            return self.mapping(node, place, above)
+            return self._section(node, place)
         if isinstance(node, SequenceNode):
-            for index, item in enumerate(node.value):
-                self.file.lines[(*place, index)] = _line(item)
-            inner = (*above, node)
-            return [self._value(item, (*place, index), inner) for index, item in enumerate(node.value)]
+            places = [(*place, index) for index in range(len(node.value))]
+            self.file.lines |= {inner: _line(item) for inner, item in zip(places, node.value, strict=True)}
+            return [self.value(item, inner) for inner, item in zip(places, node.value, strict=True)]
         try:
-            return _SCALARS[_kind(node)](node.value)
+            return node.value if _is_text(node) else self.yaml.constructor.construct_object(node)
         except ValueError as error:
-            self._add(node, place, f"not valid YAML: {error}")
-        return None
+            self.refuse(node, place, f"not valid YAML: {error}")
 
-    def mapping(self, node: MappingNode, place: Place, above: tuple[Node, ...]) -> dict[Any, Any]:
-        """The section that `node` is, at `place`, inside the nodes `above`."""
-        own: dict[Any, Any] = {}
-        merged: dict[Any, Any] = {}
-        first_lines: dict[Any, int] = {}
+    def _section(self, node: MappingNode, place: Place) -> dict[Any, Any]:
+        section: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
-                self._add(key_node, place, "a list or a section cannot be a key")
-                continue
-            if _kind(key_node) == "merge":
-                merged |= self._merged(value_node, place, (*above, node))
-                continue
-            key: Any = key_node.value if _kind(key_node) == "str" else NonTextKey(key_node.value)
-            inner = (*place, repr(key) if isinstance(key, NonTextKey) else key)
-            if key in first_lines:
-                self._add(key_node, inner, f"the key is already in line {first_lines[key]}; keep one of them")
-            first_lines[key] = self.file.lines[inner] = _line(key_node)
-            own[key] = self._value(value_node, inner, (*above, node))
-        return {**merged, **own}
+                self.refuse(key_node, place, "a list or a section cannot be a key")
+            if str(key_node.tag).endswith(":merge"):
+                self.refuse(key_node, place, "the merge key << is not supported; write the keys out")
+            key: Any = key_node.value if _is_text(key_node) else NonTextKey(key_node.value)
+            inner = (*place, str(key))
+            if key in section:
+                fault = f"the key is already in line {self.file.lines[inner]}; keep one of them"
+                self.file.problems.append(self._told(key_node, inner, fault))
+            self.file.lines[inner] = _line(key_node)
+            section[key] = self.value(value_node, inner)
+        return section
 
-    def _merged(self, node: Node, place: Place, above: tuple[Node, ...]) -> dict[Any, Any]:
-        """What the section, or the list of sections, after a `<<` brings; of two the first wins."""
-        found: dict[Any, Any] = {}
-        for item in node.value if isinstance(node, SequenceNode) else [node]:
-            if isinstance(item, MappingNode):
-                found = {**self._value(item, place, above), **found}
-            else:
-                self._add(item, place, "<< must name a section, or a list of sections")
-        return found
+    def refuse(self, node: Node, place: Place, fault: str) -> NoReturn:
+        """Give up the file for what is wrong with `node`."""
+        raise ConfigError(self._told(node, place, fault))
 
-    def _add(self, node: Node, place: Place, text: str) -> None:
-        named = f"{show_place(place)}: {text}" if place else text
-        self.file.problems.append(f"{self.file.name}:{_line(node)}: {named}")
+    def _told(self, node: Node, place: Place, fault: str) -> str:
+        named = f"{show_place(place)}: {fault}" if place else fault
+        return f"{self.file.name}:{_line(node)}: {named}"
+
+
+def _is_text(node: Node) -> bool:
+    """Whether a plain value is text; ruamel.yaml itself also reads dates, and 20_000 as a number."""
+    kind = str(node.tag).rpartition(":")[2]
+    return kind not in ("null", "bool", "int", "float") or "_" in node.value
 
 
 def _line(node: Node) -> int:
     line: int = node.start_mark.line + 1
     return line
-
-
-def _kind(node: Node) -> str:
-    return str(node.tag).removeprefix(_TAG)
-
-
-def _integer(text: str) -> int:
-    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-
-
-def _float(text: str) -> float:
-    return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
-
-
-_SCALARS: dict[str, Callable[[str], Any]] = {
-    "str": str,
-    "bool": lambda text: text.lower() == "true",
-    "null": lambda text: None,
-    "int": _integer,
-    "float": _float,
-}
-
-
-def _found_instead(name: str, node: Node | None) -> str:
-    if node is None or _kind(node) == "null":
-        return f"{name}: the file is empty; it must hold keys with values"
-    kind = "a list" if isinstance(node, SequenceNode) else f"the single value {node.value!r}"
-    return f"{name}:{_line(node)}: found {kind}; the file must hold keys with values (key: value)"
 
 
 def _explain(name: str, error: YAMLError) -> str:
