@@ -1,7 +1,7 @@
-"""Check a document against a Pydantic model; report all faults at once, in a user's words.
+"""A document checked against a Pydantic model, every fault told in a user's words, all of them at once.
 
-Pydantic finds the faults. What is allowed is read off the model's JSON schema, in the words that the tables
-of config/README.md have too.
+Pydantic finds the faults; the model's JSON schema says what is allowed there, in the tables of
+config/README.md too.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ class Problem:
         return f"{show_place(self.place)}: found {self.found}; {self.allowed}"
 
 
+_SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+
+
 class _Untitled(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -68,9 +71,9 @@ def check_file(
     model: type[BaseModel],
     rules: Callable[[dict[Any, Any], Collection[Place]], Iterable[Problem]] = lambda valid, faulty: (),
 ) -> tuple[list[str], dict[Any, Any]]:
-    """A message for each problem of a file, and the file's content as `check` returns it.
+    """A message for each problem of a file, and what it says, as `check` has it.
 
-    `rules` finds faults between keys. It is given that content, and the places of the values taken out of it.
+    `rules` finds faults between keys in what is left of a document without the `faulty` places.
     """
     read = read_yaml(root, file)
     if read.values is None:
@@ -81,17 +84,18 @@ def check_file(
 
 
 def raise_all(what: str, messages: list[str]) -> None:
-    """Raise one ConfigError with all messages, if there are any."""
+    """Raise ConfigError if there are messages, with all of them."""
     if messages:
         count = f"{len(messages)} error{'s' if len(messages) > 1 else ''}"
         raise ConfigError("\n  ".join([f"{what} has {count}; nothing was run:", *messages]))
 
 
 def check(model: type[BaseModel], document: dict[Any, Any]) -> tuple[list[Problem], dict[Any, Any]]:
-    """All faults of `document`, and its content without the faulty values, with defaults filled in.
+    """Every fault of `document`, and what is left of it, defaults filled in, without the faulty values.
 
-    Each key of that content has an allowed value. A key is missing there if its value was faulty, or if it
-    has neither value nor default. If nothing is faulty, whole numbers are floats where floats are meant.
+    In what is left each key that is present has an allowed value, and a key that is missing says that its
+    value was faulty or that it has neither value nor default. Where there is no fault, whole numbers are
+    floats where a float is meant.
     """
     schema = schema_of(model)
     filled = _fill_defaults(schema, document)
@@ -99,13 +103,11 @@ def check(model: type[BaseModel], document: dict[Any, Any]) -> tuple[list[Proble
         return [], model.model_validate(filled).model_dump(exclude_unset=True)
     except ValidationError as error:
         found = [_explain(schema, each) for each in error.errors(include_url=False)]
+    # A value that is wrong for each branch of a union has an error for each: the first is told.
     problems: dict[Place, Problem] = {}
     for problem in found:
         problems.setdefault(problem.place, problem)
-    # From a list's last item to its first: to remove an earlier one would shift the places of the others.
-    for place in sorted(problems, key=lambda place: [str(part).zfill(9) for part in place], reverse=True):
-        _remove(filled, place)
-    return list(problems.values()), filled
+    return list(problems.values()), _without(filled, problems)
 
 
 def describe(schema: Schema) -> str:
@@ -113,22 +115,38 @@ def describe(schema: Schema) -> str:
     if "allowed" in schema:
         return str(schema["allowed"])
     if branches := branches_of(schema):
-        first, *others = branches
         if all("properties" in branch for branch in branches):
-            keys = "; or: ".join(", ".join(branch["properties"]) for branch in others)
-            return f"{describe(first)} (or: {keys})"
+            others = "; or: ".join(", ".join(branch["properties"]) for branch in branches[1:])
+            return f"{describe(branches[0])} (or: {others})"
         return " or ".join(map(describe, branches))
     if "enum" in schema:
         return join_alternatives(schema["enum"])
     if "const" in schema:
         return show(schema["const"])
-    return _DESCRIPTIONS[schema.get("type", "object")](schema)
+    kind = schema.get("type", "object")
+    if kind in ("integer", "number"):
+        bounds = [f"{sign} {schema[key]}" for key, sign in _SIGNS.items() if key in schema]
+        return f"{'an integer' if kind == 'integer' else 'a finite number'} {' and '.join(bounds)}".strip()
+    if kind == "array":
+        low, high = schema.get("minItems"), schema.get("maxItems")
+        count = f" of {low} items" if low == high else f" of {low} or more items" if low else ""
+        return f"a list{count}, each {describe(item_of(schema))}"
+    if "properties" in schema:
+        return f"a section with the keys {', '.join(schema['properties'])}"
+    plain = {"boolean": "true or false", "null": "null", "object": "a section of one or more named entries"}
+    return plain.get(kind, "text, not empty" if schema.get("minLength") else "text")
 
 
 def branches_of(schema: Schema) -> list[Schema]:
     """The alternatives that a schema allows; none where it is no union."""
     branches: list[Schema] = schema.get("anyOf") or schema.get("oneOf") or []
     return branches
+
+
+def item_of(schema: Schema) -> Schema:
+    """The schema of the items of a list."""
+    item: Schema = schema["items"] if "items" in schema else schema["prefixItems"][0]
+    return item
 
 
 def _fill_defaults(schema: Schema, value: Any) -> Any:
@@ -140,23 +158,33 @@ def _fill_defaults(schema: Schema, value: Any) -> Any:
     return {key: _fill_defaults(keys.get(key, {}), item) for key, item in {**defaults, **value}.items()}
 
 
+def _without(value: Any, faulty: Collection[Place], place: Place = ()) -> Any:
+    """A copy of `value`, which is at `place`, without what is at the faulty places."""
+    if isinstance(value, dict):
+        inner = {key: (*place, key if isinstance(key, str) else repr(key)) for key in value}
+        return {key: _without(value[key], faulty, inner[key]) for key in value if inner[key] not in faulty}
+    if isinstance(value, list):
+        items = [(item, (*place, index)) for index, item in enumerate(value)]
+        return [_without(item, faulty, inner) for item, inner in items if inner not in faulty]
+    return value
+
+
 def _explain(root: Schema, error: Any) -> Problem:
     """One error of Pydantic as a problem."""
     place, schema, parent = _locate(root, error["loc"])
     kind, value = error["type"], error["input"]
     if error["loc"][-1] == "[key]" or kind == "invalid_key":
-        name = str(place[-1])
-        if not isinstance(value, str):
-            quoted = f'a name must be text; write it in quotes: "{name}":'
-            return Problem(place, f"{name} as a name, which YAML reads as no text", quoted)
-        return Problem(place, f"the name {show(name)}", f"a name must {NAME_RULE}")
+        if isinstance(value, str):
+            return Problem(place, f"the name {show(value)}", f"a name must {NAME_RULE}")
+        quoted = f'a name must be text; write it in quotes: "{place[-1]}":'
+        return Problem(place, f"{place[-1]} as a name, which YAML reads as no text", quoted)
     if kind == "extra_forbidden":
-        allowed = suggest(str(place[-1]), parent.get("properties", {}))
-        return Problem(place, f"an unknown key, with the value {show(value)}", allowed)
+        known = suggest(str(place[-1]), parent.get("properties", {}))
+        return Problem(place, f"an unknown key, with the value {show(value)}", known)
     if kind == "missing" and isinstance(value, dict):
         return Problem(place, "no such key", f"it is required: {describe(schema)}")
     if kind == "missing":  # An item of a list that is too short.
-        place, schema, _ = _locate(root, error["loc"][:-1])
+        place, schema = place[:-1], parent
     hint = ""
     if value is None and "default" in schema:
         hint = "; delete the key to have the default"
@@ -166,7 +194,7 @@ def _explain(root: Schema, error: Any) -> Problem:
 
 
 def _locate(schema: Schema, location: tuple[str | int, ...]) -> tuple[Place, Schema, Schema]:
-    """The place that an error's location stands for, the schema there, and that of the section around it.
+    """The place that an error's location stands for, the schema there, and that of what is around it.
 
     The location also names the branches of unions, a section's by its title, and may end in "[key]".
     """
@@ -175,71 +203,10 @@ def _locate(schema: Schema, location: tuple[str | int, ...]) -> tuple[Place, Sch
     for part in location:
         if branches := branches_of(schema):
             schema = next((branch for branch in branches if branch.get("title") == part), schema)
+        elif schema.get("type") == "array":
+            parent, schema, place = schema, item_of(schema), (*place, part)
         elif part != "[key]":
-            parent, schema = schema, _part_of(schema, part)
-            place = (*place, part if parent.get("type") == "array" else str(part))
+            entries = [*schema.get("patternProperties", {}).values(), {}]
+            parent, schema = schema, schema.get("properties", {}).get(part, entries[0])
+            place = (*place, str(part))
     return place, schema, parent
-
-
-def _part_of(schema: Schema, part: str | int) -> Schema:
-    """The schema of a section's key or of a list's item; an empty one for an unknown key."""
-    if schema.get("type") == "array":
-        return item_of(schema)
-    entries = list(schema.get("patternProperties", {}).values())
-    found: Schema = schema.get("properties", {}).get(part, entries[0] if entries else {})
-    return found
-
-
-def item_of(schema: Schema) -> Schema:
-    """The schema of the items of a list."""
-    item: Schema = schema["items"] if "items" in schema else schema["prefixItems"][0]
-    return item
-
-
-def _remove(document: Any, place: Place) -> None:
-    for part in place[:-1]:
-        try:
-            document = document[part]
-        except (KeyError, IndexError, TypeError):
-            return
-    last = place[-1]
-    if isinstance(document, dict):
-        for key in [
-            key for key in document if key == last or (not isinstance(key, str) and repr(key) == last)
-        ]:
-            del document[key]
-    elif isinstance(document, list) and isinstance(last, int) and last < len(document):
-        del document[last]
-
-
-def _describe_number(name: str) -> Callable[[Schema], str]:
-    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-
-    def describe_bounds(schema: Schema) -> str:
-        bounds = [f"{sign} {schema[key]}" for key, sign in signs.items() if key in schema]
-        return f"{name} {' and '.join(bounds)}".strip()
-
-    return describe_bounds
-
-
-def _describe_list(schema: Schema) -> str:
-    low, high = schema.get("minItems"), schema.get("maxItems")
-    count = f"of {low} items" if low == high else f"of {low} or more items" if low else ""
-    return f"a list {count}".strip() + f", each {describe(item_of(schema))}"
-
-
-def _describe_section(schema: Schema) -> str:
-    if "properties" in schema:
-        return f"a section with the keys {', '.join(schema['properties'])}"
-    return "a section of one or more named entries"
-
-
-_DESCRIPTIONS: dict[str, Callable[[Schema], str]] = {
-    "integer": _describe_number("an integer"),
-    "number": _describe_number("a finite number"),
-    "string": lambda schema: "text, not empty" if schema.get("minLength") else "text",
-    "boolean": lambda schema: "true or false",
-    "null": lambda schema: "null",
-    "array": _describe_list,
-    "object": _describe_section,
-}
