@@ -11,6 +11,7 @@ import pytest
 from orderparam.archive.add import add_jobs
 from orderparam.archive.job import read_job
 from orderparam.archive.record import Record
+from orderparam.archive.replay import replay
 from orderparam.errors import RecordError
 from orderparam.files import read_json, sha256_of_file, write_json
 from orderparam.settings.experiment import Experiment, Sampling, Seeds
@@ -155,9 +156,9 @@ def test_a_job_takes_the_place_of_all_whose_seeds_it_has(add, make_job):
 
 def test_nothing_recorded_is_lost_to_a_job_with_less(add, make_job):
     before = add(make_job(*SEEDS[:2])).sums
-    with pytest.raises(RecordError, match=r"seeds-1-2: would be replaced, but has seed 2 of small, which"):
+    with pytest.raises(RecordError, match="seeds-1-2 would be replaced, but has seed 2 of small, which"):
         add(make_job())
-    with pytest.raises(RecordError, match=r"seeds-1-2: .* has 20 steps of small, the new job has 10; --rec"):
+    with pytest.raises(RecordError, match=r"seeds-1-2 .* has 20 steps of small, the new job has 10; --rec"):
         add(make_job(*SEEDS[:2], steps=10))
     with pytest.raises(RecordError, match=r"2 of these jobs have seed 1 of large; a record has each run onc"):
         add(make_job(size="large"), make_job(*SEEDS, size="large"))
@@ -281,10 +282,11 @@ def test_nothing_is_added_to_a_damaged_record(add, make_job):
 
 def test_a_replayed_experiment_has_the_recorded_runs_under_its_own_name(add, make_job, experiment):
     record = add(make_job(SEEDS[2]), make_job())
-    replayed = record.replayed("again", "Drawn anew.", compare_with_published=False, figures=["fig3_x"])
-    assert (replayed.name, replayed.replay_of, replayed.description) == ("again", "trial", "Drawn anew.")
-    assert replayed.compare_with_published is False
-    assert replayed.figures == ("fig3_x",)
+    namesake = replace(experiment, compare_with_published=False, figures=("fig3_x",))
+    replayed = replay("again", record, namesake)
+    description = "Drawn from the recorded runs of trial, without training. A trial."
+    assert (replayed.name, replayed.replay_of, replayed.description) == ("again", "trial", description)
+    assert (replayed.compare_with_published, replayed.figures) == (False, ("fig3_x",))
     assert list(replayed.runs) == ["small"]
     assert replayed.runs["small"] == replace(experiment.runs["small"], experiment="again")
     assert replayed.seeds == (SEEDS[0], SEEDS[2])

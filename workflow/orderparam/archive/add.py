@@ -56,29 +56,25 @@ def add_jobs(
     check_distinct(jobs)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".record-") as temporary:
-        new = Path(temporary) / "record"
+        new, old = Path(temporary) / "record", Path(temporary) / "old"
         if folder.exists():
-            earlier = Record(folder)
-            earlier.check()
+            Record(folder).check()
             shutil.copytree(folder, new)
-            recorded = earlier.jobs()
-            for job in jobs:
-                for replaced in replaced_by(job, recorded):
-                    _remove_job(new, replaced)
+            recorded = Record(new).jobs()
+            for replaced in [each for job in jobs for each in replaced_by(job, recorded)]:
+                for sample in replaced.samples():
+                    sample.unlink()
+                shutil.rmtree(replaced.folder)
         write_json(new / EXPERIMENT, experiment.to_dict())
-        for corpus in {job.run.corpus for job in jobs}:
-            target = new / "corpora" / corpus
-            target.mkdir(parents=True, exist_ok=True)
-            for name in CORPUS_FILES:
-                shutil.copyfile(corpora / corpus / name, target / name)
         for job in jobs:
             _write_job(new, job)
+            for name in CORPUS_FILES:
+                _copy(corpora / job.run.corpus / name, new / "corpora" / job.run.corpus / name)
         _write_manifest(new)
         record = Record(new)
         with atomic_write(new / "README.md") as file:
             file.write(render_readme(record, published))
         record.check()
-        old = Path(temporary) / "old"
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
@@ -102,12 +98,11 @@ def check_protocol(run: Run, experiment: Experiment) -> None:
 
 def check_corpus(folder: Path) -> None:
     """Raise RecordError unless the corpus in `folder` has the files that a record keeps of it."""
-    for path in (folder / name for name in CORPUS_FILES):
-        if not path.exists():
+    for name in CORPUS_FILES:
+        if not (folder / name).exists():
             raise RecordError(
-                f"{path}: missing, and a record keeps it; make it by "
-                f"`snakemake --cores 1 results/corpora/{folder.name}/{path.name}`, or name with --corpora a "
-                "folder that has it"
+                f"{folder / name}: missing, and a record keeps it; make it by "
+                f"`snakemake --cores 1 results/corpora/{folder.name}/{name}`"
             )
 
 
@@ -124,30 +119,23 @@ def replaced_by(job: FinishedJob, earlier: Sequence[FinishedJob]) -> list[Finish
 
     Raises RecordError where it has only some of a job's seeds, or fewer steps.
     """
-    own = {seeds.seed for seeds in job.seeds}
-    found = []
+    own, found = {seeds.seed for seeds in job.seeds}, []
     for recorded in earlier:
         theirs = {seeds.seed for seeds in recorded.seeds}
         if recorded.run.size != job.run.size or not own & theirs:
             continue
-        lost = None
+        lost = ""
         if lacking := sorted(theirs - own):
             lost = f"seed {lacking[0]} of {job.run.size}, which the new job lacks"
         elif recorded.run.steps > job.run.steps:
             lost = f"{recorded.run.steps} steps of {job.run.size}, the new job has {job.run.steps}"
         if lost:
             raise RecordError(
-                f"{recorded.folder}: would be replaced, but has {lost}; --recorded names another folder for "
-                "the record"
+                f"the recorded {recorded.name} would be replaced, but has {lost}; --recorded names "
+                "another folder for the record"
             )
         found.append(recorded)
     return found
-
-
-def _remove_job(folder: Path, job: FinishedJob) -> None:
-    shutil.rmtree(folder / "runs" / job.run.size / job.name)
-    for sample in job.samples():
-        (folder / "samples" / job.run.size / sample.name).unlink()
 
 
 def _write_job(folder: Path, job: FinishedJob) -> None:
@@ -162,14 +150,15 @@ def _write_job(folder: Path, job: FinishedJob) -> None:
     thin = steps.astype({"order_parameter": "float32", "batch_loss": "float32", "step": "int32"})
     write_table(thin, target / "steps.parquet")
     for sample in job.samples():
-        samples = folder / "samples" / job.run.size
-        samples.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(sample, samples / sample.name)
+        _copy(sample, folder / "samples" / job.run.size / sample.name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
 
 
 def _write_manifest(folder: Path) -> None:
-    own = {MANIFEST, "README.md"}
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    names = sorted(name for path in paths if (name := path.relative_to(folder).as_posix()) not in own)
-    sums = {name: sha256_of_file(folder / name) for name in names}
-    write_json(folder / MANIFEST, {"format": FORMAT, "files": sums})
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    names = sorted(paths.keys() - {MANIFEST, "README.md"})
+    write_json(folder / MANIFEST, {"format": FORMAT, "files": {n: sha256_of_file(paths[n]) for n in names}})

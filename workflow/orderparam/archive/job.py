@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -51,43 +52,35 @@ def read_job(folder: Path) -> FinishedJob:
     """
     if (folder / "run.json").exists():
         content = read_json(folder / "run.json")
+        run, seeds = content["run"], content["seeds"]
         environment = read_json(folder / "environment.json")
     else:
-        content = _from_checkpoints(folder)
+        paths = sorted((folder / "checkpoints").glob("seed-*/step-000000.json"))
+        if not paths:
+            raise RecordError(f"{folder}: neither run.json nor checkpoints; not the folder of a training job")
+        checkpoints = [read_json(path) for path in paths]
+        run, seeds = (
+            checkpoints[0]["run"],
+            sorted((each["seeds"] for each in checkpoints), key=itemgetter("seed")),
+        )
         name = f"train_model.{folder.parent.name}-{folder.name}.json"
-        environment = _from_job_record(folder.absolute().parents[2] / "jobs" / name)
-    seeds = tuple(Seeds(**seed) for seed in content["seeds"])
-    return FinishedJob(Run.from_dict(content["run"]), seeds, folder, environment)
+        environment = _environment_of(read_json(folder.absolute().parents[2] / "jobs" / name))
+    return FinishedJob(Run.from_dict(run), tuple(Seeds(**each) for each in seeds), folder, environment)
 
 
-def _from_checkpoints(folder: Path) -> dict[str, Any]:
-    descriptions = sorted((folder / "checkpoints").glob("seed-*/step-000000.json"))
-    if not descriptions:
-        raise RecordError(f"{folder}: neither run.json nor checkpoints; not the folder of a training job")
-    contents = [read_json(path) for path in descriptions]
-    seeds = sorted((content["seeds"] for content in contents), key=lambda seeds: int(seeds["seed"]))
-    return {"run": contents[0]["run"], "seeds": seeds}
-
-
-def _from_job_record(path: Path) -> dict[str, Any]:
-    """The environment of a job from the record that it wrote of itself."""
-    record = read_json(path)
+def _environment_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What a job of the workflow ran on, from its own record, under the keys of environment.json."""
     tags = record["tags"]
-    versions = {
-        key.removeprefix("version."): value for key, value in tags.items() if key.startswith("version.")
-    }
-    started = datetime.fromtimestamp(record["start_time"] / 1000, UTC)
+    versions = {name.removeprefix("version."): tags[name] for name in tags if name.startswith("version.")}
     return {
         "device_name": tags.get("machine.gpu", tags["machine.cpu"]),
         "cpu": tags["machine.cpu"],
         "platform": tags["machine.platform"],
-        "python": versions.pop("python"),
-        "torch": versions.pop("torch"),
         **versions,
         "git_commit": tags.get("git.commit"),
         "dirty": tags.get("git.dirty") == "true",
         "command": tags["regenerate"],
         "precision": record["params"].get("run.precision", "float32"),
-        "started": started.isoformat(timespec="seconds"),
+        "started": datetime.fromtimestamp(record["start_time"] / 1000, UTC).isoformat(timespec="seconds"),
         "seconds": (record["end_time"] - record["start_time"]) / 1000,
     }

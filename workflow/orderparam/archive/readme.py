@@ -22,45 +22,26 @@ TEMPLATE = Path(__file__).parents[1] / "pages" / "templates" / "record_readme.md
 def render_readme(record: Record, published: pd.DataFrame | None) -> str:
     """The README's Markdown; `published` as in config/published/order_parameter.csv, None without one."""
     experiment, jobs = record.experiment(), record.jobs()
-    comparison = COMPARISON.frame([]) if published is None else compare_record(record, published)
+    weights = experiment.seeds[0].weights
+    comparison = COMPARISON.frame([]) if published is None else _compare(jobs, weights, published)
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         experiment=experiment,
-        runs=[row for job in jobs for row in _rows(job)],
+        jobs=jobs,
         missing=record.missing_runs(),
-        weights=experiment.seeds[0].weights,
+        weights=weights,
         compared=published is not None,
         comparison=[describe_row(row) for row in comparison.to_dict("records")],
         summary=summarise_comparison(comparison),
     )
 
 
-def compare_record(record: Record, published: pd.DataFrame) -> pd.DataFrame:
-    """`compare_with_published` for the recorded runs from the initial weights of the first seed."""
-    weights = record.experiment().seeds[0].weights
-    jobs = record.jobs()
+def _compare(jobs: list[FinishedJob], weights: int, published: pd.DataFrame) -> pd.DataFrame:
+    """`compare_with_published` for the recorded runs from these initial weights."""
     metrics = pd.concat([METRICS.read(job.table("metrics.csv")) for job in jobs], ignore_index=True)
     seeds: dict[str, list[int]] = {}
     for job in jobs:
         seeds.setdefault(job.run.size, []).extend(s.seed for s in job.seeds if s.weights == weights)
     return compare_with_published(metrics, published, seeds)
-
-
-def _rows(job: FinishedJob) -> list[dict[str, str | int]]:
-    environment = job.environment
-    return [
-        {
-            "size": job.run.size,
-            "seed": seeds.seed,
-            "weights": seeds.weights,
-            "draws": f"{seeds.batches}, {seeds.dropout}",
-            "steps": f"{job.run.steps:,}",
-            "hours": f"{environment['seconds'] / 3600:.2f}",
-            "device": environment["device_name"],
-            "torch": environment["torch"],
-            "commit": str(environment["git_commit"])[:10] + (" and changes" if environment["dirty"] else ""),
-        }
-        for seeds in job.seeds
-    ]

@@ -10,14 +10,12 @@ manifest.json                    format and the sha256 of each file above; READM
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from orderparam.archive.job import FinishedJob, read_job
 from orderparam.errors import RecordError
 from orderparam.files import read_json, sha256_of_file
-from orderparam.settings.experiment import Experiment, Run
+from orderparam.settings.experiment import Experiment
 
 MANIFEST = "manifest.json"
 EXPERIMENT = "experiment.json"
@@ -79,16 +77,16 @@ class Record:
 
     def jobs(self) -> list[FinishedJob]:
         """The training jobs that are recorded, by size as in the experiment, then by first seed."""
-        order = {size: place for place, size in enumerate(self.experiment().runs)}
-        folders = [self.path(name).parent for name in self.sums if Path(name).match("runs/*/*/run.json")]
-        jobs = (read_job(folder) for folder in folders)
-        return sorted(jobs, key=lambda job: (order[job.run.size], job.seeds[0].seed))
+        sizes = list(self.experiment().runs)
+        names = [name for name in self.sums if Path(name).match("runs/*/*/run.json")]
+        jobs = [read_job(self.path(name).parent) for name in names]
+        return sorted(jobs, key=lambda job: (sizes.index(job.run.size), job.seeds[0].seed))
 
     def samples(self) -> list[Path]:
         """The recorded samples, <size>/seed-<seed>-<mode>.txt, in the order of the sizes."""
-        order = {size: place for place, size in enumerate(self.experiment().runs)}
-        names = [name for name in self.sums if name.startswith("samples/")]
-        return [self.folder / name for name in sorted(names, key=lambda n: (order[Path(n).parent.name], n))]
+        names = sorted(name for name in self.sums if name.startswith("samples/"))
+        paths = [self.folder / name for name in names]
+        return [path for size in self.experiment().runs for path in paths if path.parent.name == size]
 
     def missing_runs(self) -> list[str]:
         """What the experiment asks for and the record lacks, a phrase for each size."""
@@ -103,23 +101,3 @@ class Record:
                 ends = "".join(f" (seed {seed} ends at step {count:,})" for seed, count in short.items())
                 phrases.append(f"{size}: {lacking} of {planned} runs of {run.steps:,} steps{ends}")
         return phrases
-
-    def replayed(
-        self, name: str, description: str, compare_with_published: bool, figures: Sequence[str]
-    ) -> Experiment:
-        """The experiment `name` that consists of the recorded runs; seeds are those of any size."""
-        configured = self.experiment()
-        jobs = self.jobs()
-        runs = {job.run.size: Run.from_dict({**job.run.to_dict(), "experiment": name}) for job in jobs}
-        seeds = {seed.seed: seed for job in jobs for seed in job.seeds}
-        values = {
-            **configured.to_dict(),
-            "name": name,
-            "description": description,
-            "compare_with_published": compare_with_published,
-            "replay_of": configured.name,
-            "seeds": [asdict(seeds[key]) for key in sorted(seeds)],
-            "runs": {size: run.to_dict() for size, run in runs.items()},
-            "figures": list(figures),
-        }
-        return Experiment.from_dict(values)

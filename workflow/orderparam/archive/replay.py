@@ -21,15 +21,25 @@ def with_recorded(settings: Settings, root: Path) -> Settings:
     for name, origin in settings.recorded.items():
         try:
             record = Record(root / RECORDED_FOLDER / origin)
-            experiments[name] = _replay(name, record, settings.experiments.get(origin))
+            experiments[name] = replay(name, record, settings.experiments.get(origin))
         except RecordError as error:
             unreadable[name] = str(error)
     return replace(settings, experiments=experiments, unreadable=unreadable)
 
 
-def _replay(name: str, record: Record, namesake: Experiment | None) -> Experiment:
-    configured = namesake or record.experiment()
-    description = (
-        f"Drawn from the recorded runs of {configured.name}, without training. {configured.description}"
+def replay(name: str, record: Record, namesake: Experiment | None) -> Experiment:
+    """The experiment `name` of the recorded runs, with the seeds of any size; else as its namesake says."""
+    recorded, jobs = record.experiment(), record.jobs()
+    configured = namesake or recorded
+    seeds = {each.seed: each for job in jobs for each in job.seeds}
+    drawn = f"Drawn from the recorded runs of {configured.name}, without training. {configured.description}"
+    return replace(
+        recorded,
+        name=name,
+        description=drawn,
+        compare_with_published=configured.compare_with_published,
+        seeds=tuple(seeds[number] for number in sorted(seeds)),
+        runs={job.run.size: replace(job.run, experiment=name) for job in jobs},
+        figures=configured.figures,
+        replay_of=recorded.name,
     )
-    return record.replayed(name, description, configured.compare_with_published, configured.figures)
