@@ -116,7 +116,7 @@ def test_run_can_be_shortened_to_some_seeds_and_another_precision(trial, capsys)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trial", "10K", "--seeds", "1", "4"], "trial has no seed 4; its seeds are 1, 2"),
+        (["trial", "10K", "--seeds", "1", "4"], "trial has no seed 4; known here: 1, 2"),
         (["trial", "10K", "--steps", "0"], "--steps 0: trial 10K has 1 to 2000"),
         (["trial", "10K", "--steps", "2001"], "--steps 2001: trial 10K has 1 to 2000"),
         (["trail", "10K"], "did you mean trial"),

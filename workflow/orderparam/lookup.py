@@ -13,6 +13,7 @@ from orderparam.archive.record import Record
 from orderparam.errors import ConfigError
 from orderparam.figure_register import EXPERIMENT, Sources, figure_tables
 from orderparam.settings.experiment import Experiment, Run, Seeds
+from orderparam.settings.words import find
 
 PUBLISHED = "config/published"
 
@@ -24,29 +25,19 @@ def find_run(experiment: Experiment, size: str) -> Run:
             f"experiment {experiment.name!r} replays what is recorded of {experiment.replay_of!r}: it has no "
             "runs of its own"
         )
-    if size not in experiment.runs:
-        known = ", ".join(experiment.runs)
-        raise ConfigError(f"experiment {experiment.name!r} has no size {size!r}; it has {known}")
-    return experiment.runs[size]
+    return find(f"experiment {experiment.name} has no size", size, experiment.runs)
 
 
 def find_seeds(experiment: Experiment, job: str) -> tuple[Seeds, ...]:
     """The seeds that a job trains; ConfigError if there is no such job."""
-    known = experiment.jobs()
-    if job not in known:
-        raise ConfigError(
-            f"experiment {experiment.name!r} has no training job {job!r}; it has {', '.join(known)}"
-        )
-    return experiment.seeds_of(job)
+    return find(f"experiment {experiment.name} has no training job", job, experiment.jobs())
 
 
 def checkpoints_of_seed(experiment: Experiment, size: str, seed: int) -> str:
     """The checkpoints of the job that trains a seed; ConfigError if there is no such seed."""
-    for job in experiment.jobs():
-        if seed in (seeds.seed for seeds in experiment.seeds_of(job)):
-            return f"results/{experiment.name}/runs/{size}/{job}/checkpoints"
-    known = ", ".join(str(seeds.seed) for seeds in experiment.seeds)
-    raise ConfigError(f"experiment {experiment.name!r} has no seed {seed}; it has {known}")
+    jobs = {each.seed: job for job, seeds in experiment.jobs().items() for each in seeds}
+    job = find(f"experiment {experiment.name} has no seed", seed, jobs)
+    return f"results/{experiment.name}/runs/{size}/{job}/checkpoints"
 
 
 def checkpoints_to_start_from(experiment: Experiment, size: str, job: str) -> str | list[str]:
@@ -57,14 +48,13 @@ def checkpoints_to_start_from(experiment: Experiment, size: str, job: str) -> st
 
 def largest_run(experiment: Experiment) -> Run:
     """The run of the last and largest size, which overfits first and which Figure 2 shows."""
-    *_, run = experiment.runs.values()
-    return run
+    return list(experiment.runs.values())[-1]
 
 
 def inputs_of_largest_run(experiment: Experiment) -> dict[str, str]:
     """Checkpoints and metrics of the largest size's first training job, and its corpus."""
     run = largest_run(experiment)
-    job = f"results/{experiment.name}/runs/{run.size}/{experiment.jobs()[0]}"
+    job = f"results/{experiment.name}/runs/{run.size}/{next(iter(experiment.jobs()))}"
     corpus = corpus_folder(experiment, run.corpus)
     return {
         "checkpoints": f"{job}/checkpoints",

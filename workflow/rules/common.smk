@@ -17,6 +17,7 @@ from orderparam.figure_register import (
 from orderparam.errors import OrderParameterError
 from orderparam.settings.config import find_experiment, load_settings
 from orderparam.settings.ising_file import load_ising
+from orderparam.settings.words import find
 from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
 
 try:
@@ -84,13 +85,7 @@ def any_of(names):
 
 
 def corpus_entry(wildcards):
-    try:
-        return settings.corpora[wildcards.corpus]
-    except KeyError:
-        known = ", ".join(settings.corpora)
-        raise WorkflowError(
-            f"there is no corpus {wildcards.corpus!r}; config/config.yaml has {known}"
-        ) from None
+    return find("there is no corpus", wildcards.corpus, settings.corpora)
 
 
 def origin_of_corpus(wildcards):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from orderparam.environment import git_state
 from orderparam.errors import ConfigError, RecordError
@@ -14,7 +14,7 @@ from orderparam.settings.check import Problem, check, check_file, raise_all
 from orderparam.settings.config_file import CONFIG_FILE, ConfigFile, check_sources
 from orderparam.settings.experiment import Experiment, Precision, Run, Sampling, Seeds
 from orderparam.settings.experiment_file import ExperimentFile, check_experiment, check_file_name
-from orderparam.settings.words import Place, show, show_path, suggest
+from orderparam.settings.words import Place, find, show, show_path, suggest
 from orderparam.settings.yaml_file import YamlFile, read_yaml
 
 EXPERIMENTS_FOLDER = "config/experiments"
@@ -106,7 +106,7 @@ def find_experiment(settings: Settings, name: str) -> Experiment:
     """The experiment of this name; ConfigError, with the known names, if there is none."""
     if name in settings.unreadable:
         raise RecordError(f"experiment {name}: {settings.unreadable[name]}")
-    return _find("experiment", name, settings.experiments)
+    return find("there is no experiment", name, settings.experiments)
 
 
 def describe_run(
@@ -123,18 +123,16 @@ def describe_run(
     record accepts such runs. ConfigError if the experiment has no such size, seed or number of steps.
     """
     experiment = find_experiment(settings, experiment_name)
-    run = _find("size", size, experiment.runs)
+    run = find(f"experiment {experiment.name} has no size", size, experiment.runs)
     steps = run.steps if steps is None else steps
     if not 1 <= steps <= run.steps:
         raise ConfigError(f"--steps {steps}: {run.experiment} {run.size} has 1 to {run.steps}")
-    known = [item.seed for item in experiment.seeds]
-    if unknown := set(seeds or ()).difference(known):
-        raise ConfigError(
-            f"{experiment.name} has no seed {min(unknown)}; its seeds are {', '.join(map(str, known))}"
-        )
+    known = {item.seed: item for item in experiment.seeds}
+    for seed in seeds or ():
+        find(f"experiment {experiment.name} has no seed", seed, known)
     return {
         "run": replace(run, precision=precision or run.precision, steps=steps).to_dict(),
-        "seeds": [asdict(item) for item in experiment.seeds if seeds is None or item.seed in seeds],
+        "seeds": [asdict(item) for item in known.values() if seeds is None or item.seed in seeds],
         "verified_checkpoints": experiment.verified_checkpoints[size],
         "sampling": asdict(experiment.sampling),
         # A machine to which the files are carried without Git's history cannot find it out itself.
@@ -159,26 +157,26 @@ def _recorded_experiments(root: Path, replay: str | None) -> dict[str, str]:
 
 def _origin(place: Place, config: Any, own: YamlFile) -> str:
     """Where the faulty value was set: in config.yaml, or in an override if that has another value."""
-    found: Any = own.values
-    for part in place:
-        config, found = _item(config, part), _item(found, part)
-    return own.where(place) if config == found else f"{CONFIG_FILE} (overridden by --config or --configfile)"
+    same = _value_at(config, place) == _value_at(own.values, place)
+    return own.where(place) if same else f"{CONFIG_FILE} (overridden by --config or --configfile)"
 
 
-def _item(value: Any, part: str | int) -> Any:
+def _value_at(document: Any, place: Place) -> Any:
+    """None where the document has no such place."""
     try:
-        return value[part]
+        for part in place:
+            document = document[part]
     except (KeyError, IndexError, TypeError):
         return None
+    return document
 
 
 def _resolve(name: str, document: dict[str, Any]) -> Experiment:
     """An experiment from a document that is valid and has its defaults filled in."""
     shared = {"corpus": document["corpus"], **document["training"], **document["measurement"]}
-    entries = {
-        size: {**shared, **own, "experiment": name, "size": size} for size, own in document["sizes"].items()
-    }
-    keys = [key.name for key in fields(Run)]
+    sizes = document["sizes"].items()
+    entries = {size: {**shared, **own, "experiment": name, "size": size} for size, own in sizes}
+    keys = {key.name for key in fields(Run)}
     return Experiment(
         name=name,
         description=document["description"],
@@ -187,7 +185,7 @@ def _resolve(name: str, document: dict[str, Any]) -> Experiment:
         seeds=tuple(_resolve_seeds(item) for item in document["seeds"]),
         seeds_per_job=document["seeds_per_job"],
         runs={
-            size: Run.from_dict({key: values[key] for key in keys if key in values})
+            size: Run.from_dict({key: values[key] for key in keys & values.keys()})
             for size, values in entries.items()
         },
         verified_checkpoints={size: values["verified_checkpoints"] for size, values in entries.items()},
@@ -200,12 +198,3 @@ def _resolve(name: str, document: dict[str, Any]) -> Experiment:
 def _resolve_seeds(item: int | dict[str, int]) -> Seeds:
     seeds = {"seed": item} if isinstance(item, int) else item
     return Seeds(**{**dict.fromkeys(("weights", "batches", "dropout"), seeds["seed"]), **seeds})
-
-
-Item = TypeVar("Item")
-
-
-def _find(kind: str, name: str, known: Mapping[str, Item]) -> Item:
-    if name not in known:
-        raise ConfigError(f"no {kind} {show(name)}; {suggest(name, known)}")
-    return known[name]

@@ -227,17 +227,11 @@ class Experiment:
         }
         return cls(**{**values, **resolved})
 
-    def jobs(self) -> list[str]:
-        """Names of the training jobs of each size, `seeds-<first>-<last>`, in the order of the seeds."""
-        return [f"seeds-{chunk[0].seed}-{chunk[-1].seed}" for chunk in self._chunks()]
-
-    def seeds_of(self, job: str) -> tuple[Seeds, ...]:
-        """The seeds that the job `seeds-<first>-<last>` trains; KeyError if there is no such job."""
-        return dict(zip(self.jobs(), self._chunks(), strict=True))[job]
-
-    def _chunks(self) -> list[tuple[Seeds, ...]]:
-        count = self.seeds_per_job
-        return [self.seeds[i : i + count] for i in range(0, len(self.seeds), count)]
+    def jobs(self) -> dict[str, tuple[Seeds, ...]]:
+        """Each size's training jobs, `seeds-<first>-<last>`, with their seeds, in the order of the seeds."""
+        starts = range(0, len(self.seeds), self.seeds_per_job)
+        parts = [self.seeds[start : start + self.seeds_per_job] for start in starts]
+        return {f"seeds-{part[0].seed}-{part[-1].seed}": part for part in parts}
 
 
 def digest(value: Any) -> str:

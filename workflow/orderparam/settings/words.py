@@ -6,9 +6,13 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
+from orderparam.errors import ConfigError
+
+Name = TypeVar("Name", str, int)
+Item = TypeVar("Item")
 Place = tuple[str | int, ...]
 
 
@@ -47,6 +51,13 @@ def suggest(name: str, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"{f'did you mean {close[0]}? ' if close else ''}known here: {', '.join(known) or 'none'}"
+
+
+def find(lacking: str, name: Name, known: Mapping[Name, Item]) -> Item:
+    """What `known` has under a name; ConfigError if it has none: `lacking`, the name, and the known ones."""
+    if name not in known:
+        raise ConfigError(f"{lacking} {show(name)}; {suggest(str(name), map(str, known))}")
+    return known[name]
 
 
 def join_alternatives(names: Iterable[str]) -> str:
