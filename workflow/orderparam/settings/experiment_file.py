@@ -119,9 +119,9 @@ def check_file_name(path: Path) -> Iterator[str]:
 
 
 def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) -> Iterator[Problem]:
-    """Faults between the keys of an experiment, each of whose values is allowed by itself.
+    """Faults between the keys of an experiment whose values are allowed each by itself.
 
-    Missing keys are not checked. `corpora` are the known names, None if they cannot be read.
+    A key that is missing takes no part. `corpora` are the known ones, None if that is unknown.
     """
     figures = figure_names()
     for index, figure in enumerate(document.get("figures") or ()):
@@ -129,70 +129,58 @@ def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) 
             yield Problem(("figures", index), show(figure), f"no such figure; {suggest(figure, figures)}")
     yield from check_case("sizes", document)
     yield from _check_seeds(document.get("seeds", []))
-    if corpora is not None:
-        yield from _check_corpus((), document, corpora)
-    # A fault of a section for all sizes is found with each of them; kept by place, it is reported once.
-    steps_problems: dict[Place, Problem] = {}
-    for name, size in document.get("sizes", {}).items():
-        place: Place = ("sizes", name)
-        if corpora is not None:
-            yield from _check_corpus(place, size, corpora)
-        d_model, n_head = size.get("d_model"), size.get("n_head")
+    sizes = document.get("sizes", {})
+    shared = {**document.get("training", {}), **document.get("measurement", {})}
+    entries = {name: {**shared, **size} for name, size in sizes.items()}
+    parts: dict[Place, dict[Any, Any]] = {(): document, **{("sizes", name): sizes[name] for name in sizes}}
+    for place, part in parts.items():
+        corpus = part.get("corpus")
+        if corpora is not None and corpus is not None and corpus not in corpora:
+            allowed = f"no such corpus in {CONFIG_FILE}; {suggest(corpus, corpora)}"
+            yield Problem((*place, "corpus"), show(corpus), allowed)
+    for name, entry in entries.items():
+        d_model, n_head = entry.get("d_model"), entry.get("n_head")
         if d_model and n_head and d_model % n_head:
             allowed = f"must be a multiple of n_head, which is {n_head}"
-            yield Problem((*place, "d_model"), str(d_model), allowed)
-        for problem in _check_steps(place, size, document):
-            steps_problems[problem.place] = problem
-    yield from steps_problems.values()
-    yield from _check_start_from(document)
+            yield Problem(("sizes", name, "d_model"), str(d_model), allowed)
+    # A fault of the sections for all sizes is found with each size, hence by place.
+    found = (_check_steps(name, sizes[name], entry) for name, entry in entries.items())
+    yield from {problem.place: problem for problem in found if problem}.values()
+    for name, entry in entries.items():
+        if entry.get("start_from") is not None:
+            yield from _check_start_from(name, entries)
 
 
-def _check_corpus(place: Place, entry: dict[Any, Any], corpora: Collection[str]) -> Iterator[Problem]:
-    corpus = entry.get("corpus")
-    if corpus is not None and corpus not in corpora:
-        allowed = f"no such corpus in {CONFIG_FILE}; {suggest(corpus, list(corpora))}"
-        yield Problem((*place, "corpus"), show(corpus), allowed)
-
-
-def _check_steps(place: Place, size: dict[Any, Any], document: dict[Any, Any]) -> Iterator[Problem]:
-    """A run must reach its first checkpoint; if not, the key that the size sets itself is reported."""
-    shared_every = document.get("measurement", {}).get("checkpoint_every")
-    shared_steps = document.get("training", {}).get("steps")
-    every, steps = size.get("checkpoint_every", shared_every), size.get("steps", shared_steps)
+def _check_steps(name: str, own: dict[Any, Any], entry: dict[Any, Any]) -> Problem | None:
+    """A run must reach its first checkpoint; the key to blame is the one that is the size's own."""
+    every, steps = entry.get("checkpoint_every"), entry.get("steps")
     if every is None or steps is None or every <= steps:
-        return
-    if "checkpoint_every" not in size and "steps" in size:
-        allowed = f"must be >= checkpoint_every, which is {every}"
-        yield Problem((*place, "steps"), str(steps), allowed)
-    else:
-        section: Place = place if "checkpoint_every" in size else ("measurement",)
-        yield Problem((*section, "checkpoint_every"), str(every), f"must be <= steps, which is {steps}")
+        return None
+    if "steps" in own and "checkpoint_every" not in own:
+        return Problem(("sizes", name, "steps"), str(steps), f"must be >= checkpoint_every, which is {every}")
+    section: Place = ("sizes", name) if "checkpoint_every" in own else ("measurement",)
+    return Problem((*section, "checkpoint_every"), str(every), f"must be <= steps, which is {steps}")
 
 
-def _check_start_from(document: dict[Any, Any]) -> Iterator[Problem]:
+def _check_start_from(name: str, entries: dict[str, dict[Any, Any]]) -> Iterator[Problem]:
     """Weights can be handed on between entries of one shape, and not in a circle."""
-    sizes = document.get("sizes", {})
-    for name, size in sizes.items():
-        source = size.get("start_from")
-        if source is None:
-            continue
-        place: Place = ("sizes", name, "start_from")
-        if source not in sizes:
-            yield Problem(place, show(source), f"no such entry of sizes; {suggest(source, list(sizes))}")
-            continue
-        for key in ("d_model", "n_head", "n_layer", "context"):
-            shared = document.get("training", {}).get(key)
-            own, other = size.get(key, shared), sizes[source].get(key, shared)
-            if own is not None and other is not None and own != other:
-                allowed = f"must have the {key} of {name}, which is {own}, but has {other}"
-                yield Problem(place, show(source), allowed)
-        chain = [name]
-        while source in sizes and source not in chain:
-            chain.append(source)
-            source = sizes[source].get("start_from")
-        if source == name:
-            allowed = f"must not lead back to {name}: {' from '.join([*chain, name])}"
-            yield Problem(place, show(chain[1] if len(chain) > 1 else name), allowed)
+    source = entries[name]["start_from"]
+    place: Place = ("sizes", name, "start_from")
+    if source not in entries:
+        yield Problem(place, show(source), f"no such entry of sizes; {suggest(source, entries)}")
+        return
+    for key in ("d_model", "n_head", "n_layer", "context"):
+        own, other = entries[name].get(key), entries[source].get(key)
+        if own is not None and other is not None and own != other:
+            allowed = f"must have the {key} of {name}, which is {own}, but has {other}"
+            yield Problem(place, show(source), allowed)
+    chain, last = [name], source
+    while last in entries and last not in chain:
+        chain.append(last)
+        last = entries[last].get("start_from")
+    if last == name:
+        allowed = f"must not lead back to {name}: {' from '.join([*chain, name])}"
+        yield Problem(place, show(source), allowed)
 
 
 def _check_seeds(seeds: list[Any]) -> Iterator[Problem]:
