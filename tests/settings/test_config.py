@@ -61,7 +61,7 @@ def errors(root: Path, config: dict[Any, Any] | None = CONFIG) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def assert_told(lines: list[str], file: str, parts: tuple[str, ...]) -> None:
+def assert_told(lines: list[str], file: str, parts: list[str]) -> None:
     """One of the lines names the file, with the line in it, and has all the parts."""
     place = re.compile(rf"{re.escape(file)}(:\d+)*: ")
     assert any(place.match(line) and all(part in line for part in parts) for line in lines), lines
@@ -84,11 +84,7 @@ def test_values_come_from_the_entry_then_the_sections_then_the_defaults(root: Pa
     assert trial.sampling == Sampling(10000, 1.0, 1337, True)
     assert resolved.tracking == {"enabled": True, "uri": None}
     assert resolved.corpus_mirror is None
-
-
-def test_mirror_is_relative_to_the_project(root: Path) -> None:
     assert load_settings({**CONFIG, "corpus_mirror": "texts"}, root).corpus_mirror == Path("texts")
-    assert load_settings({**CONFIG, "corpus_mirror": "/texts"}, root).corpus_mirror == Path("/texts")
 
 
 def test_whole_numbers_resolve_to_floats_where_a_float_is_meant(root: Path) -> None:
@@ -145,9 +141,6 @@ EXPERIMENT_FAULTS: list[tuple[str, ...]] = [
     ("d_model: 32", "d_model: 32.0", "sizes.10K.d_model: found 32.0", "an integer >= 1"),
     ("d_model: 32", "d_model: true", "sizes.10K.d_model: found true", "an integer >= 1"),
     ("d_model: 32", "d_model: 33", "sizes.10K.d_model: found 33", "a multiple of n_head, which is 2"),
-    ("d_model: 32", "d_model: -4", "sizes.10K.d_model: found -4", "an integer >= 1"),
-    ("10K: {", "10: {", "sizes.10: found 10 as a name", 'write it in quotes: "10"'),
-    ("10K: {", "1e3: {", "sizes.1e3: found 1e3 as a name", 'write it in quotes: "1e3"'),
     ("10K: {", "010: {", "sizes.010: found 010 as a name", 'write it in quotes: "010"'),
     ("10K: {", r'"10K\n": {', r'sizes."10K\n": found the name "10K\n"', "letters, digits and"),
     ("10K: {", f"{'a' * 65}: {{", "found the name", "64 characters at most"),
@@ -157,19 +150,16 @@ EXPERIMENT_FAULTS: list[tuple[str, ...]] = [
     ("1e-3", "0", "sizes.0.1M.learning_rate: found 0", "> 0"),
     ("1e-3", "fast", 'sizes.0.1M.learning_rate: found "fast"', "a finite number > 0"),
     ("1e-3", ".nan", "sizes.0.1M.learning_rate: found .nan", "a finite number > 0"),
-    ("1e-3", ".inf", "sizes.0.1M.learning_rate: found .inf", "a finite number > 0"),
     ("corpus: novel", "corpus: nov", 'sizes.0.1M.corpus: found "nov"', "did you mean novel?"),
     ("corpus: play", "corpus: ply", 'corpus: found "ply"', "config/config.yaml", "did you mean play?"),
     ("[1, {", "[2, {", "seeds[1]: found 2", "distinct", "seeds[0] is 2"),
     ("[1, {", "[-1, {", "seeds[0]: found -1", "an integer >= 0", "seed, weights, batches, dropout"),
     ("weights: 1", "wieghts: 1", "seeds[1].wieghts: found an unknown key", "did you mean weights?"),
-    ("weights: 1", "weights: 1.5", "seeds[1].weights: found 1.5", "an integer >= 0"),
     ("{seed: 2, ", "{", "seeds[1].seed: found no such key", "required"),
     ("[1, {seed: 2, weights: 1}]", "[]", "seeds: found []", "a list of 1 or more items"),
     ("steps: 2000", "steps: 20_000", 'training.steps: found "20_000"', "an integer >= 1"),
     ("steps: 2000", "steps: 100000001", "training.steps: found 100000001", "and <= 100000000"),
     ("d_model: 32", f"d_model: 1{'0' * 99}", "sizes.10K.d_model: found 1000", "and <= 65536"),
-    ("n_layer: 1}", "n_layer: 1025}", "sizes.10K.n_layer: found 1025", "and <= 1024"),
     ("1e-3", f"1{'0' * 400}", "sizes.0.1M.learning_rate: found 1000", "a finite number > 0"),
     ("corpus: play", "corpus: 10", "corpus: found 10", "as text only in quotes"),
     ("steps: 2000", r'device: "cpu\n"', r'training.device: found "cpu\n"', "auto, cpu"),
@@ -179,16 +169,13 @@ EXPERIMENT_FAULTS: list[tuple[str, ...]] = [
     ("steps: 2000", "betas: [0.9]", "training.betas: found [0.9]", "a list of 2 items"),
     ("steps: 2000", "betas: [0.9, 1]", "training.betas[1]: found 1", ">= 0 and < 1"),
     ("steps: 2000", "device: gpu", 'training.device: found "gpu"', "auto, cpu, cuda, cuda:N", "mps"),
-    ("steps: 2000", "batch_size: 0", "training.batch_size: found 0", "an integer >= 1"),
     ("steps: 2000", "precision: fp16", 'training.precision: found "fp16"', "float32, tf32 or bf16"),
-    ("steps: 2000", "regularizer: L2", 'training.regularizer: found "L2"', "decoupled or l2"),
     ("context: 8", "start_from: 1K", 'sizes.0.1M.start_from: found "1K"', "did you mean 10K?"),
     ("context: 8", "start_from: 10K", "start_from: found", "the d_model of 0.1M, which is 64, but has 32"),
     ("context: 8", "start_from: 0.1M", "start_from: found", "not lead back to 0.1M: 0.1M from 0.1M"),
     ("  steps: 2000", "", "training: found nothing (null)", "delete the key to have the default"),
     ("training:", "trainin:", "trainin: found an unknown key", "did you mean training?"),
     ("  steps: 2000", "measurement: {val_windows: some}", 'val_windows: found "some"', '100000000 or "all"'),
-    ("  steps: 2000", "measurement: {measure_every: 0}", "measurement.measure_every: found 0", ">= 1"),
     ("corpus: play", "corpus: play\ncorpus: novel", ":2: corpus: the key is already in line 1"),
     ("  steps: 2000", "  {steps: 1, steps: 1}", ":7: training.steps: the key is already in line 7"),
     ("  steps: 2000", "\tsteps: 2000", ":7:1: not valid YAML", "spaces, not tabs"),
@@ -200,13 +187,7 @@ EXPERIMENT_FAULTS: list[tuple[str, ...]] = [
     ("context: 8", "<<: {context: 0}", ":5: sizes.0.1M: the merge key << is not supported"),
     ("{d_model: 32", "!model {d_model: 32", ":4: sizes.10K: the tag !model is not supported"),
     ("steps: 2000", "? [steps]\n  : 2000", ":7: training: a list or a section cannot be a key"),
-    (
-        "corpus: play",
-        "figures: [fig1_hmt]",
-        'figures[0]: found "fig1_hmt"',
-        "no such figure",
-        "did you mean fig1_hmmt?",
-    ),
+    ("corpus: play", "figures: [fig1_hmt]", 'figures[0]: found "fig1_hmt"', "did you mean fig1_hmmt?"),
 ]
 
 
@@ -215,21 +196,21 @@ def test_error_in_an_experiment_names_file_key_value_and_rule(root: Path, case: 
     old, new, *expected = case
     assert old in TRIAL
     write(root, TRIAL.replace(old, new))
-    found = errors(root)
-    assert_told(found, "config/experiments/trial.yaml", tuple(expected))
+    assert_told(errors(root), "config/experiments/trial.yaml", expected)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
         ("d_model: 32", "d_model: 33", 4),  # the value itself
+        ("d_model: 32", "d_model: 3.5", 4),  # which then takes no part in the rule on n_head
         (", n_layer: 1}", "}", 4),  # the section that lacks a key
         ("steps: 2000", "betas: [0.9,\n    1]", 8),  # an item of a list
         ("  steps: 2000", "  steps: 10", None),  # a default does not stand in the file
     ],
 )
 def test_error_names_the_line(root: Path, old: str, new: str, line: int | None) -> None:
-    write(root, TRIAL.replace(old, new).replace("seeds: ", "figures: [fig1_hmmt]\nseeds: ", 0))
+    write(root, TRIAL.replace(old, new))
     (found,) = errors(root)
     assert found.startswith(f"config/experiments/trial.yaml{f':{line}' if line else ''}: ")
 
@@ -249,18 +230,14 @@ def test_runs_may_start_from_one_another(root: Path) -> None:
     assert starts == ["two", "three", None]
 
 
-def test_runs_that_start_from_one_another_in_a_circle_are_refused(root: Path) -> None:
-    write(root, STARTS.replace("n_layer: 1}", "n_layer: 1, start_from: two}"))
-    found = [line for line in errors(root) if "start_from" in line]
-    # three leads into the circle, but is not on it.
-    assert len(found) == 2
-    assert all(part in found[0] for part in ("sizes.two.start_from", "two from three from two"))
-    assert all(part in found[1] for part in ("sizes.three.start_from", "three from two from three"))
-
-
-def test_runs_that_start_from_another_context_are_refused(root: Path) -> None:
-    write(root, STARTS.replace("n_layer: 1}", "n_layer: 1, context: 8}"))
-    assert any("must have the context of two, which is 256, but has 8" in line for line in errors(root))
+def test_runs_start_from_one_of_their_shape_and_not_in_a_circle(root: Path) -> None:
+    write(root, STARTS.replace("n_layer: 1}", "n_layer: 1, start_from: two, context: 8}"))
+    told = "\n".join(line for line in errors(root) if "start_from" in line)
+    # one leads into the circle, but is not on it.
+    assert "sizes.one" not in told
+    assert re.search("sizes.two.start_from: .* two from three from two", told)
+    assert re.search("sizes.three.start_from: .* three from two from three", told)
+    assert "must have the context of two, which is 256, but has 8" in told
 
 
 def put(document: Any, place: tuple[Any, ...], value: Any) -> None:
@@ -270,51 +247,27 @@ def put(document: Any, place: tuple[Any, ...], value: Any) -> None:
     document[last] = value
 
 
+GENERATED = {"order": 3, "seed": 1}
 CONFIG_FAULTS: list[tuple[Any, ...]] = [
     ("experiment", "trail", 'experiment: found "trail"', "did you mean trial?"),
     ("experiment", None, "experiment: found nothing (null)", "must be text"),
     ("experimnt", "trial", "experimnt: found an unknown key", "did you mean experiment?"),
     ("corpora", {}, "corpora: found an empty section"),
     ("corpora/play/sha256", "86c4", 'corpora.play.sha256: found "86c4"', "64 hexadecimal digits"),
-    (
-        "corpora/play/sha256",
-        int("1" * 64),
-        f"corpora.play.sha256: found {'1' * 64}",
-        "64 hex",
-        "as text only in quotes",
-    ),
+    ("corpora/play/sha256", int("1" * 64), ".sha256: found 111", "64 hex", "as text only in quotes"),
     ("corpora/play/sha256", SHA256 + "\n", "corpora.play.sha256: found", "64 hexadecimal digits"),
-    ("corpora/logs", {"file": "a"}, "corpora.logs: found the name logs", "logs, jobs are"),
     ("corpora/Jobs", {"file": "a"}, "corpora.Jobs: found the name Jobs", "logs, jobs are"),
     ("corpora/a\n", {"file": "a"}, r'corpora."a\n": found the name "a\n"', "a name must"),
-    ("corpora/" + "a" * 65, {"file": "a"}, "a name must", "64 characters at most"),
     ("corpora/play", {"mirror_file": "a"}, "corpora.play.sha256: found no such key", "required"),
     ("corpora/play", {"sha256": SHA256}, "corpora.play: found a section (sha256)", "mirror_file"),
     ("corpora/play/urls", ["ftp://a/b"], 'corpora.play.urls[0]: found "ftp://a/b"', "https://"),
-    ("corpora/play/stand_in", {"order": 4, "seed": 1, "characters": 9}, "order: found 4", "<= 3"),
-    ("corpora/play/stand_in", {"order": 3, "seed": 1}, "stand_in.characters: found no such key"),
+    ("corpora/play/stand_in", {**GENERATED, "order": 4}, "stand_in.order: found 4", "<= 3"),
+    ("corpora/play/stand_in", GENERATED, "stand_in.characters: found no such key"),
     ("corpora/novel/urls", [], "corpora.novel.urls: found an unknown key", "file, sha256"),
     ("corpora/novel", "novel.txt", 'corpora.novel: found "novel.txt"', "a section with the keys file"),
-    (
-        "corpora/copy",
-        {"surrogate_of": "nowel", "order": 1, "seed": 1},
-        'corpora.copy.surrogate_of: found "nowel"',
-        "did you mean novel?",
-    ),
-    (
-        "corpora/copy",
-        {"surrogate_of": "copy", "order": 1, "seed": 1},
-        'corpora.copy.surrogate_of: found "copy"',
-        "is a surrogate itself",
-        "known here: play, novel",
-    ),
-    ("corpora/copy", {"surrogate_of": "novel", "order": 4, "seed": 1}, "corpora.copy.order: found 4", "<= 3"),
-    (
-        "corpora/copy",
-        None,
-        "corpora.copy: found nothing",
-        "(or: order, seed, surrogate_of, characters; or: mirror_file",
-    ),
+    ("corpora/copy", {**GENERATED, "surrogate_of": "nowel"}, 'found "nowel"', "did you mean novel?"),
+    ("corpora/copy", {**GENERATED, "surrogate_of": "copy"}, "a surrogate itself", "known here: play, novel"),
+    ("corpora/copy", None, "corpora.copy: found nothing", "(or: order, seed, surrogate_of, characters; or: "),
     ("tracking", {"enabled": "on"}, 'tracking.enabled: found "on"', "true or false"),
     ("corpus_mirror", 5, "corpus_mirror: found 5", "or null"),
     ("replay", "Paper", 'replay: found "Paper"', "an experiment's name"),
@@ -327,7 +280,7 @@ def test_error_in_the_configuration_names_file_key_value_and_rule(root: Path, ca
     config = copy.deepcopy(CONFIG)
     put(config, tuple(place.split("/")), value)
     write(root, yaml.safe_dump(config, sort_keys=False), "config/config.yaml")
-    assert_told(errors(root, config), "config/config.yaml", tuple(expected))
+    assert_told(errors(root, config), "config/config.yaml", expected)
 
 
 def test_all_errors_of_all_files_are_listed_at_once(root: Path) -> None:
@@ -379,26 +332,15 @@ def test_no_document_brings_the_checks_down(data: st.DataObject) -> None:
     assert all("\n" not in str(problem) for problem in problems)
 
 
-def test_faulty_key_takes_no_part_in_rules_between_keys(root: Path) -> None:
-    write(root, TRIAL.replace("d_model: 32", "d_model: 3.5"))
-    assert len(errors(root)) == 1
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("second.yml", "found the suffix .yml"),
-        (
-            "recorded.yaml",
-            "recorded, corpora, benchmark, deep_linear, calibration, ising, hopfield, known_sys",
-        ),
-        ("mlflow-artifacts.yaml", "are reserved"),
+        ("replay.yaml", "found the name replay; replay, *_recorded, recorded, corpora, benchmark, "),
         ("ising.yaml", "are reserved"),
-        ("replay.yaml", "found the name replay; replay, *_recorded, "),
         ("trial_recorded.yaml", "are reserved"),
         (f"{'a' * 65}.yaml", "64 characters at most"),
         ("Big.yaml", "must begin with a-z"),
-        ("1st.yaml", "must begin with a-z"),
         ("a\n.yaml", r'found the name "a\n"; '),
     ],
 )
@@ -422,10 +364,7 @@ def test_names_of_64_characters_are_allowed(root: Path) -> None:
     ("text", "expected"),
     [
         # A section whose only name is a number is not called empty.
-        (
-            "corpus: play\nsizes:\n  10: {d_model: 32, n_head: 2, n_layer: 1}\n",
-            ":3: sizes.10: found 10 as a name",
-        ),
+        ("corpus: play\nsizes:\n  10: {d_model: 2, n_head: 2, n_layer: 1}", ":3: sizes.10: found 10 as a "),
         (b"corpus: play\ndescription: caf\xe9\n", ":2: not UTF-8 text; save the file as UTF-8"),
         (b"corpus: play\n\x01", ":2: the character '\\x01' is not allowed in YAML"),
     ],
@@ -461,13 +400,6 @@ def test_key_twice_in_config_yaml_is_found(root: Path) -> None:
     assert line == "config/config.yaml:8: experiment: the key is already in line 7; keep one of them"
 
 
-def test_value_that_a_command_line_set_is_blamed_on_it(root: Path) -> None:
-    (line,) = errors(root, {**CONFIG, "corpus_mirror": 1})
-    assert line.startswith(
-        "config/config.yaml (overridden by --config or --configfile): corpus_mirror: found 1"
-    )
-
-
 def test_unreadable_configuration_does_not_hide_errors_of_experiments(root: Path) -> None:
     write(root, "corpora: [", "config/config.yaml")
     write(root, TRIAL.replace("1e-3", "-1"))
@@ -482,8 +414,6 @@ def test_unreadable_configuration_does_not_hide_errors_of_experiments(root: Path
     ("text", "expected"),
     [
         ("corpora: [", "config/config.yaml:1:11: not valid YAML"),
-        ("", "config/config.yaml: the file is empty"),
-        ("corpora: &all {a: *all}", "config/config.yaml:1: corpora: anchors (&)"),
         (None, "config/config.yaml: cannot be read: No such file"),
     ],
 )

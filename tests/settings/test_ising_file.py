@@ -47,23 +47,14 @@ def test_defaults_are_filled_in_and_those_of_a_grid_are_its_own(tmp_path):
     [
         ("grids:\n" + GRID.replace("2d", "4d"), 'grids.a.system: found "4d"; must be 1d, 2d, 3d or mean'),
         ("grids:\n" + GRID.replace("[4]", "[2]"), "grids.a.lengths[0]: found 2; must be an integer >= 3"),
-        (
-            "grids:\n" + GRID.replace("[2]", "[0]"),
-            "grids.a.temperatures[0]: found 0; must be a finite number > 0",
-        ),
         ("grids:\n" + GRID.replace("samples", "sample"), "did you mean samples?"),
-        ("seed: 1\n", "grids: found no such key"),
-        ("grids: [", "not valid YAML"),
+        (None, "No such file"),
     ],
 )
 def test_faults_are_told_with_file_and_key(tmp_path, text, expected):
-    write(tmp_path, text)
+    if text:
+        write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         load_ising(tmp_path)
     assert str(caught.value).startswith("config/physics/ising.yaml has ")
     assert expected in str(caught.value)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"config/physics/ising\.yaml has 1 error.*\n.*No such file"):
-        load_ising(tmp_path)
