@@ -113,29 +113,20 @@ def check_sources(config: dict[Any, Any], faulty: Collection[Place]) -> Iterator
     """Each corpus needs a source and a free name; `faulty` are the places of values taken out of `config`."""
     named = config.get("corpora", {}).items()
     corpora = {name: corpus for name, corpus in named if isinstance(name, str) and isinstance(corpus, dict)}
+    texts = [name for name, corpus in corpora.items() if "surrogate_of" not in corpus]
     for name, corpus in corpora.items():
         place: Place = ("corpora", name)
         sources = ("file", "surrogate_of", "mirror_file", "urls")
         if not any(key in corpus or (*place, key) in faulty for key in sources):
-            allowed = (
-                "needs a source: file (a text of your own), mirror_file or urls with sha256, or surrogate_of"
-            )
-            yield Problem(place, show(corpus), allowed)
+            allowed = "file (a text of your own), mirror_file or urls with sha256, or surrogate_of"
+            yield Problem(place, show(corpus), f"needs a source: {allowed}")
         # Some file systems do not tell upper from lower case.
         if name.lower() in RESERVED_CORPORA:
-            allowed = f"{', '.join(RESERVED_CORPORA)} are reserved: rename the corpus"
-            yield Problem(place, f"the name {name}", allowed)
-    yield from _check_surrogates(corpora)
-    yield from check_case("corpora", {"corpora": corpora})
-
-
-def _check_surrogates(corpora: dict[Any, Any]) -> Iterator[Problem]:
-    """A surrogate is made from a text that is not a surrogate itself."""
-    texts = [name for name, corpus in corpora.items() if "surrogate_of" not in corpus]
-    for name, corpus in corpora.items():
+            reserved = f"{', '.join(RESERVED_CORPORA)} are reserved: rename the corpus"
+            yield Problem(place, f"the name {name}", reserved)
+        # A surrogate is made from a text that is not a surrogate itself.
         origin = corpus.get("surrogate_of")
         if origin is not None and origin not in texts:
             what = "is a surrogate itself" if origin in corpora else "no such corpus"
-            yield Problem(
-                ("corpora", name, "surrogate_of"), show(origin), f"{what}; {suggest(origin, texts)}"
-            )
+            yield Problem((*place, "surrogate_of"), show(origin), f"{what}; {suggest(origin, texts)}")
+    yield from check_case("corpora", {"corpora": corpora})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
@@ -74,7 +74,7 @@ def read_yaml(root: Path, file: str) -> YamlFile:
         line = text.count("\n", 0, error.position) + 1
         character = f"{chr(error.character)!a}"
         found.problems.append(f"{found.name}:{line}: the character {character} is not allowed in YAML")
-    except YAMLError as error:
+    except MarkedYAMLError as error:
         found.problems.append(_explain(found.name, error))
     except ConfigError as error:
         found.problems.append(str(error))
@@ -97,9 +97,9 @@ class _Reader:
         if isinstance(node, MappingNode):
             return self._section(node, place)
         if isinstance(node, SequenceNode):
-            places = [(*place, index) for index in range(len(node.value))]
-            self.file.lines |= {inner: _line(item) for inner, item in zip(places, node.value, strict=True)}
-            return [self.value(item, inner) for inner, item in zip(places, node.value, strict=True)]
+            items = [(item, (*place, index)) for index, item in enumerate(node.value)]
+            self.file.lines |= {inner: _line(item) for item, inner in items}
+            return [self.value(item, inner) for item, inner in items]
         try:
             return node.value if _is_text(node) else self.yaml.constructor.construct_object(node)
         except ValueError as error:
@@ -141,11 +141,8 @@ def _line(node: Node) -> int:
     return line
 
 
-def _explain(name: str, error: YAMLError) -> str:
-    if not isinstance(error, MarkedYAMLError):
-        return f"{name}: not valid YAML: {error}"
+def _explain(name: str, error: MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
-    place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
     context = f"{error.context}, " if error.context else ""
     hint = "; indent with spaces, not tabs" if "'\\t'" in str(error.problem) else ""
-    return f"{name}{place}: not valid YAML: {context}{error.problem}{hint}"
+    return f"{name}:{mark.line + 1}:{mark.column + 1}: not valid YAML: {context}{error.problem}{hint}"
