@@ -132,11 +132,8 @@ def test_a_job_that_is_not_finished_is_refused(add, make_job):
 def test_jobs_are_added_beside_others_and_replaced_by_name(add, make_job):
     add(make_job(), make_job(SEEDS[1], size="large"))
     record = add(make_job(SEEDS[2]), make_job(b=0.3))
-    assert [(job.run.size, job.name) for job in record.jobs()] == [
-        ("small", "seeds-1-1"),
-        ("small", "seeds-3-3"),
-        ("large", "seeds-2-2"),
-    ]
+    names = [("small", "seeds-1-1"), ("small", "seeds-3-3"), ("large", "seeds-2-2")]
+    assert [(job.run.size, job.name) for job in record.jobs()] == names
     assert METRICS.read(record.jobs()[0].table("metrics.csv"))["order_parameter"].tolist() == [0.3] * 3
     assert sorted(path.name for path in record.folder.parent.iterdir()) == ["trial"]
 
@@ -144,14 +141,10 @@ def test_jobs_are_added_beside_others_and_replaced_by_name(add, make_job):
 def test_a_job_takes_the_place_of_all_whose_seeds_it_has(add, make_job):
     add(make_job(), make_job(SEEDS[1]), make_job(SEEDS[2], size="large"))
     record = add(make_job(*SEEDS, mode="dropout"))
-    assert [(job.run.size, job.name) for job in record.jobs()] == [
-        ("small", "seeds-1-3"),
-        ("large", "seeds-3-3"),
-    ]
-    assert [path.relative_to(record.folder / "samples").as_posix() for path in record.samples()] == [
-        "small/seed-1-dropout.txt",
-        "large/seed-3-evaluation.txt",
-    ]
+    jobs = [("small", "seeds-1-3"), ("large", "seeds-3-3")]
+    assert [(job.run.size, job.name) for job in record.jobs()] == jobs
+    samples = [path.relative_to(record.folder).as_posix() for path in record.samples()]
+    assert samples == ["samples/small/seed-1-dropout.txt", "samples/large/seed-3-evaluation.txt"]
 
 
 def test_nothing_recorded_is_lost_to_a_job_with_less(add, make_job):

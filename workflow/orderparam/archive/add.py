@@ -13,7 +13,7 @@ import pandas as pd
 
 from orderparam.archive.job import FinishedJob
 from orderparam.archive.readme import render_readme
-from orderparam.archive.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record
+from orderparam.archive.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record, listed_files
 from orderparam.errors import RecordError
 from orderparam.files import atomic_write, sha256_of_file, write_json
 from orderparam.settings.experiment import Experiment, Run
@@ -70,7 +70,8 @@ def add_jobs(
             _write_job(new, job)
             for name in CORPUS_FILES:
                 _copy(corpora / job.run.corpus / name, new / "corpora" / job.run.corpus / name)
-        _write_manifest(new)
+        sums = {name: sha256_of_file(new / name) for name in listed_files(new)}
+        write_json(new / MANIFEST, {"format": FORMAT, "files": sums})
         record = Record(new)
         with atomic_write(new / "README.md") as file:
             file.write(render_readme(record, published))
@@ -156,9 +157,3 @@ def _write_job(folder: Path, job: FinishedJob) -> None:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-
-
-def _write_manifest(folder: Path) -> None:
-    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    names = sorted(paths.keys() - {MANIFEST, "README.md"})
-    write_json(folder / MANIFEST, {"format": FORMAT, "files": {n: sha256_of_file(paths[n]) for n in names}})

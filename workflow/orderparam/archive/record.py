@@ -23,6 +23,12 @@ CORPUS_FILES = ("vocabulary.json", "ngram_entropies.csv")
 FORMAT = 1
 
 
+def listed_files(folder: Path) -> list[str]:
+    """Names of the files of the record in `folder` that its manifest must list, sorted."""
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return sorted(names - {MANIFEST, "README.md"})
+
+
 class Record:
     """A record on disk. Opening it reads the manifest only; `check` reads every file."""
 
@@ -47,10 +53,7 @@ class Record:
         """Raise RecordError, naming the file, for one that is missing, not as recorded, or not listed."""
         for name in self.sums:
             self.path(name)
-        found = {
-            path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()
-        }
-        if unknown := sorted(found - set(self.sums) - {MANIFEST, "README.md"}):
+        if unknown := [name for name in listed_files(self.folder) if name not in self.sums]:
             raise RecordError(
                 f"{self.folder / unknown[0]}: not in {MANIFEST}; remove it, or add it with "
                 "orderparam recorded add"
