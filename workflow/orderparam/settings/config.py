@@ -57,7 +57,7 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
         problems, valid = check(ConfigFile, dict(config))
         problems += check_sources(valid, {problem.place for problem in problems})
         if isinstance(config.get("corpora"), dict):
-            corpora = [name if isinstance(name, str) else show(name) for name in config["corpora"]]
+            corpora = [str(name) for name in config["corpora"]]
 
     messages: list[str] = []
     documents: dict[str, dict[Any, Any]] = {}
