@@ -43,7 +43,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(settings, smoke):
 
 def test_an_experiment_whose_record_is_damaged_says_why():
     settings = SimpleNamespace(experiments={}, unreadable={"again": "the file is cut"})
-    with pytest.raises(RecordError, match="experiment again: the file is cut"):
+    with pytest.raises(RecordError, match="experiment again cannot be replayed: the file is cut"):
         find_experiment(settings, "again")
 
 

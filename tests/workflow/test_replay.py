@@ -60,7 +60,7 @@ def test_a_damaged_record_stops_its_replay_and_nothing_else(replay):
     (replay.results / "recorded/smoke/manifest.json").write_text("{")
     done = replay.snakemake("-n", *AGAIN)
     assert done.status != 0
-    assert "experiment smoke_recorded: " in done.output
+    assert "experiment smoke_recorded cannot be replayed: " in done.output
     assert "recorded/smoke/manifest.json: not valid JSON" in done.output
     assert replay.snakemake("-n", "--config", "experiment=smoke").status == 0
 

@@ -105,7 +105,7 @@ def check_readable(root: Path) -> None:
 def find_experiment(settings: Settings, name: str) -> Experiment:
     """The experiment of this name; ConfigError, with the known names, if there is none."""
     if name in settings.unreadable:
-        raise RecordError(f"experiment {name}: {settings.unreadable[name]}")
+        raise RecordError(f"experiment {name} cannot be replayed: {settings.unreadable[name]}")
     return find("there is no experiment", name, settings.experiments)
 
 
