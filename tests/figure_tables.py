@@ -10,22 +10,21 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from orderparam.analysis.derivative import compute_derivative
 from orderparam.figures.style import styled
-from orderparam.model.diagram import ArchitectureGraph, Edge, Group, Node
+from orderparam.model.diagram import Architecture, Node
 
 STEPS = (0, 1, 3, 10, 20, 30, 40, 50, 60)
 EVERY = 10
 NGRAM_ENTROPIES = pd.DataFrame(
     {"order": [1, 2, 3, 4], "train_entropy": [3.3, 2.5, 1.9, 1.5], "val_cross_entropy": [3.3, 2.5, 2.0, 1.8]}
 )
-GRAPH = ArchitectureGraph(
+GRAPH = Architecture(
     "tiny",
     (
         Node("a", "input", kind="data"),
-        Node("b", "map", "2 to 3", "g", parameters=6),
-        Node("c", "+", group="g"),
+        Node("b", "map", "2 to 3", 6, inputs=("a",), group=0),
+        Node("c", "+", inputs=("b",), residual="a", group=0),
     ),
-    (Edge("a", "b"), Edge("b", "c"), Edge("a", "c", residual=True)),
-    (Group("g", "block", 2),),
+    (2,),
 )
 
 

@@ -13,7 +13,7 @@ if __name__ == "__main__":
         run = Run.from_dict(snakemake.params.run)
         vocabularies = {found["corpus"]: found for found in map(read_json, snakemake.input.vocabularies)}
         model = build_model_of_run(run, 0, len(vocabularies[run.corpus]["characters"]))
-        graph = describe_architecture(model, title=f"GPT of size {run.size}")
-        write_json(snakemake.output.architecture, asdict(graph))
+        architecture = describe_architecture(model, f"GPT of size {run.size}")
+        write_json(snakemake.output.architecture, asdict(architecture))
         with atomic_write(snakemake.output.mermaid) as file:
-            file.write(to_mermaid(graph))
+            file.write(to_mermaid(architecture))

@@ -1,10 +1,10 @@
-"""The model as a graph of nodes and edges, read off the modules that were built, and as Mermaid source."""
+"""The model as a list of boxes, read off the modules that were built, and as Mermaid source."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Literal
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -14,219 +14,180 @@ Kind = Literal["data", "layer", "operation"]
 
 @dataclass(frozen=True)
 class Node:
-    """A box of the diagram; `parameters` counts the trainable scalars of one copy of it.
+    """A box of the diagram, with arrows from the nodes `inputs`.
 
-    `kind` is "data" for what goes in and out, "layer" for what may hold parameters, "operation" for
-    additions and dropout. `group` is the id of the repeated group that it belongs to, if any.
+    `parameters` counts the trainable scalars of one copy of it. `kind` is "data" for what goes in and out,
+    "layer" for what may hold parameters, "operation" for additions and dropout. `residual` is the node whose
+    output skips a branch and is added here. `group` is the place of its group among the graph's `repeats`.
     """
 
     id: str
     label: str
     detail: str = ""
-    group: str | None = None
-    kind: Kind = "layer"
     parameters: int = 0
+    kind: Kind = "layer"
+    inputs: tuple[str, ...] = ()
+    residual: str | None = None
+    group: int | None = None
+
+    def details(self) -> list[str]:
+        """What its box says below the label."""
+        count = f"{self.parameters:,} parameters" if self.parameters else ""
+        return [part for part in (self.detail, count) if part]
 
 
 @dataclass(frozen=True)
-class Edge:
-    """An arrow; `residual` marks the ones that skip a branch and are added back."""
+class Architecture:
+    """Nodes from input to output; nodes of group i stand for `repeats[i]` consecutive blocks."""
 
-    source: str
-    target: str
-    residual: bool = False
-
-
-@dataclass(frozen=True)
-class Group:
-    """Nodes that stand for `repeat` consecutive copies."""
-
-    id: str
-    label: str
-    repeat: int
-
-
-@dataclass(frozen=True)
-class ArchitectureGraph:
-    """Nodes from input to output, the edges between them, and the groups that repeat."""
-
-    title: str
+    name: str
     nodes: tuple[Node, ...]
-    edges: tuple[Edge, ...]
-    groups: tuple[Group, ...]
+    repeats: tuple[int, ...] = ()
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ArchitectureGraph:
+    def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
         """The inverse of `dataclasses.asdict`, also where lists stand for tuples."""
-        parts = {"nodes": Node, "edges": Edge, "groups": Group}
-        return cls(
-            title=values["title"],
-            **{name: tuple(part(**item) for item in values[name]) for name, part in parts.items()},
-        )
+        return cls(values["name"], tuple(Node(**node) for node in values["nodes"]), tuple(values["repeats"]))
 
     @property
     def parameter_count(self) -> int:
         """Sum of the nodes' own counts, each as often as its group repeats."""
-        repeat = {group.id: group.repeat for group in self.groups}
-        return sum(node.parameters * (repeat[node.group] if node.group else 1) for node in self.nodes)
+        return sum(
+            node.parameters * (1 if node.group is None else self.repeats[node.group]) for node in self.nodes
+        )
+
+    @property
+    def title(self) -> str:
+        """The name and the number of parameters."""
+        return f"{self.name}: {self.parameter_count:,} parameters"
+
+    def headings(self) -> list[str]:
+        """What stands above each group: how often it repeats."""
+        return [f"block {TIMES} {repeat}" for repeat in self.repeats]
 
 
-def describe_node(node: Node) -> list[str]:
-    """What a node's box says below its label: its detail and its parameter count, where it has them."""
-    count = f"{node.parameters:,} parameters" if node.parameters else ""
-    return [part for part in (node.detail, count) if part]
-
-
-def describe_architecture(model: Any, title: str = "GPT") -> ArchitectureGraph:
+def describe_architecture(model: Any, name: str = "GPT") -> Architecture:
     """Describe a `model.GPT` by walking its modules: shapes, counts, rates and scales are theirs.
 
     Consecutive blocks that are described alike become one group with its number of repeats. Raises
     ValueError when the nodes' parameter counts do not add up to the model's, that is, when the model
     has a part that the diagram would leave out.
     """
+    context = model.position_embedding.num_embeddings
     nodes = [
-        Node(
-            "tokens", "token ids", f"context of up to {model.position_embedding.num_embeddings}", kind="data"
-        ),
-        Node("positions", "positions", f"0 to {model.position_embedding.num_embeddings - 1}", kind="data"),
-        _embedding("token_embedding", "token embedding", model.token_embedding),
-        _embedding("position_embedding", "position embedding", model.position_embedding),
-        Node("embedding_sum", "+", kind="operation"),
+        Node("tokens", "token ids", f"context of up to {context}", kind="data"),
+        Node("positions", "positions", f"0 to {context - 1}", kind="data"),
+        *_chain("tokens", _layer("token_embedding", "token embedding", model.token_embedding)),
+        *_chain("positions", _layer("position_embedding", "position embedding", model.position_embedding)),
+        Node("embedding_sum", "+", kind="operation", inputs=("token_embedding", "position_embedding")),
     ]
-    edges = [
-        Edge("tokens", "token_embedding"),
-        Edge("positions", "position_embedding"),
-        Edge("token_embedding", "embedding_sum"),
-        Edge("position_embedding", "embedding_sum"),
-    ]
-    groups: list[Group] = []
-    stream = "embedding_sum"
-    for _, alike in groupby(model.blocks, key=lambda block: _describe_block(block, "", "")):
+    repeats: list[int] = []
+    for _, alike in groupby(model.blocks, key=lambda block: _describe_block(block, 0, "")):
         copies = list(alike)
-        group = Group(f"block_{len(groups) + 1}", "block", len(copies))
-        block_nodes, block_edges = _describe_block(copies[0], group.id, stream)
-        groups.append(group)
-        nodes += block_nodes
-        edges += block_edges
-        stream = block_nodes[-1].id
-    nodes += [
-        _norm("final_norm", model.final_norm),
-        _linear("head", "LM head", model.head),
+        nodes += _describe_block(copies[0], len(repeats), nodes[-1].id)
+        repeats.append(len(copies))
+    nodes += _chain(
+        nodes[-1].id,
+        _layer("final_norm", "LayerNorm", model.final_norm),
+        _layer("head", "LM head", model.head),
         Node("logits", "logits", f"{model.head.out_features} per position", kind="data"),
-    ]
-    edges += [Edge(stream, "final_norm"), Edge("final_norm", "head"), Edge("head", "logits")]
-    graph = ArchitectureGraph(title, tuple(nodes), tuple(edges), tuple(groups))
-    held = _count(model)
-    if graph.parameter_count != held:
-        raise ValueError(f"the diagram accounts for {graph.parameter_count:,} of {held:,} parameters")
-    return graph
-
-
-def _describe_block(block: Any, group: str, stream: str) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
-    """Nodes and edges of one block that reads the residual stream from node `stream`."""
-    mlp = block.mlp
-    attention_rows = _describe_attention(block, group) if block.attends else ()
-    mlp_rows = (
-        _norm("mlp_norm", block.mlp_norm, group),
-        _linear("expand", "MLP first map", mlp.expand, group),
-        *([Node(f"{group}_activation", "ReLU", group=group, kind="operation")] if mlp.expand.relu else []),
-        _linear("contract", "MLP second map", mlp.contract, group),
-        _dropout("mlp_dropout", "dropout", mlp.dropout, group),
-        Node(f"{group}_mlp_sum", "+", group=group, kind="operation"),
     )
-    rows = attention_rows + mlp_rows
-    chain = [stream, *(row.id for row in rows)]
-    edges = [Edge(source, target) for source, target in pairwise(chain)]
-    sums = [stream, *(part[-1].id for part in (attention_rows, mlp_rows) if part)]
-    edges += [Edge(source, target, residual=True) for source, target in pairwise(sums)]
-    return rows, tuple(edges)
+    found = Architecture(name, tuple(nodes), tuple(repeats))
+    if found.parameter_count != (held := _count(model)):
+        raise ValueError(f"the diagram accounts for {found.parameter_count:,} of {held:,} parameters")
+    return found
 
 
-def _describe_attention(block: Any, group: str) -> tuple[Node, ...]:
-    attention = block.attention
-    d_model = attention.projection.in_features
-    heads = (
-        f"{attention.n_head} heads of {d_model // attention.n_head}, logits scaled by {attention.scale:.4g}"
+def _describe_block(block: Any, group: int, stream: str) -> list[Node]:
+    """Nodes of one block that reads the residual stream from node `stream`."""
+    attention, mlp = block.attention if block.attends else None, block.mlp
+    branches: list[list[Node]] = []
+    if attention:
+        width = attention.projection.in_features // attention.n_head
+        heads = f"{attention.n_head} heads of {width}, logits scaled by {attention.scale:.4g}"
+        dropout = [_layer("output_dropout", "dropout", attention.output_dropout)]
+        branches.append(
+            [
+                _layer("attention_norm", "LayerNorm", block.attention_norm),
+                _layer("qkv", "query, key, value maps", attention.qkv),
+                Node("attention", "causal softmax attention", heads),
+                _layer("attention_dropout", "dropout on attention weights", attention.attention_dropout),
+                _layer("projection", "attention output map", attention.projection),
+                *(dropout if attention.output_dropout.p else []),
+                Node("attention_sum", "+", kind="operation"),
+            ]
+        )
+    branches.append(
+        [
+            _layer("mlp_norm", "LayerNorm", block.mlp_norm),
+            _layer("expand", "MLP first map", mlp.expand),
+            *([Node("activation", "ReLU", kind="operation")] if mlp.expand.relu else []),
+            _layer("contract", "MLP second map", mlp.contract),
+            _layer("mlp_dropout", "dropout", mlp.dropout),
+            Node("mlp_sum", "+", kind="operation"),
+        ]
     )
-    return (
-        _norm("attention_norm", block.attention_norm, group),
-        _linear("qkv", "query, key, value maps", attention.qkv, group),
-        Node(f"{group}_attention", "causal softmax attention", heads, group),
-        _dropout("attention_dropout", "dropout on attention weights", attention.attention_dropout, group),
-        _linear("projection", "attention output map", attention.projection, group),
-        *(
-            [_dropout("output_dropout", "dropout", attention.output_dropout, group)]
-            if attention.output_dropout.p
-            else []
-        ),
-        Node(f"{group}_attention_sum", "+", group=group, kind="operation"),
-    )
+    nodes: list[Node] = []
+    for branch in branches:
+        named = [replace(node, id=f"block_{group + 1}_{node.id}", group=group) for node in branch]
+        *inner, total = _chain(stream, *named)
+        nodes += [*inner, replace(total, residual=stream)]
+        stream = total.id
+    return nodes
+
+
+def _chain(source: str, *nodes: Node) -> list[Node]:
+    """The nodes, each the input of the next, the first one fed by `source`."""
+    sources = [source, *(node.id for node in nodes)]
+    return [replace(node, inputs=(source,)) for source, node in zip(sources, nodes, strict=False)]
+
+
+def _layer(name: str, label: str, module: Any) -> Node:
+    kind: Kind = "layer"
+    if hasattr(module, "num_embeddings"):
+        detail = f"{module.num_embeddings} {TIMES} {module.embedding_dim}"
+    elif hasattr(module, "normalized_shape"):
+        detail = "width " + f" {TIMES} ".join(map(str, module.normalized_shape))
+    elif hasattr(module, "in_features"):
+        bias = "no bias" if module.bias is None else "with bias"
+        detail = f"{module.in_features} to {module.out_features}, {bias}"
+    else:
+        kind, detail = "operation", f"p = {module.p:g}"
+    return Node(name, label, detail, _count(module), kind)
 
 
 def _count(module: Any) -> int:
     return sum(int(parameter.numel()) for parameter in module.parameters())
 
 
-def _embedding(name: str, label: str, module: Any) -> Node:
-    return Node(
-        name, label, f"{module.num_embeddings} {TIMES} {module.embedding_dim}", parameters=_count(module)
-    )
-
-
-def _norm(name: str, module: Any, group: str | None = None) -> Node:
-    shape = "width " + f" {TIMES} ".join(str(length) for length in module.normalized_shape)
-    return Node(_identity(name, group), "LayerNorm", shape, group, parameters=_count(module))
-
-
-def _linear(name: str, label: str, module: Any, group: str | None = None) -> Node:
-    bias = "with bias" if module.bias is not None else "no bias"
-    shape = f"{module.in_features} to {module.out_features}, {bias}"
-    return Node(_identity(name, group), label, shape, group, parameters=_count(module))
-
-
-def _dropout(name: str, label: str, module: Any, group: str) -> Node:
-    return Node(_identity(name, group), label, f"p = {module.p:g}", group, "operation", _count(module))
-
-
-def _identity(name: str, group: str | None) -> str:
-    return f"{group}_{name}" if group else name
-
-
-def to_mermaid(graph: ArchitectureGraph) -> str:
-    """Mermaid flowchart source of the graph, top to bottom; node ids are the graph's own."""
-    lines = ["---", f"title: {_yaml_text(_title(graph))}", "---", "flowchart TD"]
-    lines += [f"    {_mermaid_node(node)}" for node in graph.nodes if node.group is None]
-    for group in graph.groups:
-        lines.append(f'    subgraph {group.id}["{_escape(describe_group(group))}"]')
-        lines += [f"        {_mermaid_node(node)}" for node in graph.nodes if node.group == group.id]
-        lines.append("    end")
-    for edge in graph.edges:
-        arrow = "-->|residual|" if edge.residual else "-->"
-        lines.append(f"    {edge.source} {arrow} {edge.target}")
+def to_mermaid(architecture: Architecture) -> str:
+    """Mermaid flowchart source, top to bottom; node ids are the architecture's own."""
+    title = architecture.title.replace("'", "''")
+    lines = ["---", f"title: '{title}'", "---", "flowchart TD"]
+    for group, nodes in groupby(architecture.nodes, key=lambda node: node.group):
+        boxes = [f"    {_mermaid_node(node)}" for node in nodes]
+        if group is not None:
+            heading = _escape(architecture.headings()[group])
+            boxes = [
+                f'    subgraph block_{group + 1}["{heading}"]',
+                *(f"    {box}" for box in boxes),
+                "    end",
+            ]
+        lines += boxes
+    for node in architecture.nodes:
+        lines += [f"    {source} --> {node.id}" for source in node.inputs]
+        if node.residual:
+            lines.append(f"    {node.residual} -->|residual| {node.id}")
     return "\n".join(lines) + "\n"
 
 
-def describe_group(group: Group) -> str:
-    """The heading of a group: its label and how often it repeats."""
-    return f"{group.label} {TIMES} {group.repeat}"
-
-
-def _title(graph: ArchitectureGraph) -> str:
-    return f"{graph.title}: {graph.parameter_count:,} parameters"
-
-
 def _mermaid_node(node: Node) -> str:
-    text = "<br/>".join(_escape(line) for line in (node.label, ", ".join(describe_node(node))) if line)
+    text = "<br/>".join(_escape(line) for line in (node.label, ", ".join(node.details())) if line)
     opening, closing = {"data": ("([", "])"), "layer": ("[", "]"), "operation": ("(", ")")}[node.kind]
     return f'{node.id}{opening}"{text}"{closing}'
 
 
 def _escape(text: str) -> str:
     # Mermaid reads #name; as an entity, a bare quote would end the label, a lone + would be a list.
-    for character, entity in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;"), ("+", "#43;")):
-        text = text.replace(character, entity)
-    return text
-
-
-def _yaml_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    entities = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "+": "#43;"}
+    return "".join(entities.get(character, character) for character in text)
