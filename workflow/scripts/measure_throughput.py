@@ -29,9 +29,10 @@ if __name__ == "__main__":
             settings = (vocabulary_size, train, validation, snakemake.params.seconds)
             tables.append(measure_throughput(Run.from_dict(run), *settings))
             peaks.append(measure_peak())
-        throughput = add_floors(pd.concat(tables, ignore_index=True), peaks)
+        peak = best_of(peaks)
+        throughput = add_floors(pd.concat(tables, ignore_index=True), peak)
         write_table(throughput, snakemake.output.throughput)
         processor = {"processor": processor_name()}
-        write_json(snakemake.output.machine, processor | describe_machine(best_of(peaks)))
+        write_json(snakemake.output.machine, processor | describe_machine(peak))
         for row in throughput[throughput["implementation"] == "engine"].itertuples():
             job.log_metrics([(f"ratio_to_plain/{row.quantity}-{row.size}", row.ratio_to_plain, 0)])

@@ -9,11 +9,12 @@ from __future__ import annotations
 import gc
 import itertools
 import logging
-import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ import torch
 from orderparam.environment import describe_environment
 from orderparam.errors import TrainingError
 from orderparam.files import read_json, write_json
-from orderparam.measuring.timing import seconds_of, summarise
+from orderparam.measuring.timing import seconds_of, summarise, time_in_turns
 from orderparam.settings.experiment import PRECISIONS, Run, Seeds
 from orderparam.tables import GPU_THROUGHPUT, write_table
 from orderparam.text.vocabulary import load_tokens
@@ -33,19 +34,9 @@ log = logging.getLogger(__name__)
 
 STACKS = (1, 8, 32)
 BLOCK_SECONDS = 0.3
-MIN_REPEATS, MAX_REPEATS = 3, 15
-LONG_MEASUREMENT_SECONDS = 1.0
 
-
-@dataclass
-class Variant:
-    """One way to make the same step, and the seconds per step of each block of steps timed so far."""
-
-    precision: str
-    graphs: bool
-    seconds: list[float] = field(default_factory=list)
-    peak_memory: float = float("nan")
-    note: str = ""
+Row = dict[str, Any]
+Variant = tuple[str, bool]  # precision, and whether a CUDA graph holds the step
 
 
 @dataclass(frozen=True)
@@ -60,31 +51,23 @@ class Bench:
     def variants(self) -> list[Variant]:
         """On CUDA each precision with graphs and without; elsewhere the one way there is."""
         if self.device.type != "cuda":
-            return [Variant("float32", graphs=False)]
-        pairs = itertools.product(PRECISIONS, (True, False))
-        return [Variant(precision, graphs) for precision, graphs in pairs]
+            return [("float32", False)]
+        return list(itertools.product(PRECISIONS, (True, False)))
 
-    def build(self, run: Run, stack: int, variant: Variant) -> StackedEngine:
-        """An engine that has made its first steps, with its graph; notes the memory that they took."""
+    def build(self, run: Run, stack: int, variant: Variant) -> tuple[StackedEngine, float]:
+        """An engine that has made its first steps, with its graph, and the bytes that they took on CUDA."""
         cuda = self.device.type == "cuda"
         before = torch.cuda.memory_allocated(self.device) if cuda else 0
         if cuda:
             torch.cuda.reset_peak_memory_stats(self.device)
+        seeds = [Seeds(seed, 0, seed, seed) for seed in range(stack)]
+        splits, (precision, graphs) = (self.train_tokens, self.val_tokens), variant
         engine = StackedEngine(
-            run,
-            [Seeds(seed, 0, seed, seed) for seed in range(stack)],
-            self.vocabulary_size,
-            self.train_tokens,
-            self.val_tokens,
-            self.device,
-            precision=variant.precision,
-            graphs=variant.graphs,
+            run, seeds, self.vocabulary_size, *splits, self.device, precision=precision, graphs=graphs
         )
-        for step in (1, 2):
-            engine.advance(until=step)
-        if cuda:
-            variant.peak_memory = torch.cuda.max_memory_allocated(self.device) - before
-        return engine
+        _advance(engine, 1)
+        _advance(engine, 1)
+        return engine, torch.cuda.max_memory_allocated(self.device) - before if cuda else np.nan
 
 
 def run_benchmark(
@@ -96,107 +79,81 @@ def run_benchmark(
     """
     deadline = time.perf_counter() + seconds
     cases = sorted(itertools.product(runs, stacks), key=lambda case: _cost(*case))
-    tables: list[pd.DataFrame] = []
+    rows: list[Row] = []
     for index, (run, stack) in enumerate(cases):
         left = deadline - time.perf_counter()
-        if left > 0:
-            tables.append(measure_case(bench, run, stack, left / (len(cases) - index)))
-        else:
-            skipped = [replace(variant, note="the time was up") for variant in bench.variants()]
-            tables.append(_table(run, stack, skipped, False, np.nan))
-        table = pd.concat(tables, ignore_index=True)
-        write_table(table, out)
-        log.info("%s", tables[-1].to_string(index=False))
-    return table
+        found = measure_case(bench, run, stack, left / (len(cases) - index))
+        log.info("%s", GPU_THROUGHPUT.frame(found).to_string(index=False))
+        rows += found
+        write_table(GPU_THROUGHPUT.frame(rows), out)
+    return GPU_THROUGHPUT.frame(rows)
 
 
-def measure_case(bench: Bench, run: Run, stack: int, seconds: float) -> pd.DataFrame:
-    """Time all variants of one size and number of seeds, for about `seconds`; tables.GPU_THROUGHPUT.
+def measure_case(bench: Bench, run: Run, stack: int, seconds: float) -> list[Row]:
+    """Time all variants of one size and number of seeds, for about `seconds`; rows of tables.GPU_THROUGHPUT.
 
     Variants take turns, one block of steps each, where the memory holds all of them (`interleaved`), else
-    they are timed one after the other. Each is repeated 3 to 15 times; quartiles are over the blocks.
+    they are timed one after the other. Each is repeated 3 to 25 times; quartiles are over the blocks.
     """
     run = replace(run, steps=10**8)
-    deadline = time.perf_counter() + seconds
     variants = bench.variants()
-    evaluation = _time_together(bench, run, stack, variants, deadline, float("nan"))
-    interleaved = not variants[0].note
+    if seconds <= 0:
+        return [_row(run, stack, variant, note="the time was up") for variant in variants]
+    rows = _time_together(bench, run, stack, variants, seconds)
+    interleaved = not any(row["note"] for row in rows)
     if not interleaved:
-        variants = bench.variants()
-        for index, variant in enumerate(variants):
-            now = time.perf_counter()
-            until = now + (deadline - now) / (len(variants) - index)
-            evaluation = _time_together(bench, run, stack, [variant], until, evaluation)
-    return _table(run, stack, variants, interleaved, evaluation)
+        share = seconds / len(variants)
+        rows = [row for each in variants for row in _time_together(bench, run, stack, [each], share)]
+    return [row | {"interleaved": interleaved} for row in rows]
 
 
 def _time_together(
-    bench: Bench, run: Run, stack: int, variants: Sequence[Variant], deadline: float, evaluation: float
-) -> float:
-    """Fill in the variants' seconds, or a note that says why there are none.
-
-    Returns the seconds of one measurement, timed unless `evaluation` has them.
-    """
+    bench: Bench, run: Run, stack: int, variants: Sequence[Variant], seconds: float
+) -> list[Row]:
+    """The variants' rows, or, where they do not fit, rows with a note that says so."""
     _free()
     try:
-        engines = [bench.build(run, stack, variant) for variant in variants]
-        blocks = []
-        for engine in engines:
-            _time_block(engine, 1)
-            blocks.append(min(max(round(BLOCK_SECONDS / _time_block(engine, 1)), 1), STEPS_PER_READING))
-        if math.isnan(evaluation):
-            evaluation = _time_measurement(engines[0])
-        for repeat in range(MAX_REPEATS):
-            if repeat >= MIN_REPEATS and time.perf_counter() > deadline:
-                break
-            for variant, engine, block in zip(variants, engines, blocks, strict=True):
-                variant.seconds.append(_time_block(engine, block))
+        built = [bench.build(run, stack, variant) for variant in variants]
+        engines = [engine for engine, _ in built]
+        steps = [_steps_of_a_block(engine) for engine in engines]
+        engines[0].measure()  # which loads kernels
+        measuring = seconds_of(engines[0].measure)
+        blocks = [partial(_advance, *pair) for pair in zip(engines, steps, strict=True)]
+        timed = time_in_turns(blocks, seconds)
     except (RuntimeError, TrainingError) as error:
         short = isinstance(error, torch.OutOfMemoryError)
-        for variant in variants:
-            variant.note = "out of memory" if short else str(error).splitlines()[0]
-    return evaluation
+        note = "out of memory" if short else str(error).splitlines()[0]
+        return [_row(run, stack, variant, note=note) for variant in variants]
+    return [
+        _row(run, stack, variant, [took / count for took in times])
+        | {"evaluation_seconds": measuring, "peak_memory_bytes": memory}
+        for variant, times, count, (_, memory) in zip(variants, timed, steps, built, strict=True)
+    ]
 
 
-def _time_measurement(engine: StackedEngine) -> float:
-    """Seconds of one measurement. The first also loads kernels: it counts only if it is long enough."""
-    first = seconds_of(engine.measure)
-    return first if first > LONG_MEASUREMENT_SECONDS else seconds_of(engine.measure)
+def _row(run: Run, stack: int, variant: Variant, seconds: Sequence[float] = (), note: str = "") -> Row:
+    named = {"size": run.size, "seeds": stack, "precision": variant[0], "graphs": variant[1]}
+    tokens = stack * run.batch_size * run.context
+    return named | {"interleaved": False, "note": note} | summarise(seconds, tokens)
 
 
-def _time_block(engine: StackedEngine, steps: int) -> float:
-    """Seconds per step; the engine returns when the device is done."""
-    before = engine.step
-    seconds = seconds_of(lambda: engine.advance(until=before + steps))
-    return seconds / (engine.step - before)
+def _steps_of_a_block(engine: StackedEngine) -> int:
+    _advance(engine, 1)
+    steps = round(BLOCK_SECONDS / seconds_of(lambda: _advance(engine, 1)))
+    return min(max(steps, 1), STEPS_PER_READING)
+
+
+def _advance(engine: StackedEngine, steps: int) -> None:
+    """Make so many steps; the engine returns when the device is done."""
+    until = engine.step + steps
+    while engine.step < until:
+        engine.advance(until)
 
 
 def _free() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def _table(
-    run: Run, stack: int, variants: Sequence[Variant], interleaved: bool, evaluation: float
-) -> pd.DataFrame:
-    rows = []
-    for variant in variants:
-        summary = summarise(variant.seconds)
-        row = {
-            "size": run.size,
-            "seeds": stack,
-            "precision": variant.precision,
-            "graphs": variant.graphs,
-            "interleaved": interleaved,
-            **summary,
-            "tokens_per_second": stack * run.batch_size * run.context / summary["median_seconds"],
-            "evaluation_seconds": evaluation,
-            "peak_memory_bytes": variant.peak_memory,
-            "note": variant.note,
-        }
-        rows.append(row)
-    return GPU_THROUGHPUT.frame(rows)
 
 
 def _cost(run: Run, stack: int) -> int:
@@ -217,7 +174,6 @@ def benchmark_run_files(
     `corpus` has tokens.npy and vocabulary.json. A JSON file beside the table says on what machine, and by
     what `command`. Raises TrainingError where there is no such device.
     """
-    began = time.perf_counter()
     documents = [read_json(path) for path in run_files]
     runs = [Run.from_dict(document["run"]) for document in documents]
     vocabulary = corpus / "vocabulary.json"
@@ -226,5 +182,5 @@ def benchmark_run_files(
     torch.set_num_threads(runs[0].threads)
     environment = describe_environment(device, "as in the table", command, documents[0].get("commit"))
     bench = Bench(len(read_json(vocabulary)["characters"]), *tokens, device)
-    run_benchmark(bench, runs, stacks, seconds, table)
-    write_json(table.with_suffix(".json"), environment | {"seconds": time.perf_counter() - began})
+    took = seconds_of(lambda: run_benchmark(bench, runs, stacks, seconds, table))
+    write_json(table.with_suffix(".json"), environment | {"seconds": took})

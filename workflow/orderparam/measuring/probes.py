@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,14 +85,21 @@ def probe_model(model: GPT, windows: ProbeWindows) -> list[Probe]:
     model.eval()
     sums: dict[Key, tuple[float, int]] = {}
     try:
-        for key, value, count in chain(_spectrum(model.head.weight), _probe_windows(model, windows)):
+        for key, value, count in _probe_windows(model, windows):
             total, weight = sums.get(key, (0.0, 0))
             sums[key] = (total + value, weight + count)
     finally:
         model.train(was_training)
+    singular_values = torch.linalg.svdvals(model.head.weight.double())
+    spectrum = {
+        "head_spectral_norm": float(singular_values[0]),
+        "head_stable_rank": float((singular_values / singular_values[0]).square().sum()),
+    }
+    found: dict[Key, float] = {(name, None, None, None): value for name, value in spectrum.items()}
+    found |= {key: total / weight for key, (total, weight) in sums.items()}
     return [
-        {"quantity": quantity, "layer": layer, "head": head, "order": order, "value": total / weight}
-        for (quantity, layer, head, order), (total, weight) in sums.items()
+        {"quantity": quantity, "layer": layer, "head": head, "order": order, "value": value}
+        for (quantity, layer, head, order), value in found.items()
     ]
 
 
@@ -109,13 +115,6 @@ def probe_checkpoints(
             rows += [of_step | probe for probe in probe_model(model, windows)]
     table = PROBES.frame(rows)
     return table.astype(dict.fromkeys(("layer", "head", "order"), "Int64"))
-
-
-def _spectrum(head_weight: Tensor) -> Iterator[Part]:
-    singular_values = torch.linalg.svdvals(head_weight.double())
-    yield ("head_spectral_norm", None, None, None), float(singular_values[0]), 1
-    rank = float((singular_values / singular_values[0]).square().sum())
-    yield ("head_stable_rank", None, None, None), rank, 1
 
 
 def _probe_windows(model: GPT, windows: ProbeWindows) -> Iterator[Part]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from orderparam.measuring.losses import measure_split, window_starts
-from orderparam.measuring.timing import seconds_of, summarise
+from orderparam.measuring.timing import seconds_of, summarise, time_in_turns
 from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Run, Seeds
 from orderparam.tables import THROUGHPUT
@@ -23,7 +24,6 @@ from orderparam.training.optimizer import build_optimizer, optimizer_tensors
 from orderparam.training.sequential import SequentialEngine
 
 PLAIN_BATCHES_PER_SPLIT = 200
-MIN_REPEATS, MAX_REPEATS = 3, 25
 
 
 @dataclass(frozen=True)
@@ -94,45 +94,51 @@ def measure_throughput(
     plain = PlainGPT(run, vocabulary_size)
     optimizer = build_optimizer(run, plain.parameters(), fused=False)
     sampler = BatchSampler(train_tokens, run.context, run.batch_size, 0)
+    windows = sum(len(starts) for _, starts in engine.splits.values())
+    part = min(64, *(len(starts) for _, starts in engine.splits.values()))
+    starts = window_starts(len(val_tokens), run.context, part)
 
     def plain_step() -> None:
         optimizer.zero_grad(set_to_none=True)
         _loss(plain.train(), *sampler.draw()).backward()
         optimizer.step()
 
-    windows = [len(starts) for _, starts in engine.splits.values()]
-    part = min(64, *windows)
-    starts = window_starts(len(val_tokens), run.context, part)
+    def engine_evaluation() -> None:
+        measure_split(engine.model, val_tokens, starts)
 
     @torch.no_grad()
-    def plain_batch() -> None:
+    def plain_evaluation() -> None:
         _loss(plain.eval(), *sampler.draw())
 
-    steps = _interleave({"engine": engine.update, "plain": plain_step}, seconds)
-    parts = _interleave(
-        {"engine": lambda: measure_split(engine.model, val_tokens, starts), "plain": plain_batch}, seconds
-    )
-    batches = {"engine": sum(windows) / part, "plain": 2 * PLAIN_BATCHES_PER_SPLIT}
-    evaluations = {name: [each * batches[name] for each in times] for name, times in parts.items()}
-    step_tokens = run.batch_size * run.context
-    tokens = {"engine": sum(windows) * run.context, "plain": batches["plain"] * step_tokens}
-
-    flops = count_step_flops(run, vocabulary_size)
-    rows = []
-    for name, model, stepped in (("engine", engine.model, engine.optimizer), ("plain", plain, optimizer)):
-        moved = count_step_bytes(model.train(), stepped, *sampler.draw())
-        row = _row(run.size, name, "step", steps, step_tokens)
-        rows.append(row | {"flops": flops, "bytes": moved})
-    rows += [_row(run.size, name, "evaluation", evaluations, tokens[name]) for name in evaluations]
+    step, batches = {"size": run.size, "quantity": "step"}, 2 * PLAIN_BATCHES_PER_SPLIT
+    evaluation = {"size": run.size, "quantity": "evaluation"}
+    tokens = run.batch_size * run.context
+    steps = time_in_turns([engine.update, plain_step], seconds)
+    evaluations = np.array(time_in_turns([engine_evaluation, plain_evaluation], seconds))
+    evaluations *= [[windows / part], [batches]]
+    rows = [step | row for row in _compare(steps, [tokens, tokens])]
+    for row, model, stepped in zip(rows, (engine.model, plain), (engine.optimizer, optimizer), strict=True):
+        row["flops"] = count_step_flops(run, vocabulary_size)
+        row["bytes"] = count_step_bytes(model.train(), stepped, *sampler.draw())
+    rows += [evaluation | row for row in _compare(evaluations, [windows * run.context, batches * tokens])]
     return THROUGHPUT.frame(rows)
 
 
-def add_floors(throughput: pd.DataFrame, peaks: Sequence[Peak]) -> pd.DataFrame:
-    """Fill in the seconds that the counted work takes at the best of `peaks`, and the share of it reached.
+def _compare(timed: Any, tokens: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows of engine and plain model, from seconds (2, repeats) and the tokens of one repeat of each."""
+    return [
+        {
+            "implementation": name,
+            **summarise(list(seconds), count),
+            # Paired, since both were timed in turn on the same noisy machine.
+            "ratio_to_plain": float(np.median(np.divide(timed[1], seconds))),
+        }
+        for name, seconds, count in zip(("engine", "plain"), timed, tokens, strict=True)
+    ]
 
-    On a noisy machine a peak measured once may be that of a bad moment.
-    """
-    peak = best_of(peaks)
+
+def add_floors(throughput: pd.DataFrame, peak: Peak) -> pd.DataFrame:
+    """Fill in the seconds that the counted work takes at `peak`, and the share of it reached."""
     floor = throughput["flops"] / peak.flops
     return throughput.assign(
         compute_floor_seconds=floor,
@@ -142,7 +148,7 @@ def add_floors(throughput: pd.DataFrame, peaks: Sequence[Peak]) -> pd.DataFrame:
 
 
 def best_of(peaks: Sequence[Peak]) -> Peak:
-    """The highest rates of several measurements."""
+    """The highest rates of several measurements: on a noisy machine one may be that of a bad moment."""
     return Peak(max(peak.flops for peak in peaks), max(peak.bandwidth for peak in peaks))
 
 
@@ -160,28 +166,3 @@ def describe_machine(peak: Peak) -> dict[str, object]:
 
 def _loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
-
-
-def _interleave(works: dict[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
-    cycle = sum(seconds_of(work) for work in works.values())
-    repeats = min(max(round(seconds / cycle), MIN_REPEATS), MAX_REPEATS)
-    timed: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(repeats):
-        for name, work in works.items():
-            timed[name].append(seconds_of(work))
-    return timed
-
-
-def _row(
-    size: str, name: str, quantity: str, timed: dict[str, list[float]], tokens: float
-) -> dict[str, object]:
-    summary = summarise(timed[name])
-    return {
-        "size": size,
-        "implementation": name,
-        "quantity": quantity,
-        **summary,
-        "tokens_per_second": tokens / summary["median_seconds"],
-        # Paired, since both were timed in turn on the same noisy machine.
-        "ratio_to_plain": float(np.median(np.divide(timed["plain"], timed[name]))),
-    }

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+MIN_REPEATS, MAX_REPEATS = 3, 25
+
 
 def seconds_of(work: Callable[[], object]) -> float:
     """Wall-clock seconds that one call takes."""
@@ -15,12 +17,24 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def summarise(seconds: Sequence[float]) -> dict[str, float]:
-    """Count, median and quartiles of timings, as columns of the tables of throughput; NaN without timings."""
-    lower, median, upper = np.quantile(seconds or [np.nan], [0.25, 0.5, 0.75])
+def time_in_turns(works: Sequence[Callable[[], object]], seconds: float) -> list[list[float]]:
+    """Seconds of each work in 3 to 25 rounds, as many as fit into `seconds`, after one round as warm-up."""
+    for work in works:
+        work()
+    deadline = time.perf_counter() + seconds
+    rounds: list[list[float]] = []
+    while len(rounds) < MIN_REPEATS or (len(rounds) < MAX_REPEATS and time.perf_counter() < deadline):
+        rounds.append([seconds_of(work) for work in works])
+    return [list(timed) for timed in zip(*rounds, strict=True)]
+
+
+def summarise(seconds: Sequence[float], tokens: float) -> dict[str, float]:
+    """Columns of the tables of throughput, for timings of so many tokens each; NaN without timings."""
+    lower, median, upper = (float(each) for each in np.quantile(seconds or [np.nan], [0.25, 0.5, 0.75]))
     return {
         "repeats": len(seconds),
-        "median_seconds": float(median),
-        "lower_quartile_seconds": float(lower),
-        "upper_quartile_seconds": float(upper),
+        "median_seconds": median,
+        "lower_quartile_seconds": lower,
+        "upper_quartile_seconds": upper,
+        "tokens_per_second": tokens / median,
     }
