@@ -51,22 +51,20 @@ def fetch_corpus(
     Raises CorpusError when no source answers, a transfer breaks off, or the bytes are not those of the
     entry's `sha256`: wrong bytes never lead to another source or to the stand-in.
     """
-    expected = entry.get("sha256")
     tried = []
     for source, opened in _sources(entry, mirror, root):
         logger.info("corpus %s: trying %s", name, source)
         try:
             with opened as body:
-                return _store(name, source, body, expected, text_path, manifest_path)
+                return _store(name, source, body, text_path, manifest_path, entry.get("sha256"))
         except _Unreachable as error:
-            reason = str(error)
-            logger.info("corpus %s: %s not reached: %s", name, source, reason)
-            tried.append(f"  {source}: {reason}")
-    if "file" in entry:
-        raise CorpusError(
-            f"corpus {name}: its file {root / entry['file']} cannot be read: {reason}; put the file there or "
-            f"correct corpora: {name}: file in the configuration"
-        )
+            logger.info("corpus %s: %s not reached: %s", name, source, error)
+            tried.append(f"  {source}: {error}")
+            if "file" in entry:
+                raise CorpusError(
+                    f"corpus {name}: its file {root / entry['file']} cannot be read: {error}; put the file "
+                    f"there or correct corpora: {name}: file in the configuration"
+                ) from None
     if "stand_in" in entry:
         return _make_stand_in(name, entry, text_path, manifest_path)
     place = f" as {entry['mirror_file']}" if "mirror_file" in entry else ""
@@ -99,11 +97,12 @@ def generate_surrogate(
         raise CorpusError(
             f"{origin_text}: not the text that its manifest describes; delete it to have it anew"
         )
-    characters = entry.get("characters", int(table.counts.sum()))
-    content = sample_text(table, entry["order"], entry["seed"], characters).encode("utf-8")
-    source = f"{origin['corpus']}, Markov surrogate of order {entry['order']}, seed {entry['seed']}"
+    order, seed = entry["order"], entry["seed"]
+    text = sample_text(table, order, seed, entry.get("characters", int(table.counts.sum())))
+    source = f"{origin['corpus']}, Markov surrogate of order {order}, seed {seed}"
     alphabet = "".join(sorted(set(table.alphabet) | set(origin["alphabet"] or "")))
-    return _store(name, source, [content], None, text_path, manifest_path, origin["notice"], alphabet)
+    described = {"notice": origin["notice"], "alphabet": alphabet}
+    return _store(name, source, [text.encode("utf-8")], text_path, manifest_path, **described)
 
 
 def _sources(
@@ -142,8 +141,8 @@ def _open_url(url: str) -> Iterator[Iterator[bytes]]:
         raise_on_status=False,
     )
     with requests.Session() as session:
-        session.mount("http://", HTTPAdapter(max_retries=retry))
-        session.mount("https://", HTTPAdapter(max_retries=retry))
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=retry))
         # Without compression the length announced is that of the file.
         session.headers["Accept-Encoding"] = "identity"
         try:
@@ -170,21 +169,19 @@ def _store(
     name: str,
     source: str,
     body: Iterable[bytes],
-    expected: str | None,
     text_path: Path,
     manifest_path: Path,
+    expected: str | None = None,
     notice: str | None = None,
     alphabet: str | None = None,
 ) -> dict[str, Any]:
     """Write the bytes of `body`, checking them on the way, then the manifest, which is returned."""
-    sha256, size = hashlib.sha256(), 0
+    sha256, size, broken = hashlib.sha256(), 0, None
     with atomic_write(text_path, "wb") as file:
-        broken = None
         try:
             for chunk in body:
                 sha256.update(chunk)
-                size += len(chunk)
-                file.write(chunk)
+                size += file.write(chunk)
         except requests.RequestException as error:
             broken = _root_cause(error)
         found = sha256.hexdigest()
@@ -193,7 +190,7 @@ def _store(
                 f"corpus {name}: the transfer from {source} broke off after {size} bytes ({broken}): "
                 f"expected sha256 {expected}, found {found}; run again"
             )
-        if expected is not None and found != expected:
+        if expected not in (None, found):
             raise CorpusError(
                 f"corpus {name}: {source} does not hold the expected text ({size} bytes): expected sha256 "
                 f"{expected}, found {found}; replace or remove that source, or, if its text is what you "
@@ -202,15 +199,8 @@ def _store(
         # A manifest of an earlier text must not outlive it.
         manifest_path.unlink(missing_ok=True)
     logger.info("corpus %s: %d bytes from %s, sha256 %s", name, size, source, found)
-    manifest = {
-        "corpus": name,
-        "source": source,
-        "sha256": found,
-        "bytes": size,
-        "stand_in": notice is not None,
-        "notice": notice,
-        "alphabet": alphabet,
-    }
+    manifest = {"corpus": name, "source": source, "sha256": found, "bytes": size}
+    manifest |= {"stand_in": notice is not None, "notice": notice, "alphabet": alphabet}
     write_json(manifest_path, manifest)
     return manifest
 
@@ -222,12 +212,13 @@ def _make_stand_in(name: str, entry: dict[str, Any], text_path: Path, manifest_p
             f"corpus {name}: no source could be reached, and its stand_in is for another text, "
             f"{table.corpus}, sha256 {table.sha256}; remove corpora: {name}: stand_in from the configuration"
         )
-    order, seed = entry["stand_in"]["order"], entry["stand_in"]["seed"]
-    content = sample_text(table, order, seed, entry["stand_in"]["characters"]).encode("utf-8")
+    stand_in = entry["stand_in"]
+    text = sample_text(table, **stand_in)
     notice = (
         f"STAND-IN for {table.corpus}: text sampled from its 4-gram table, because no source could be reached"
     )
-    source = f"4-gram table of {table.corpus}, Markov order {order}, seed {seed}"
-    manifest = _store(name, source, [content], None, text_path, manifest_path, notice, table.alphabet)
+    source = f"4-gram table of {table.corpus}, Markov order {stand_in['order']}, seed {stand_in['seed']}"
+    described = {"notice": notice, "alphabet": table.alphabet}
+    manifest = _store(name, source, [text.encode("utf-8")], text_path, manifest_path, **described)
     logger.warning("%s", notice)
     return manifest

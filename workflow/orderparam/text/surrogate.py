@@ -2,8 +2,7 @@
 
 Build the table that ships with the library by
 
-    python -m orderparam.text.surrogate ../shared/corpora/tiny_shakespeare.txt \\
-        workflow/orderparam/text/data/tiny_shakespeare_4grams.xz
+    NgramTable.from_text("../shared/corpora/tiny_shakespeare.txt").write(TINY_SHAKESPEARE)
 
 A surrogate of Markov order k draws each character given the k before it, so that its text has the
 (k+1)-gram statistics of the source and nothing beyond them.
@@ -17,7 +16,6 @@ File format: xz around one JSON object, see `NgramTable.write`.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import lzma
@@ -157,18 +155,3 @@ def sample_text(table: NgramTable, order: int, seed: int, characters: int) -> st
         places.append(last[bisect_right(sums, draw() * sums[-1])])
         context = (*context[1:], places[-1])
     return "".join(table.alphabet[place] for place in places[:characters])
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Count a text and write its table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m orderparam.text.surrogate", description="Count the 4-grams of a UTF-8 text."
-    )
-    parser.add_argument("source", type=Path, help="text file; its stem becomes the table's name")
-    parser.add_argument("output", type=Path, help="table to write, *.xz")
-    options = parser.parse_args(arguments)
-    NgramTable.from_text(options.source).write(options.output)
-
-
-if __name__ == "__main__":
-    main()

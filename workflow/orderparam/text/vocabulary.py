@@ -78,14 +78,14 @@ def tokenize_corpus(
     source, expected = manifest["source"], manifest["sha256"]
     present = np.zeros(CODE_POINTS, dtype=bool)
     present[_code_points(manifest["alphabet"] or "")] = True
-    count = 0
+    count, readable = 0, True
     try:
         for text in _read_text(text_path, chunk_characters):
             present[_code_points(text)] = True
             count += len(text)
     except UnicodeDecodeError:
-        raise _flaw(text_path, source, manifest["alphabet"]) from None
-    if present[0] or np.count_nonzero(present) > MAX_CHARACTERS:
+        readable = False
+    if not readable or present[0] or np.count_nonzero(present) > MAX_CHARACTERS:
         raise _flaw(text_path, source, manifest["alphabet"])
     if count == 0:
         raise CorpusError(f"{source}: the file is empty; a corpus needs text")
@@ -98,9 +98,8 @@ def tokenize_corpus(
     vocabulary = Vocabulary(map(chr, np.flatnonzero(present)))
     ids = np.zeros(CODE_POINTS, dtype=vocabulary.dtype)
     ids[present] = np.arange(len(vocabulary))
-    descr = np.lib.format.dtype_to_descr(vocabulary.dtype)
+    header = {"descr": vocabulary.dtype.str, "fortran_order": False, "shape": (count,)}
     with atomic_write(tokens_path, "wb") as file:
-        header = {"descr": descr, "fortran_order": False, "shape": (count,)}
         np.lib.format.write_array_header_1_0(file, header)
         for text in _read_text(text_path, chunk_characters):
             file.write(ids[_code_points(text)].tobytes())
@@ -201,21 +200,21 @@ def _read_text(path: Path, chunk_characters: int) -> Iterator[str]:
 def _flaw(path: Path, source: str, alphabet: str | None) -> CorpusError:
     """The error for the first flaw of the text at `path`, copied from `source`; it must have one."""
     content = path.read_bytes()
-    what, offset = "", len(content)
+    flaws = []
+    if (nul := content.find(b"\0")) >= 0:
+        flaws.append((nul, "a NUL character, so not a text"))
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        what, offset = f"invalid UTF-8 ({error.reason})", error.start
+        flaws.append((error.start, f"invalid UTF-8 ({error.reason})"))
     else:
-        known = dict.fromkeys(alphabet or "")
-        for position, character in enumerate(text):
-            known[character] = None
-            if len(known) > MAX_CHARACTERS:
-                what = f"more than {MAX_CHARACTERS:,} distinct characters"
-                offset = len(text[:position].encode("utf-8"))
-                break
-    if (nul := content[:offset].find(b"\0")) >= 0:
-        what, offset = "a NUL character, so not a text", nul
+        characters, firsts = np.unique(_code_points(text), return_index=True)
+        known = np.unique(_code_points(alphabet or ""))
+        new = np.sort(firsts[~np.isin(characters, known)])
+        for first in new[MAX_CHARACTERS - len(known) :][:1]:
+            what = f"more than {MAX_CHARACTERS:,} distinct characters"
+            flaws.append((len(text[:first].encode("utf-8")), what))
+    offset, what = min(flaws)
     line = 1 + content[:offset].count(b"\n")
     return CorpusError(
         f"{source}: {what}, at byte {offset} (counted from 0), line {line}; correct the file, or save it as "
