@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -23,7 +24,7 @@ from orderparam.training import job
 from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model, load_weights
 from orderparam.training.device import resolve_device
-from orderparam.training.job import JobPaths, drop_unfinished, train_job
+from orderparam.training.job import JobPaths, train_job
 from orderparam.training.schedule import checkpoint_steps, log_spaced_steps, measured_steps
 
 
@@ -171,7 +172,7 @@ def test_same_job_twice_gives_the_same_bytes(make_run, seeds, corpus, tmp_path):
     run = make_run()
     for name in ("first", "second"):
         train_job(run, [seeds, replace(seeds, seed=2, batches=8)], *corpus, JobPaths.below(tmp_path / name))
-        drop_unfinished(tmp_path / name / "unfinished")
+        shutil.rmtree(tmp_path / name / "unfinished")
     files = sorted(p.relative_to(tmp_path / "first") for p in (tmp_path / "first").rglob("*") if p.is_file())
     assert len(files) == 2 + 2 * 2 * 3
     for file in files:

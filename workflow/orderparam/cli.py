@@ -11,6 +11,7 @@ import inspect
 import json
 import logging
 import shlex
+import shutil
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -173,7 +174,7 @@ def train(options: Namespace) -> None:
     from orderparam.environment import describe_environment
     from orderparam.files import read_json, write_json
     from orderparam.training.device import resolve_device
-    from orderparam.training.job import JobPaths, drop_unfinished, train_job
+    from orderparam.training.job import JobPaths, train_job
     from orderparam.training.run import SNAPSHOT_SECONDS, Durations
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -199,7 +200,7 @@ def train(options: Namespace) -> None:
     took = {"seconds": time.perf_counter() - began, **durations.to_dict(), "seeds": len(seeds)}
     write_json(out / "environment.json", environment | took)
     if not options.keep_snapshot:
-        drop_unfinished(paths.unfinished)
+        shutil.rmtree(paths.unfinished, ignore_errors=True)
 
 
 def benchmark(options: Namespace) -> None:

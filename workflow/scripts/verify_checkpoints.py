@@ -1,5 +1,6 @@
 """Recompute what a run measured from its checkpoints, stop if it disagrees, and write its metrics."""
 
+import shutil
 from pathlib import Path
 
 from orderparam.measuring.verification import verify_job
@@ -8,7 +9,6 @@ from orderparam.tables import METRICS, write_table
 from orderparam.text.vocabulary import load_tokens
 from orderparam.tracking import tracked_job
 from orderparam.training.device import resolve_device
-from orderparam.training.job import drop_unfinished
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
@@ -25,5 +25,6 @@ if __name__ == "__main__":
         )
         write_table(verification, snakemake.output.verification)
         write_table(trajectory, snakemake.output.metrics)
-        drop_unfinished(Path(snakemake.params.unfinished))
+        # The outputs are complete, so the job need not go on from its snapshots.
+        shutil.rmtree(snakemake.params.unfinished, ignore_errors=True)
         job.log_table(verification, step="checkpoints", by="seed")

@@ -74,7 +74,7 @@ def train_job(
     A job that was stopped or killed goes on from its last snapshot, if run, seeds, tokens, initial weights,
     PyTorch's version and `code` (a digest of the training code) are those of the snapshot; the number of
     steps may be another. Snapshots are taken every `snapshot_seconds`; SIGTERM and SIGINT save one first.
-    What the job leaves in `paths.unfinished` is for `drop_unfinished` to delete once the outputs are safe.
+    What the job leaves in `paths.unfinished` is for the caller to delete once the outputs are safe.
     The time that it takes is added to `durations`.
 
     Raises CorpusError when a split is shorter than one window, and TrainingError when the run cannot be
@@ -138,11 +138,6 @@ def train_job(
     # Linked, not moved: a kill in the middle must leave the unfinished job whole.
     shutil.copytree(unfinished_checkpoints, paths.checkpoints, copy_function=_link_or_copy)
     return trajectory
-
-
-def drop_unfinished(folder: Path) -> None:
-    """Delete the snapshots of a job whose outputs are complete."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link_or_copy(source: str, target: str) -> None:

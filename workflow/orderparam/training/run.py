@@ -6,17 +6,19 @@ import bisect
 import logging
 import math
 import shutil
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from orderparam.errors import TrainingError
 from orderparam.tables import METRICS, write_table
 from orderparam.training.checkpoints import adopt_checkpoints, checkpoint_path, save_checkpoint
 from orderparam.training.engine import Engine, History, Row
-from orderparam.training.progress import progress_bar
 from orderparam.training.schedule import checkpoint_steps, measured_steps
 from orderparam.training.snapshots import SnapshotStore
 
@@ -68,17 +70,16 @@ def train_run(
     resume(engine, snapshots, checkpoints)
     if restored := [row for history in engine.histories for row in history.trajectory]:
         on_measured(restored)
-    tokens_per_step = len(engine.histories) * run.batch_size * run.context
-    bar = progress_bar(_label(engine), run.steps * tokens_per_step, engine.step * tokens_per_step)
     saved = time.monotonic()
+    bar = _progress_bar(engine)
     try:
         while True:
             if engine.step in to_measure and not engine.is_measured():
                 began = time.perf_counter()
                 rows = engine.measure(act_on_signals)
                 durations.measuring += time.perf_counter() - began
-                if bad := _first_bad_row(engine.histories, rows):
-                    raise _divergence(engine, *bad, engine.step, snapshots, checkpoints, diverged)
+                if bad := _first_bad_value(engine, engine.step, rows):
+                    raise _divergence(engine, *bad, snapshots, checkpoints, diverged)
                 if engine.step in to_keep:
                     for model, history, row in zip(engine.models(), engine.histories, rows, strict=True):
                         save_checkpoint(checkpoints, model, run, history.seeds, row)
@@ -94,13 +95,11 @@ def train_run(
             engine.advance(until=to_measure[bisect.bisect_right(to_measure, before)])
             durations.training += time.perf_counter() - began
             durations.steps += engine.step - before
-            if bad_step := _first_bad_step(engine.histories, before):
-                step, history = bad_step
-                raise _divergence(engine, history, "batch loss", step, snapshots, checkpoints, diverged)
+            if bad := _first_bad_value(engine, before):
+                raise _divergence(engine, *bad, snapshots, checkpoints, diverged)
             losses = [history.steps[-1][1] for history in engine.histories]
-            mean_loss = sum(losses) / len(losses)
-            bar.set_postfix_str(f"step {engine.step}, loss {mean_loss:.3f}", refresh=False)
-            bar.update((engine.step - before) * tokens_per_step)
+            bar.set_postfix_str(f"step {engine.step}, loss {sum(losses) / len(losses):.3f}", refresh=False)
+            bar.update((engine.step - before) * _tokens_per_step(engine))
     except (KeyboardInterrupt, SystemExit):
         # Raised between updates only, so the state is consistent.
         snapshots.save(engine.step, *engine.state())
@@ -145,37 +144,50 @@ def _flaw(engine: Engine, step: int, values: dict[str, Any], checkpoints: Path) 
     return None
 
 
-def _label(engine: Engine) -> str:
+def _tokens_per_step(engine: Engine) -> int:
+    return len(engine.histories) * engine.run.batch_size * engine.run.context
+
+
+def _progress_bar(engine: Engine) -> tqdm[Any]:
+    """Loss, tokens per second and time left, twice a second on a terminal, every 15 s elsewhere."""
     seeds = [history.seeds.seed for history in engine.histories]
     named = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"{engine.run.experiment} {engine.run.size} {named}"
+    return tqdm(
+        desc=f"{engine.run.experiment} {engine.run.size} {named}",
+        total=engine.run.steps * _tokens_per_step(engine),
+        initial=engine.step * _tokens_per_step(engine),
+        unit=" tokens",
+        unit_scale=True,
+        mininterval=0.5 if sys.stderr.isatty() else 15.0,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {rate_fmt} {remaining} left{postfix}",
+    )
 
 
-def _first_bad_row(histories: list[History], rows: list[Row]) -> tuple[History, str] | None:
-    """The first history whose new row is not finite, and the name of the quantity."""
-    for history, row in zip(histories, rows, strict=True):
-        for name in METRICS.measured:
-            if not math.isfinite(row[name]):
-                return history, name
-    return None
-
-
-def _first_bad_step(histories: list[History], since: int) -> tuple[int, History] | None:
-    """The first step from `since` on whose batch loss is not finite for some seed, and its history."""
+def _first_bad_value(engine: Engine, since: int, rows: Sequence[Row] = ()) -> tuple[int, History, str] | None:
+    """Step, history and name of the first value that is not finite, of batch losses since a step or rows."""
     bad = [
-        (step, place)
-        for place, history in enumerate(histories)
+        (step, place, "batch loss")
+        for place, history in enumerate(engine.histories)
         for step, (_, loss) in enumerate(history.steps[since:], since)
         if not math.isfinite(loss)
     ]
-    return (min(bad)[0], histories[min(bad)[1]]) if bad else None
+    bad += [
+        (engine.step, place, name)
+        for place, row in enumerate(rows)
+        for name in METRICS.measured
+        if not math.isfinite(row[name])
+    ]
+    if not bad:
+        return None
+    step, place, name = min(bad, key=lambda each: each[:2])
+    return step, engine.histories[place], name
 
 
 def _divergence(
     engine: Engine,
+    step: int,
     history: History,
     quantity: str,
-    step: int,
     snapshots: SnapshotStore,
     checkpoints: Path,
     diverged: Path,
