@@ -7,19 +7,14 @@ from runs import VOCABULARY
 
 from orderparam.figures import throughput as figure_module
 from orderparam.measuring.throughput import (
-    Peak,
-    add_floors,
-    best_of,
-    count_step_bytes,
+    add_floor,
     count_step_flops,
     describe_machine,
     measure_peak,
     measure_throughput,
 )
-from orderparam.model.gpt import build_model_of_run
 from orderparam.model.plain import PlainGPT
 from orderparam.tables import THROUGHPUT
-from orderparam.training.optimizer import build_optimizer
 
 PAPER = {"10K": (32, 2, 1), "0.1M": (64, 2, 2), "1M": (128, 4, 4), "10M": (384, 6, 6)}
 GIGAFLOPS = {"10K": 2.2, "0.1M": 13.3, "1M": 91, "10M": 1104}
@@ -44,34 +39,13 @@ def test_flops_equal_those_that_pytorch_counts(make_run):
     assert counter.get_total_flops() == count_step_flops(run, 11)
 
 
-def test_bytes_count_the_optimizer_and_what_is_kept(make_run):
-    def count(batch):
-        model = build_model_of_run(make_run(), 0, VOCABULARY)
-        tokens = torch.zeros(batch, 8, dtype=torch.int64)
-        optimizer = build_optimizer(make_run(), model.parameters())
-        model(tokens).sum().backward()
-        optimizer.step()
-        weights = sum(parameter.nbytes for parameter in model.parameters())
-        # Read weight, gradient and both moments; write weight and both moments; and each map's step count.
-        steps = 2 * 4 * len(list(model.parameters()))
-        return count_step_bytes(model.train(), optimizer, tokens, tokens) - 7 * weights - steps
-
-    one, two, four = count(1), count(2), count(4)
-    assert one > 0
-    assert four - two == pytest.approx(2 * (two - one), rel=0.1)
-
-
 def test_both_implementations_are_timed_and_compared(make_run, tokens):
     run = make_run(train_windows="all", context=16)
     table = measure_throughput(run, 11, tokens[:1800], tokens[1800:], 0.05)
-    table = add_floors(table, best_of([Peak(1e9, 2e8), Peak(5e8, 1e9)]))
+    table = add_floor(table, 1e9)
     assert tuple(table.columns) == THROUGHPUT.columns
-    assert table[["implementation", "quantity"]].to_numpy().tolist() == [
-        ["engine", "step"],
-        ["plain", "step"],
-        ["engine", "evaluation"],
-        ["plain", "evaluation"],
-    ]
+    assert table["implementation"].tolist() == ["engine", "plain"] * 2
+    assert table["quantity"].tolist() == ["step"] * 2 + ["evaluation"] * 2
     assert (table["repeats"] >= 3).all()
     assert (table["median_seconds"] > 0).all()
     assert (table.loc[table["implementation"] == "plain", "ratio_to_plain"] == 1).all()
@@ -83,9 +57,8 @@ def test_both_implementations_are_timed_and_compared(make_run, tokens):
 
 def test_peak_is_a_rate_that_the_machine_can_reach():
     peak = measure_peak(size=128, repeats=2)
-    assert 1e7 < peak.flops < 1e14
-    assert 1e7 < peak.bandwidth < 1e13
-    assert describe_machine(peak)["matmul_gflops"] == peak.flops / 1e9
+    assert 1e7 < peak < 1e14
+    assert describe_machine(peak)["matmul_gflops"] == peak / 1e9
 
 
 def test_figure_shows_every_size_with_its_ratio():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Optimizer
 
 from orderparam.measuring.losses import measure_split, window_starts
 from orderparam.measuring.timing import seconds_of, summarise, time_in_turns
@@ -20,28 +18,16 @@ from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Run, Seeds
 from orderparam.tables import THROUGHPUT
 from orderparam.training.batches import BatchSampler
-from orderparam.training.optimizer import build_optimizer, optimizer_tensors
+from orderparam.training.optimizer import build_optimizer
 from orderparam.training.sequential import SequentialEngine
 
 PLAIN_BATCHES_PER_SPLIT = 200
 
 
-@dataclass(frozen=True)
-class Peak:
-    """What one thread of this machine was measured to reach: FLOP/s in a product, bytes/s in a copy."""
-
-    flops: float
-    bandwidth: float
-
-
-def measure_peak(size: int = 1024, repeats: int = 8) -> Peak:
-    """Best of `repeats` products of float32 (size, size) matrices, and copies of 256 MiB (read, write)."""
+def measure_peak(size: int = 1024, repeats: int = 8) -> float:
+    """FLOP/s that one thread of this machine reaches: best of products of float32 (size, size) matrices."""
     a, b = torch.randn(size, size), torch.randn(size, size)
-    source = torch.ones(2**26)
-    target = torch.empty_like(source)
-    product = min(seconds_of(lambda: torch.mm(a, b)) for _ in range(repeats))
-    copy = min(seconds_of(lambda: target.copy_(source)) for _ in range(repeats))
-    return Peak(2 * size**3 / product, 2 * source.nbytes / copy)
+    return 2 * size**3 / min(seconds_of(lambda: torch.mm(a, b)) for _ in range(repeats))
 
 
 def count_step_flops(run: Run, vocabulary_size: int) -> int:
@@ -55,29 +41,6 @@ def count_step_flops(run: Run, vocabulary_size: int) -> int:
     return 3 * (maps + attention) * run.batch_size * run.context
 
 
-def count_step_bytes(model: nn.Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> int:
-    """Bytes that a step must move at least.
-
-    Activations kept for the backward pass are written and read, so is the optimizer's state (which must be
-    there: after an update); gradients are read, weights read and written.
-    """
-    parameters = {parameter.data_ptr() for parameter in model.parameters()}
-    kept: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        if tensor.untyped_storage().data_ptr() not in parameters:
-            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        loss = _loss(model, inputs, targets)
-    loss.backward()
-    model.zero_grad(set_to_none=True)
-    weights = sum(parameter.nbytes for parameter in model.parameters())
-    state = sum(tensor.nbytes for tensor in optimizer_tensors(optimizer).values())
-    return 2 * sum(kept.values()) + 2 * state + 3 * weights
-
-
 def measure_throughput(
     run: Run, vocabulary_size: int, train_tokens: np.ndarray, val_tokens: np.ndarray, seconds: float
 ) -> pd.DataFrame:
@@ -86,7 +49,7 @@ def measure_throughput(
     Quantities: `step`, one update; `evaluation`, the losses of both splits as each implementation takes
     them: exact over the run's windows by the engine, 200 random batches per split by the plain model
     (one batch is timed and multiplied). Each quantity is repeated for about `seconds`, 3 to 25 times,
-    after one warm-up. The columns that need the machine's peak are left to `add_floors`.
+    after one warm-up. The columns that need the machine's peak are left to `add_floor`.
     """
     torch.set_num_threads(1)
     seeds = [Seeds(0, 0, 0, 0)]
@@ -110,16 +73,13 @@ def measure_throughput(
     def plain_evaluation() -> None:
         _loss(plain.eval(), *sampler.draw())
 
-    step, batches = {"size": run.size, "quantity": "step"}, 2 * PLAIN_BATCHES_PER_SPLIT
-    evaluation = {"size": run.size, "quantity": "evaluation"}
-    tokens = run.batch_size * run.context
+    tokens, batches = run.batch_size * run.context, 2 * PLAIN_BATCHES_PER_SPLIT
     steps = time_in_turns([engine.update, plain_step], seconds)
     evaluations = np.array(time_in_turns([engine_evaluation, plain_evaluation], seconds))
     evaluations *= [[windows / part], [batches]]
+    step = {"size": run.size, "quantity": "step", "flops": count_step_flops(run, vocabulary_size)}
+    evaluation = {"size": run.size, "quantity": "evaluation"}
     rows = [step | row for row in _compare(steps, [tokens, tokens])]
-    for row, model, stepped in zip(rows, (engine.model, plain), (engine.optimizer, optimizer), strict=True):
-        row["flops"] = count_step_flops(run, vocabulary_size)
-        row["bytes"] = count_step_bytes(model.train(), stepped, *sampler.draw())
     rows += [evaluation | row for row in _compare(evaluations, [windows * run.context, batches * tokens])]
     return THROUGHPUT.frame(rows)
 
@@ -137,30 +97,21 @@ def _compare(timed: Any, tokens: Sequence[int]) -> list[dict[str, Any]]:
     ]
 
 
-def add_floors(throughput: pd.DataFrame, peak: Peak) -> pd.DataFrame:
-    """Fill in the seconds that the counted work takes at `peak`, and the share of it reached."""
-    floor = throughput["flops"] / peak.flops
-    return throughput.assign(
-        compute_floor_seconds=floor,
-        memory_floor_seconds=throughput["bytes"] / peak.bandwidth,
-        peak_share=floor / throughput["median_seconds"],
-    )
+def add_floor(throughput: pd.DataFrame, peak: float) -> pd.DataFrame:
+    """Fill in the seconds that the counted FLOPs take at `peak` FLOP/s, and the share of it reached."""
+    floor = throughput["flops"] / peak
+    share = floor / throughput["median_seconds"]
+    return throughput.assign(compute_floor_seconds=floor, peak_share=share)
 
 
-def best_of(peaks: Sequence[Peak]) -> Peak:
-    """The highest rates of several measurements: on a noisy machine one may be that of a bad moment."""
-    return Peak(max(peak.flops for peak in peaks), max(peak.bandwidth for peak in peaks))
-
-
-def describe_machine(peak: Peak) -> dict[str, object]:
-    """The machine, without which a benchmark means nothing."""
+def describe_machine(peak: float) -> dict[str, object]:
+    """What a benchmark must be read with."""
     return {
         "platform": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "threads": 1,
-        "matmul_gflops": peak.flops / 1e9,
-        "copy_gigabytes_per_second": peak.bandwidth / 1e9,
+        "matmul_gflops": peak / 1e9,
     }
 
 

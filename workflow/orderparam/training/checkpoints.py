@@ -120,13 +120,11 @@ def _load_start(run: Run, seed: int, vocabulary_size: int, checkpoints: Path) ->
             f"{run.size} starts from the final weights of {run.start_from}, but {path} has those of "
             f"{source.size} at step {step} of {source.steps}"
         )
-    wanted = build_model_of_run(run, 0, vocabulary_size).state_dict()
-    shapes = [{name: list(tensor.shape) for name, tensor in each.items()} for each in (wanted, weights)]
-    for name in sorted(wanted.keys() | weights.keys()):
-        needed, given = (each.get(name, "missing") for each in shapes)
-        if needed != given:
-            raise TrainingError(
-                f"{run.size} cannot start from {run.start_from}: {name} must be {needed}, but in {path} it "
-                f"is {given}; context, width, layers and the corpus's number of characters must be the same"
-            )
+    try:
+        build_model_of_run(run, 0, vocabulary_size).load_state_dict(weights)
+    except RuntimeError as error:
+        raise TrainingError(
+            f"{run.size} cannot start from {run.start_from}: {path} does not fit; context, width, layers and "
+            f"the corpus's number of characters must be the same. {error}"
+        ) from None
     return weights, description
