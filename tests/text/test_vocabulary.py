@@ -4,11 +4,12 @@ import hashlib
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import tiny_shakespeare
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orderparam.errors import CorpusError, RecordError
@@ -22,32 +23,25 @@ from orderparam.text.vocabulary import (
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60)
+CHARACTERS = [chr(code) for code in range(1, 0x11000) if not 0xD800 <= code < 0xE000]
+
+
+def tokenize_in(folder, content, chunk_characters=1 << 20, **manifest):
+    """Tokenize bytes as the corpus `novel`, copied from books/novel.txt; returns the record."""
+    (folder / "corpus.txt").write_bytes(content)
+    described = {
+        "corpus": "novel",
+        "source": "books/novel.txt",
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    described |= {"stand_in": False, "notice": None, "alphabet": None}
+    paths = [folder / name for name in ("tokens.npy", "vocabulary.json")]
+    return tokenize_corpus(folder / "corpus.txt", described | manifest, *paths, chunk_characters)
 
 
 @pytest.fixture
 def tokenize(tmp_path):
-    """Tokenize bytes as the corpus `novel`, copied from books/novel.txt; returns the record."""
-
-    def run(content, chunk_characters=1 << 20, **manifest):
-        (tmp_path / "corpus.txt").write_bytes(content)
-        described = {
-            "corpus": "novel",
-            "source": "books/novel.txt",
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "bytes": len(content),
-            "stand_in": False,
-            "notice": None,
-            "alphabet": None,
-        }
-        return tokenize_corpus(
-            tmp_path / "corpus.txt",
-            described | manifest,
-            tmp_path / "tokens.npy",
-            tmp_path / "vocabulary.json",
-            chunk_characters,
-        )
-
-    return run
+    return partial(tokenize_in, tmp_path)
 
 
 def all_tokens(folder):
@@ -57,13 +51,11 @@ def all_tokens(folder):
 def test_ids_are_ranks_among_the_distinct_characters(tokenize, tmp_path):
     record = tokenize(b"hello\nworld")
     assert record == read_json(tmp_path / "vocabulary.json")
-    assert record == {
+    numbers = {"tokens": 11, "train_tokens": 9, "dtype": "uint8"}
+    assert record == numbers | {
         "corpus": "novel",
         "source": "books/novel.txt",
-        "characters": ["\n", "d", "e", "h", "l", "o", "r", "w"],
-        "tokens": 11,
-        "train_tokens": 9,
-        "dtype": "uint8",
+        "characters": ["\n", *"dehlorw"],
         "sha256": sha256_of_file(tmp_path / "tokens.npy"),
         "stand_in": False,
         "notice": None,
@@ -75,31 +67,19 @@ def test_ids_are_ranks_among_the_distinct_characters(tokenize, tmp_path):
 
 @settings(max_examples=40, deadline=None)
 @given(text=TEXT, chunk_characters=st.integers(1, 9))
+@example(text="\ufeffone\r\ntwo\rthree\u2028", chunk_characters=4)
 def test_round_trip_whatever_the_chunks(tmp_path_factory, text, chunk_characters):
     folder = tmp_path_factory.mktemp("corpus")
-    content = text.encode("utf-8")
-    (folder / "corpus.txt").write_bytes(content)
-    manifest = {"corpus": "c", "source": "s", "stand_in": False, "notice": None, "alphabet": None}
-    manifest["sha256"] = hashlib.sha256(content).hexdigest()
-    tokenize_corpus(
-        folder / "corpus.txt", manifest, folder / "tokens.npy", folder / "vocabulary.json", chunk_characters
-    )
+    tokenize_in(folder, text.encode("utf-8"), chunk_characters)
     vocabulary = load_vocabulary(folder / "vocabulary.json")
     assert vocabulary.characters == tuple(sorted(set(text)))
     assert vocabulary.decode(all_tokens(folder)) == text
     assert np.array_equal(vocabulary.encode(text), all_tokens(folder))
 
 
-def test_newlines_and_byte_order_mark_stay(tokenize, tmp_path):
-    text = "\ufeffone\r\ntwo\rthree\u2028"
-    tokenize(text.encode("utf-8"))
-    assert load_vocabulary(tmp_path / "vocabulary.json").decode(all_tokens(tmp_path)) == text
-
-
 @pytest.mark.parametrize(("size", "dtype"), [(256, "uint8"), (257, "uint16"), (65_535, "uint16")])
 def test_smallest_unsigned_dtype(tokenize, tmp_path, size, dtype):
-    characters = [chr(code) for code in range(1, 0x11000) if not 0xD800 <= code < 0xE000][:size]
-    record = tokenize("".join(characters).encode("utf-8"))
+    record = tokenize("".join(CHARACTERS[:size]).encode("utf-8"))
     assert record["dtype"] == dtype
     assert np.array_equal(all_tokens(tmp_path), np.arange(size))
     assert all_tokens(tmp_path).dtype == np.dtype(dtype)
@@ -135,12 +115,11 @@ def test_flaws_are_named_with_their_place(tokenize, tmp_path, content, place, ch
 
 @pytest.mark.parametrize("chunk_characters", [1_000, 1 << 20])
 def test_too_many_characters_are_refused_where_they_become_too_many(tokenize, tmp_path, chunk_characters):
-    characters = [chr(code) for code in range(1, 0x11000) if not 0xD800 <= code < 0xE000]
-    allowed = "".join(characters[:65_535])
+    allowed = "".join(CHARACTERS[:65_535])
     tokenize(allowed.encode("utf-8"), chunk_characters)
     for name in ("tokens.npy", "vocabulary.json"):
         (tmp_path / name).unlink()
-    text = allowed + "aaa\n" + characters[65_535] + characters[65_536]
+    text = allowed + "aaa\n" + CHARACTERS[65_535] + CHARACTERS[65_536]
     byte = len((allowed + "aaa\n").encode("utf-8"))
     line = 2 + allowed.count("\n")
     with pytest.raises(
