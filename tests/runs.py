@@ -62,3 +62,24 @@ def finish(engine, folder, key="key", **options):
     store = SnapshotStore(folder / "snapshots", key)
     train_run(engine, store, folder / "checkpoints", folder / "diverged", **options)
     return engine
+
+
+def files_of(folder):
+    """Content of every file that a finished job leaves, by its path, but for that which tells times."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "unfinished" not in path.parts and path.name != "environment.json"
+    }
+
+
+def advance(engine, until, at_once=1000):
+    """Make an engine's updates up to a step, at most so many at a time."""
+    while engine.step < until:
+        engine.advance(until=min(until, engine.step + at_once))
+    return engine
+
+
+def windows_of(tokens, seeds, count):
+    """Windows of 8 tokens and the one after them, int64 (seeds, count, 9)."""
+    return torch.from_numpy(tokens[: seeds * count * 9].astype("int64")).view(seeds, count, 9)

@@ -27,12 +27,10 @@ def test_each_size_and_stack_has_its_time(make_run, bench, tmp_path):
     runs = [make_run(size="deep", n_layer=2), make_run(size="flat")]
     table = run_benchmark(bench, runs, [1, 2], 100.0, tmp_path / "table.csv")
     assert list(table.columns) == list(GPU_THROUGHPUT.columns)
-    assert set(zip(table["size"], table["seeds"], strict=True)) == {
-        (size, stack) for size in ("deep", "flat") for stack in (1, 2)
-    }
+    assert table.groupby("size")["seeds"].apply(set).to_dict() == {"deep": {1, 2}, "flat": {1, 2}}
     assert (table["repeats"] >= 3).all() and table["interleaved"].all()
-    assert (table["lower_quartile_seconds"] <= table["median_seconds"]).all()
-    assert (table["median_seconds"] <= table["upper_quartile_seconds"]).all()
+    quartiles = table[["lower_quartile_seconds", "median_seconds", "upper_quartile_seconds"]]
+    assert (np.diff(quartiles) >= 0).all()
     assert table["evaluation_seconds"].gt(0).all()
     rate = table["seeds"] * 4 * 8 / table["median_seconds"]
     np.testing.assert_allclose(table["tokens_per_second"], rate)

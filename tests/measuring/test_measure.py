@@ -12,13 +12,16 @@ from orderparam.measuring.losses import gather_windows, measure_split, window_st
 from orderparam.measuring.quantities import order_parameter
 
 
-def test_order_parameter_of_a_known_matrix():
-    assert float(order_parameter(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))) == pytest.approx(2.5)
-
-
-def test_order_parameter_of_a_constant_matrix_is_its_entry_times_sqrt_v_over_d():
-    weight = torch.full((65, 32), 0.25)
-    assert float(order_parameter(weight)) == pytest.approx(0.25 * math.sqrt(65 / 32), rel=1e-12)
+@pytest.mark.parametrize(
+    ("weight", "expected"),
+    [
+        (torch.tensor([[3.0, 0.0], [0.0, 4.0]]), 2.5),
+        # A constant matrix has its entry times sqrt(V / d).
+        (torch.full((65, 32), 0.25), 0.25 * math.sqrt(65 / 32)),
+    ],
+)
+def test_order_parameter_of_a_known_matrix(weight, expected):
+    assert float(order_parameter(weight)) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,8 @@ def test_windows_do_not_overlap_and_have_their_targets(count, context, windows):
     assert (starts + context < count).all()
 
 
-def test_exact_loss_is_the_mean_over_every_position(tokens):
+@pytest.mark.parametrize("at_once", [4096, 56])
+def test_exact_loss_is_the_mean_over_every_position_however_batched(tokens, monkeypatch, at_once):
     model = build_model().eval()
     starts = window_starts(len(tokens), 8, "all")
     windows = gather_windows(tokens, starts, 8)
@@ -51,19 +55,10 @@ def test_exact_loss_is_the_mean_over_every_position(tokens):
         logits = model(windows[:, :-1])
         expected = F.cross_entropy(logits.double().flatten(0, 1), windows[:, 1:].flatten())
         hidden = model.residual_stream(windows[:, :-1]).double().abs().mean()
+    monkeypatch.setattr("orderparam.measuring.losses.TOKENS_PER_BATCH", {"cpu": at_once})
     measured = measure_split(model, tokens, starts)
     assert measured.loss == pytest.approx(expected.item(), rel=1e-6)
     assert measured.hidden_magnetization == pytest.approx(hidden.item(), rel=1e-6)
-
-
-def test_exact_loss_does_not_depend_on_how_windows_are_batched(tokens, monkeypatch):
-    model = build_model()
-    starts = window_starts(len(tokens), 8, "all")
-    whole = measure_split(model, tokens, starts)
-    monkeypatch.setattr("orderparam.measuring.losses.TOKENS_PER_BATCH", {"cpu": 56})
-    parts = measure_split(model, tokens, starts)
-    assert parts.loss == pytest.approx(whole.loss, rel=1e-6)
-    assert parts.hidden_magnetization == pytest.approx(whole.hidden_magnetization, rel=1e-6)
 
 
 def test_measuring_draws_nothing_and_leaves_the_mode(tokens):

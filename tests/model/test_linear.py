@@ -15,9 +15,14 @@ def plain(layer, x):
     return output.relu() if isinstance(layer, LinearReLU) else output
 
 
-def gradients(output, *inputs):
+def check_against_plain(layer, x, found, expected):
+    torch.testing.assert_close(found, expected)
     torch.manual_seed(2)
-    return torch.autograd.grad(output, inputs, torch.randn_like(output))
+    incoming, inputs = torch.randn_like(found), (x, *layer.parameters())
+    for ours, theirs in zip(
+        *(torch.autograd.grad(y, inputs, incoming) for y in (found, expected)), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("kind", [Linear, LinearReLU])
@@ -26,13 +31,7 @@ def gradients(output, *inputs):
 def test_output_and_gradients_are_those_of_a_linear_map(kind, bias, shape):
     torch.manual_seed(1)
     layer, x = kind(5, 9, bias), torch.randn(shape, requires_grad=True)
-    of = (x, *layer.parameters())
-
-    found, expected = layer(x), plain(layer, x)
-
-    torch.testing.assert_close(found, expected)
-    for ours, theirs in zip(gradients(found, *of), gradients(expected, *of), strict=True):
-        torch.testing.assert_close(ours, theirs)
+    check_against_plain(layer, x, layer(x), plain(layer, x))
 
 
 def test_gradients_agree_with_finite_differences_where_onednn_is_not_used():
@@ -44,15 +43,7 @@ def test_gradients_agree_with_finite_differences_where_onednn_is_not_used():
 def test_inputs_may_have_any_strides():
     torch.manual_seed(1)
     layer, x = LinearReLU(6, 4), torch.randn(6, 5, 3).permute(2, 1, 0).requires_grad_()
-    spread = layer(x).permute(1, 2, 0)
-
-    torch.testing.assert_close(spread, plain(layer, x).permute(1, 2, 0))
-    for ours, theirs in zip(
-        gradients(spread, x, layer.weight),
-        gradients(plain(layer, x).permute(1, 2, 0), x, layer.weight),
-        strict=True,
-    ):
-        torch.testing.assert_close(ours, theirs)
+    check_against_plain(layer, x, layer(x).permute(1, 2, 0), plain(layer, x).permute(1, 2, 0))
 
 
 def test_initial_weights_are_those_of_pytorch():

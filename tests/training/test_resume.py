@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import SEEDS, finish, sequential, stacked
+from runs import SEEDS, files_of, finish, sequential, stacked
 
 from orderparam.training import stacked as stacked_engine
 from orderparam.training.job import JobPaths, train_job
-from orderparam.training.sequential import SequentialEngine
+from orderparam.training.run import Durations
 from orderparam.training.stop import deferred_signals
 
 LIBRARY = Path(__file__).parents[2] / "workflow"
@@ -28,15 +28,6 @@ def build(request, make_run, tokens, monkeypatch):
     monkeypatch.setattr(stacked_engine, "STEPS_DRAWN_AHEAD", 12)
     monkeypatch.setattr(stacked_engine, "STEPS_PER_READING", 1)
     return lambda **overrides: request.param(make_run(**overrides), tokens)
-
-
-def files_of(folder):
-    """Content of every file that a finished job leaves, by its path, but for that which tells times."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and "unfinished" not in path.parts and path.name != "environment.json"
-    }
 
 
 def interrupt(engine, folder, step, in_measurement=False):
@@ -76,30 +67,18 @@ def test_a_stopped_run_goes_on_bit_for_bit(build, tmp_path, step, in_measurement
     assert files_of(tmp_path / "parts/checkpoints") == files_of(tmp_path / "whole/checkpoints")
 
 
-def test_a_resumed_run_does_not_repeat_what_was_done(make_run, tokens, tmp_path, monkeypatch):
-    interrupt(sequential(make_run(), tokens), tmp_path, 15)
-    updates = []
-    update = SequentialEngine.update
-
-    def counted(self):
-        updates.append(self.step)
-        return update(self)
-
-    monkeypatch.setattr(SequentialEngine, "update", counted)
-    finish(sequential(make_run(), tokens), tmp_path)
-    assert updates == [15, 16, 17, 18, 19]
-
-
 def test_rows_are_handed_on_when_measured_and_when_restored(build, tmp_path):
     interrupt(build(), tmp_path, 12)
-    handed = []
-    engine = finish(build(), tmp_path, on_measured=handed.append)
+    handed, durations = [], Durations()
+    engine = finish(build(), tmp_path, on_measured=handed.append, durations=durations)
     restored, *new = handed
     assert {row["step"] for row in restored} == {0, 1, 2, 5, 10}
     assert [{row["step"] for row in rows} for rows in new] == [{15}, {20}]
     for history in engine.histories:
         seed = history.seeds.seed
         assert [row for rows in handed for row in rows if row["seed"] == seed] == history.trajectory
+    # What was done before is not done again, and a step of several seeds counts once.
+    assert durations.steps == 8 and durations.training > 0 and durations.measuring > 0
 
 
 @pytest.mark.parametrize("first_steps", [13, 10])
@@ -125,34 +104,27 @@ def test_a_snapshot_that_another_schedule_cannot_use_is_refused(
     assert same_run(again, finish(sequential(run, tokens), tmp_path / "whole"))
 
 
-def damage_truncate(path):
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def damage_flip(path):
+def flip_a_bit(path):
     content = bytearray(path.read_bytes())
     content[-50] ^= 1
     path.write_bytes(content)
 
 
-def damage_description(path):
-    path.with_suffix(".json").write_text('{"key": "ke')
-
-
-def damage_no_description(path):
-    path.with_suffix(".json").unlink()
-
-
-def damage_other_key(path):
+def change_key(path):
     description = path.with_suffix(".json")
-    values = json.loads(description.read_text())
-    description.write_text(json.dumps({**values, "key": "of another configuration"}))
+    description.write_text(json.dumps(json.loads(description.read_text()) | {"key": "another"}))
 
 
-DAMAGES = [damage_truncate, damage_flip, damage_description, damage_no_description, damage_other_key]
+DAMAGES = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "flipped": flip_a_bit,
+    "description cut": lambda path: path.with_suffix(".json").write_text('{"key": "ke'),
+    "no description": lambda path: path.with_suffix(".json").unlink(),
+    "another configuration": change_key,
+}
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
 def test_an_unusable_snapshot_is_refused_and_the_one_before_used(build, tmp_path, caplog, damage):
     whole = finish(build(), tmp_path / "whole")
     for step in (6, 12):
@@ -208,10 +180,10 @@ class RealRun:
         run = make_run(steps=1200, measure_every=50, checkpoint_every=400, train_windows="all")
         self.folder = folder
         (folder / "run.json").write_text(json.dumps({"run": run.to_dict(), "seeds": [asdict(seeds)]}))
-        self.corpus = corpus[0].parent
+        self.corpus = str(corpus[0].parent)
 
     def start(self, out):
-        command = [sys.executable, "-m", "orderparam", "train", "run.json", "--corpus", str(self.corpus)]
+        command = [sys.executable, "-m", "orderparam", "train", "run.json", "--corpus", self.corpus]
         command += ["--out", out, "--snapshot-seconds", "0.2"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(command, cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True)
@@ -222,24 +194,27 @@ class RealRun:
         assert process.returncode == 0, errors
         return errors
 
-    def kill(self, out, rng, number):
-        """Kill a started run at a random moment after its first snapshot; returns its exit status."""
+    def kill(self, out, wait, number):
+        """Kill a started run some seconds after its first snapshot; returns its exit status."""
         process = self.start(out)
-        pattern = "unfinished/seed-*/step-*.json"
-        known = set((self.folder / out).glob(pattern))
+        known = set(self.snapshots(out))
         deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline:
-            if set((self.folder / out).glob(pattern)) - known:
-                break
+        while (
+            process.poll() is None and time.monotonic() < deadline and known.issuperset(self.snapshots(out))
+        ):
             time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.5))
+        time.sleep(wait)
         process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-        return process.returncode, errors
+        process.communicate(timeout=60)
+        return process.returncode
+
+    def snapshots(self, out):
+        return (self.folder / out).glob("unfinished/seed-*/step-*.json")
 
 
-def check_kills(make_run, seeds, corpus, tmp_path, kills, seed):
-    rng = random.Random(seed)
+@pytest.mark.parametrize("kills", [3, pytest.param(24, marks=pytest.mark.slow)])
+def test_real_runs_killed_at_random_moments_end_alike(make_run, seeds, corpus, tmp_path, kills):
+    rng = random.Random(0 if kills == 3 else time.time())
     real = RealRun(make_run, seeds, corpus, tmp_path)
     real.finish("whole")
     killed, resumed = 0, 0
@@ -247,21 +222,10 @@ def check_kills(make_run, seeds, corpus, tmp_path, kills, seed):
         if killed >= kills:
             break
         out = f"parts-{attempt}"
-        numbers = [rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]) for _ in range(2)]
-        for number in numbers:
-            status, _ = real.kill(out, rng, number)
+        for number in [rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]) for _ in range(2)]:
+            status = real.kill(out, rng.uniform(0, 0.5), number)
             killed += status != 0
             assert status in (0, -signal.SIGKILL, 128 + signal.SIGTERM)
         resumed += "going on from the snapshot" in real.finish(out)
         assert files_of(tmp_path / out) == files_of(tmp_path / "whole")
-    assert killed >= kills
-    assert resumed >= 1
-
-
-def test_real_runs_killed_at_random_moments_end_alike(make_run, seeds, corpus, tmp_path):
-    check_kills(make_run, seeds, corpus, tmp_path, kills=3, seed=0)
-
-
-@pytest.mark.slow
-def test_real_runs_killed_at_many_random_moments_end_alike(make_run, seeds, corpus, tmp_path):
-    check_kills(make_run, seeds, corpus, tmp_path, kills=24, seed=int(time.time()))
+    assert killed >= kills and resumed >= 1

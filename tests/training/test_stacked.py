@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import CPU, SEEDS, finish, sequential, stacked
+from runs import CPU, SEEDS, advance, files_of, finish, sequential, stacked, windows_of
 from torch.nn import functional as F
 
 from orderparam.errors import TrainingError
@@ -20,7 +20,6 @@ from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model
 from orderparam.training.device import resolve_precision
 from orderparam.training.job import JobPaths, train_job
-from orderparam.training.run import Durations
 from orderparam.training.stacked import dropout_seed
 from orderparam.training.stacked_model import StackedGPT, measure_stack
 
@@ -34,7 +33,7 @@ def models_of(run, seeds=SEEDS):
 def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds, attention):
     run = make_run(n_layer=2, dropout=0.0, attention=attention)
     models = models_of(run, seeds)
-    windows = torch.from_numpy(tokens[: len(seeds) * 3 * 9].astype(np.int64)).view(len(seeds), 3, 9)
+    windows = windows_of(tokens, len(seeds), 3)
     stack = StackedGPT(run, models)
     losses, residual = stack.losses(windows)
     losses.mean(1).sum().backward()
@@ -52,7 +51,7 @@ def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds, att
 @pytest.mark.parametrize("output_dropout", [True, False])
 def test_dropout_follows_the_maps_that_it_follows_in_the_model(make_run, tokens, monkeypatch, output_dropout):
     run = make_run(n_layer=2, dropout=0.5, output_dropout=output_dropout)
-    windows = torch.from_numpy(tokens[: 3 * 3 * 9].astype(np.int64)).view(3, 3, 9)
+    windows = windows_of(tokens, 3, 3)
     stack = StackedGPT(run, models_of(run))
     dropped = []
     monkeypatch.setattr(stack, "_dropout", lambda x: dropped.append(x.shape) or x)
@@ -67,7 +66,7 @@ def test_dropout_follows_the_maps_that_it_follows_in_the_model(make_run, tokens,
 
 def test_attention_in_parts_is_that_of_all_windows(make_run, tokens, monkeypatch):
     model = StackedGPT(make_run(n_layer=2, dropout=0.0), models_of(make_run(n_layer=2)))
-    windows = torch.from_numpy(tokens[: 3 * 5 * 9].astype("int64")).view(3, 5, 9)
+    windows = windows_of(tokens, 3, 5)
 
     def gradients():
         model.weights["token_embedding.weight"].grad = None
@@ -106,7 +105,7 @@ def test_dropout_acts_in_training_and_keeps_the_right_share(make_run, tokens):
     dropped = stack._dropout(x)
     assert set(dropped.unique().tolist()) == {0.0, 1.25}
     assert (dropped > 0).double().mean().item() == pytest.approx(0.8, abs=0.005)
-    windows = torch.from_numpy(tokens[:27].astype(np.int64)).view(3, 1, 9)
+    windows = windows_of(tokens, 3, 1)
     with torch.no_grad():
         first, second = stack.losses(windows)[0], stack.losses(windows)[0]
     assert not torch.equal(first, second)
@@ -122,34 +121,25 @@ def test_starts_drawn_ahead_are_those_of_one_step_at_a_time(steps, batch):
     assert drawn.tolist() == [sampler.draw()[0][:, 0].tolist() for _ in range(sum(steps))]
 
 
-def test_measurements_are_those_of_the_models_one_by_one(make_run, tokens):
+@pytest.mark.parametrize("at_once", [TOKENS_PER_BATCH["cpu"], 7 * 8 * 3])
+def test_measurements_are_those_of_the_models_one_by_one(make_run, tokens, monkeypatch, at_once):
     run = make_run(n_layer=2, train_windows="all")
     models = models_of(run)
     stack = StackedGPT(run, models)
     starts = window_starts(len(tokens), run.context, "all")
+    expected = [measure_split(model, tokens, starts) for model in models]
+    monkeypatch.setitem(TOKENS_PER_BATCH, "cpu", at_once)
     found = measure_stack(stack, torch.from_numpy(tokens), torch.from_numpy(starts))
     assert stack.training
-    for model, measured in zip(models, found, strict=True):
-        expected = measure_split(model, tokens, starts)
-        assert measured.loss == pytest.approx(expected.loss, rel=1e-6)
-        assert measured.hidden_magnetization == pytest.approx(expected.hidden_magnetization, rel=1e-6)
-
-
-def test_batches_of_a_measurement_do_not_matter(make_run, tokens, monkeypatch):
-    run = make_run()
-    stack, starts = StackedGPT(run, models_of(run)), torch.arange(0, 200, 8)
-    whole = measure_stack(stack, torch.from_numpy(tokens), starts)
-    monkeypatch.setitem(TOKENS_PER_BATCH, "cpu", 7 * 8 * 3)
-    for a, b in zip(measure_stack(stack, torch.from_numpy(tokens), starts), whole, strict=True):
-        assert a.loss == pytest.approx(b.loss, rel=1e-6)
+    for measured, alone in zip(found, expected, strict=True):
+        assert measured.loss == pytest.approx(alone.loss, rel=1e-6)
+        assert measured.hidden_magnetization == pytest.approx(alone.hidden_magnetization, rel=1e-6)
 
 
 @pytest.mark.parametrize("regularizer", ["decoupled", "l2"])
 def test_without_dropout_stacked_runs_are_the_sequential_ones(make_run, tokens, regularizer):
     run = make_run(dropout=0.0, n_layer=2, steps=20, regularizer=regularizer)
-    stack = stacked(run, tokens)
-    while stack.step < 20:
-        stack.advance(until=min(20, stack.step + 7))
+    stack = advance(stacked(run, tokens), 20, at_once=7)
     rows = stack.measure()
     for seeds, history, model, row in zip(SEEDS, stack.histories, stack.models(), rows, strict=True):
         alone = sequential(run, tokens, seeds)
@@ -166,13 +156,10 @@ def test_without_dropout_stacked_runs_are_the_sequential_ones(make_run, tokens, 
 @pytest.mark.parametrize("ahead", [5, 500])
 def test_how_far_batches_are_drawn_ahead_does_not_matter(make_run, tokens, monkeypatch, ahead):
     run = make_run(steps=12)
-    whole = stacked(run, tokens)
-    whole.advance(until=12)
+    whole = advance(stacked(run, tokens), 12)
     monkeypatch.setattr(stacked_engine, "STEPS_DRAWN_AHEAD", ahead)
     monkeypatch.setattr(stacked_engine, "STEPS_PER_READING", 3)
-    parts = stacked(run, tokens)
-    while parts.step < 12:
-        parts.advance(until=12)
+    parts = advance(stacked(run, tokens), 12)
     assert [h.steps for h in parts.histories] == [h.steps for h in whole.histories]
 
 
@@ -199,35 +186,24 @@ def test_masks_come_from_all_dropout_seeds(make_run, tokens):
     assert dropout_seed(SEEDS) != dropout_seed(other)
     losses = []
     for seeds in (SEEDS, SEEDS, other):
-        stack = stacked(run, tokens, seeds)
-        stack.advance(until=3)
+        stack = advance(stacked(run, tokens, seeds), 3)
         losses.append([loss for _, loss in stack.histories[0].steps])
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_durations_add_up(make_run, tokens, tmp_path):
-    durations = Durations()
-    finish(stacked(make_run(), tokens), tmp_path, durations=durations)
-    assert durations.steps == 20
-    assert durations.training > 0 and durations.measuring > 0
-
-
 def test_a_stacked_job_writes_what_a_sequential_one_does(make_run, corpus, tmp_path):
     run = make_run(dropout=0.0)
-    tables = {
-        stacked: train_job(run, SEEDS, *corpus, JobPaths.below(tmp_path / str(stacked)), stacked=stacked)
-        for stacked in (False, True)
-    }
-    pd.testing.assert_frame_equal(tables[True], tables[False], rtol=1e-5)
-    steps = [pd.read_parquet(tmp_path / str(stacked) / "steps.parquet") for stacked in (False, True)]
+    tables, steps, names = [], [], []
+    for kind in (False, True):
+        folder = tmp_path / str(kind)
+        tables.append(train_job(run, SEEDS, *corpus, JobPaths.below(folder), stacked=kind))
+        steps.append(pd.read_parquet(folder / "steps.parquet"))
+        names.append(set(files_of(folder)))
+    pd.testing.assert_frame_equal(tables[1], tables[0], rtol=1e-5)
     pd.testing.assert_frame_equal(steps[1], steps[0], rtol=1e-5)
-    names = [
-        sorted(str(p.relative_to(tmp_path / name)) for p in (tmp_path / name / "checkpoints").rglob("*.*"))
-        for name in ("False", "True")
-    ]
     assert names[0] == names[1]
     model = load_model(checkpoint_path(tmp_path / "True/checkpoints", 7, 20))
-    row = tables[True].query("seed == 7 and step == 20").iloc[0]
+    row = tables[1].query("seed == 7 and step == 20").iloc[0]
     assert float(order_parameter(model.head.weight)) == row["order_parameter"]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from runs import SEEDS, sequential, stacked
+from runs import SEEDS, advance, sequential, stacked
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -21,8 +21,7 @@ def stack_of(run, tokens, **options):
 
 
 def run_to(stack, step):
-    while stack.step < step:
-        stack.advance(until=step)
+    advance(stack, step)
     return torch.tensor([history.steps for history in stack.histories])
 
 
