@@ -112,14 +112,6 @@ def test_predictive_distributions_are_normalised_and_hold_the_probabilities(orde
     assert counts.log_probabilities(text, order) == pytest.approx(own, rel=1e-14)
 
 
-def test_tokens_may_be_memory_mapped(tmp_path):
-    tokens = np.random.default_rng(3).integers(4, size=1_000).astype(np.uint8)
-    np.save(tmp_path / "tokens.npy", tokens)
-    mapped = np.load(tmp_path / "tokens.npy", mmap_mode="r")
-    expected = ngram_entropies(tokens[:900], tokens[900:], 4, max_order=3)
-    assert ngram_entropies(mapped[:900], mapped[900:], 4, max_order=3).equals(expected)
-
-
 def test_short_split_is_refused_by_name():
     tokens = np.zeros(50, np.uint8)
     with pytest.raises(CorpusError, match=r"novel\.txt: its validation split has 5 characters.*length 6"):
@@ -127,13 +119,13 @@ def test_short_split_is_refused_by_name():
 
 
 def test_order_that_was_not_counted_is_refused():
-    counts = NgramCounts.count(np.zeros(9, np.uint8), 1, max_order=2)
-    with pytest.raises(ValueError, match="orders are 1 to 2"):
-        counts.log_probabilities(np.zeros(9, np.uint8), 3)
-    with pytest.raises(ValueError, match="smoothing must be positive"):
-        counts.log_probabilities(np.zeros(9, np.uint8), 2, smoothing=0.0)
+    tokens = np.zeros(9, np.uint8)
+    counts = NgramCounts.count(tokens, 1, max_order=2)
+    for order, smoothing, message in ((3, 0.1, "orders are 1 to 2"), (2, 0.0, "smoothing must be positive")):
+        with pytest.raises(ValueError, match=message):
+            counts.log_probabilities(tokens, order, smoothing)
     with pytest.raises(ValueError, match="cannot count"):
-        NgramCounts.count(np.zeros(2, np.uint8), 1, max_order=3)
+        NgramCounts.count(tokens[:2], 1, max_order=3)
 
 
 @tiny_shakespeare.needed

@@ -185,16 +185,11 @@ def test_tokens_that_do_not_fit_their_vocabulary_are_refused(tokenize, tmp_path)
         load_tokens(tokens, vocabulary)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"characters": ["b", "a"]},
-        {"dtype": "uint16"},
-        {"train_tokens": 14},
-        {"characters": None},
-        {"tokens": "13"},
-    ],
-)
+CHANGES = [{"characters": each} for each in (["b", "a"], None)]
+CHANGES += [{"dtype": "uint16"}, {"train_tokens": 14}, {"tokens": "13"}]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_damaged_vocabulary_is_refused(tokenize, tmp_path, change):
     record = tokenize(b"abcdefghijklm")
     (tmp_path / "vocabulary.json").write_text(json.dumps(record | change))
@@ -226,16 +221,11 @@ manifest["sha256"] = sha256.hexdigest()
 tokenize_corpus(folder / "corpus.txt", manifest, folder / "tokens.npy", folder / "vocabulary.json")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-    unit = 1024 if sys.platform == "linux" else 1024**2
     peaks = []
-    for size in (8_000_000, 64_000_000):
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path), str(size)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        peaks.append(int(done.stdout) / unit)
+    for size in ("8_000_000", "64_000_000"):
+        command = [sys.executable, "-c", program, str(tmp_path), size]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout) / (1024 if sys.platform == "linux" else 1024**2))
     assert peaks[1] - peaks[0] < 16
 
 

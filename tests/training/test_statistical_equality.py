@@ -63,13 +63,8 @@ def text():
 
 
 def run_of(make_run, scale):
-    return make_run(
-        d_model=32,
-        context=scale.context,
-        batch_size=scale.batch_size,
-        learning_rate=scale.learning_rate,
-        steps=scale.steps,
-    )
+    names = ("context", "batch_size", "learning_rate", "steps")
+    return make_run(d_model=32, **{name: getattr(scale, name) for name in names})
 
 
 def initial_weights(run, seeds, vocabulary_size, sharpened):
@@ -145,40 +140,31 @@ def agree(ours, theirs, scale):
     return early <= scale.tolerance and late <= scale.late_tolerance
 
 
-def test_engines_train_as_the_plain_model_does_and_wrong_ones_do_not(make_run, text, monkeypatch):
-    run = run_of(make_run, SMALL)
-    plain = plain_losses(run, SMALL, text)
-    assert agree(sequential_losses(run, SMALL, text), plain, SMALL)
-    assert agree(stacked_losses(run, SMALL, text), plain, SMALL)
+@pytest.mark.parametrize(
+    "scale", [SMALL, pytest.param(PROTOCOL, marks=pytest.mark.slow)], ids=["small", "protocol"]
+)
+def test_engines_train_as_the_plain_model_does_and_wrong_ones_do_not(make_run, text, monkeypatch, scale):
+    run = run_of(make_run, scale)
+    plain = plain_losses(run, scale, text)
+    assert agree(sequential_losses(run, scale, text), plain, scale)
+    assert agree(stacked_losses(run, scale, text), plain, scale)
     doubled = dataclasses.replace(run, dropout=0.4)
-    assert not agree(stacked_losses(doubled, SMALL, text), plain, SMALL)
-    monkeypatch.setattr(plain_gpt.Head, "forward", attend_with_head_size_scale)
-    assert not agree(plain_losses(run, SMALL, text), plain, SMALL)
+    assert not agree(stacked_losses(doubled, scale, text), plain, scale)
+    if scale is SMALL:
+        monkeypatch.setattr(plain_gpt.Head, "forward", attend_with_head_size_scale)
+        assert not agree(plain_losses(run, scale, text), plain, scale)
 
 
-def check_precisions(run, scale, text):
+@pytest.mark.parametrize(
+    "scale",
+    [SMALL_PRECISION, pytest.param(PROTOCOL_PRECISION, marks=pytest.mark.slow)],
+    ids=["small", "protocol"],
+)
+def test_coarser_products_do_not_change_the_loss_and_far_coarser_ones_do(make_run, text, scale):
+    run = run_of(make_run, scale)
     exact = stacked_losses(run, scale, text)
     assert agree(stacked_losses(run, scale, text, "bf16"), exact, scale)
     tf32, coarser = CutProducts(TF32_BITS), CutProducts(3)
     assert agree(stacked_losses(run, scale, text, products=tf32), exact, scale)
     assert tf32.count == 21 * run.steps
     assert not agree(stacked_losses(run, scale, text, products=coarser), exact, scale)
-
-
-def test_coarser_products_do_not_change_the_loss_and_far_coarser_ones_do(make_run, text):
-    check_precisions(run_of(make_run, SMALL), SMALL_PRECISION, text)
-
-
-@pytest.mark.slow
-def test_coarser_products_do_not_change_the_loss_at_the_protocols_scale(make_run, text):
-    check_precisions(run_of(make_run, PROTOCOL), PROTOCOL_PRECISION, text)
-
-
-@pytest.mark.slow
-def test_engines_train_as_the_plain_model_does_at_the_protocols_scale(make_run, text):
-    run = run_of(make_run, PROTOCOL)
-    plain = plain_losses(run, PROTOCOL, text)
-    assert agree(sequential_losses(run, PROTOCOL, text), plain, PROTOCOL)
-    assert agree(stacked_losses(run, PROTOCOL, text), plain, PROTOCOL)
-    doubled = dataclasses.replace(run, dropout=0.4)
-    assert not agree(sequential_losses(doubled, PROTOCOL, text), plain, PROTOCOL)
