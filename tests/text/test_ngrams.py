@@ -141,3 +141,11 @@ def test_bigram_entropy_of_tiny_shakespeare():
         expected = naive_entropies(ids[:split], ids[split:], len(rank), order)
         found = table.loc[order - 1, ["train_entropy", "val_cross_entropy"]]
         assert tuple(found) == pytest.approx(expected, rel=1e-10)
+
+
+def test_tokens_may_be_memory_mapped(tmp_path):
+    tokens = np.random.default_rng(3).integers(4, size=1_000).astype(np.uint8)
+    np.save(tmp_path / "tokens.npy", tokens)
+    mapped = np.load(tmp_path / "tokens.npy", mmap_mode="r")
+    expected = ngram_entropies(tokens[:900], tokens[900:], 4, max_order=3)
+    assert ngram_entropies(mapped[:900], mapped[900:], 4, max_order=3).equals(expected)

@@ -34,6 +34,12 @@ def test_schedule_is_the_union_of_regular_log_spaced_and_checkpoint_steps(make_r
     assert measured_steps(run) == [0, 1, 3, 8, 10, 16, 20, 24, 25]
 
 
+def test_paper_schedule_has_the_published_steps(make_run):
+    run = make_run(steps=20_000, measure_every=500, checkpoint_every=1000, log_spaced_per_decade=8)
+    assert set(range(0, 20_001, 500)) <= set(measured_steps(run))
+    assert checkpoint_steps(run) == list(range(0, 20_001, 1000))
+
+
 @given(steps=st.integers(1, 30_000), per_decade=st.integers(1, 20))
 def test_log_spaced_steps_lie_within_the_run(steps, per_decade):
     chosen = log_spaced_steps(steps, per_decade)
