@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from orderparam.figures import hopfield
 from orderparam.known_systems.hopfield import estimate_capacity, measure_retrieval, retrieve
+from orderparam.tables import CAPACITY, write_table
 
 
 def patterns(count, neurons, seed=0):
@@ -42,7 +44,7 @@ def test_retrieval_breaks_down_with_load():
     pd.testing.assert_frame_equal(alone, table.iloc[1:2].reset_index(drop=True))
 
 
-def test_capacity_of_known_curves():
+def test_capacity_of_known_curves(tmp_path):
     rng = np.random.default_rng(5)
     rows = []
     for neurons in (250, 500, 1000, 2000):
@@ -50,11 +52,15 @@ def test_capacity_of_known_curves():
             share = 1 / (1 + np.exp((load - 0.138 - 10 / neurons) / 0.01))
             rows.append((neurons, 0, load, 400, rng.binomial(400, share), 0.0, 0.0))
     names = ["neurons", "patterns", "load", "networks", "retrieved", "overlap", "overlap_error"]
-    table = estimate_capacity(pd.DataFrame(rows, columns=names), seed=0)
+    retrieval = pd.DataFrame(rows, columns=names)
+    table = estimate_capacity(retrieval, seed=0)
     half = table[table["estimate"] == "half"]
     assert half["value"].to_numpy() == pytest.approx(0.138 + 10 / half["neurons"].to_numpy(float), abs=0.003)
     limit = table[table["estimate"] == "extrapolated"].iloc[0]
     assert limit["lower"] < 0.138 < limit["upper"]
     assert limit["upper"] - limit["lower"] < 0.03
+    # Read from a file, the numbers of neurons are floats, since the extrapolation has none.
+    write_table(table, tmp_path / "capacity.csv")
+    assert len(hopfield.draw(retrieval, CAPACITY.read(tmp_path / "capacity.csv")).axes) == 2
     with pytest.raises(ValueError, match="2 numbers of neurons"):
         estimate_capacity(pd.DataFrame(rows[:40], columns=names), seed=0)

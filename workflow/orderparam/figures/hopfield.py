@@ -52,7 +52,7 @@ def draw(retrieval: pd.DataFrame, capacity: pd.DataFrame) -> Figure:
 
 def _draw_capacity(axes: Axes, capacity: pd.DataFrame, styles: dict[str, SizeStyle]) -> None:
     for row in capacity[capacity["estimate"] == "half"].sort_values("neurons").to_dict("records"):
-        _draw_interval(axes, 1 / int(row["neurons"]), row, **styles[str(row["neurons"])].look)
+        _draw_interval(axes, 1 / int(row["neurons"]), row, **styles[str(int(row["neurons"]))].look)
     limit = capacity[capacity["estimate"] == "extrapolated"].iloc[0].to_dict()
     _draw_interval(axes, 0.0, limit, color="black", marker="x")
     axes.annotate("extrapolated", (0, limit["value"]), (6, -9), textcoords="offset points", color="black")
