@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 import torch
@@ -106,15 +107,17 @@ def test_no_logit_depends_on_a_later_token():
 
 
 @pytest.mark.parametrize("kind", [build, build_plain])
-@pytest.mark.parametrize("output_dropout", [True, False])
-def test_dropout_follows_the_output_map_if_so_configured(kind, output_dropout):
-    model = kind(dropout=0.5, output_dropout=output_dropout).train()
+@pytest.mark.parametrize("key", ["attention_dropout", "output_dropout"])
+@pytest.mark.parametrize("on", [True, False])
+def test_dropout_of_the_attention_is_where_it_is_configured(kind, key, on):
+    others = {"attention_dropout": False, "output_dropout": False}
+    model = kind(dropout=0.5, **(others | {key: on})).train()
     tokens = torch.randint(65, (2, 32), generator=torch.Generator().manual_seed(1))
     for name, module in model.named_modules():
-        if name.endswith("dropout") and not name.endswith("output_dropout"):
+        if re.fullmatch(r"blocks\.\d+\.(mlp\.)?dropout", name):
             module.p = 0.0
     # Nothing else is random now.
-    assert torch.equal(model(tokens), model(tokens)) is not output_dropout
+    assert torch.equal(model(tokens), model(tokens)) is not on
     torch.testing.assert_close(model.eval()(tokens), build()(tokens))
 
 

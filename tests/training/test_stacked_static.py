@@ -55,7 +55,13 @@ def stack(make_run, tokens):
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize(
     "run",
-    [{}, {"attention": "ablated"}, {"output_dropout": False}, {"dropout": 0.0}, {"regularizer": "l2"}],
+    [
+        {},
+        {"attention": "ablated"},
+        {"attention_dropout": False, "output_dropout": False},
+        {"dropout": 0.0},
+        {"regularizer": "l2"},
+    ],
     ids=str,
 )
 def test_steps_are_alike_and_the_host_hears_nothing_of_them(stack, run, precision):

@@ -34,6 +34,18 @@ def test_schedule_is_the_union_of_regular_log_spaced_and_checkpoint_steps(make_r
     assert measured_steps(run) == [0, 1, 3, 8, 10, 16, 20, 24, 25]
 
 
+def test_the_first_steps_are_measured_more_densely_if_so_configured(make_run):
+    run = make_run(
+        steps=50,
+        measure_every=20,
+        log_spaced_per_decade=0,
+        checkpoint_every=50,
+        dense_steps=12,
+        dense_every=5,
+    )
+    assert measured_steps(run) == [0, 5, 10, 20, 40, 50]
+
+
 def test_paper_schedule_has_the_published_steps(make_run):
     run = make_run(steps=20_000, measure_every=500, checkpoint_every=1000, log_spaced_per_decade=8)
     assert set(range(0, 20_001, 500)) <= set(measured_steps(run))

@@ -105,15 +105,18 @@ def _describe_block(block: Any, group: int, stream: str) -> list[Node]:
     if attention:
         width = attention.projection.in_features // attention.n_head
         heads = f"{attention.n_head} heads of {width}, logits scaled by {attention.scale:.4g}"
-        dropout = [_layer("output_dropout", "dropout", attention.output_dropout)]
+        on_weights = [
+            _layer("attention_dropout", "dropout on attention weights", attention.attention_dropout)
+        ]
+        on_output = [_layer("output_dropout", "dropout", attention.output_dropout)]
         branches.append(
             [
                 _layer("attention_norm", "LayerNorm", block.attention_norm),
                 _layer("qkv", "query, key, value maps", attention.qkv),
                 Node("attention", "causal softmax attention", heads),
-                _layer("attention_dropout", "dropout on attention weights", attention.attention_dropout),
+                *(on_weights if attention.attention_dropout.p else []),
                 _layer("projection", "attention output map", attention.projection),
-                *(dropout if attention.output_dropout.p else []),
+                *(on_output if attention.output_dropout.p else []),
                 Node("attention_sum", "+", kind="operation"),
             ]
         )

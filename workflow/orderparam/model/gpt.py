@@ -54,7 +54,7 @@ class CausalSelfAttention(nn.Module):
         self.qkv = nn.utils.skip_init(Linear, run.d_model, 3 * run.d_model, bias=False)
         self._draw_head_by_head(run.d_model, run.n_head)
         self.projection = Linear(run.d_model, run.d_model)
-        self.attention_dropout = Dropout(run.dropout)
+        self.attention_dropout = Dropout(run.dropout if run.attention_dropout else 0.0)
         self.output_dropout = Dropout(run.dropout if run.output_dropout else 0.0)
 
     @torch.no_grad()

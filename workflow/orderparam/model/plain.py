@@ -27,7 +27,7 @@ class Head(nn.Module):
         self.value = nn.Linear(run.d_model, head_size, bias=False)
         visible = torch.ones(run.context, run.context).tril().bool()
         self.register_buffer("visible", visible, persistent=False)
-        self.dropout = nn.Dropout(run.dropout)
+        self.dropout = nn.Dropout(run.dropout if run.attention_dropout else 0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         length, d_model = x.shape[-2:]

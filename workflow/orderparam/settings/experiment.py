@@ -90,6 +90,8 @@ class Training:
     """Decay rates of the gradient's first and second moments."""
     dropout: Fraction = 0.2
     """Probability that an activation is dropped."""
+    attention_dropout: Annotated[bool, Earlier(True)] = True
+    """Whether dropout acts on the attention weights, as in the article's pushed code."""
     output_dropout: Annotated[bool, Earlier(True)] = True
     """Whether dropout also follows the attention's output map, as in the article's pushed code."""
     steps: Count = 20_000
@@ -114,6 +116,10 @@ class Schedule:
     """A measurement every so many steps, besides the log-spaced ones and those at checkpoints."""
     log_spaced_per_decade: Annotated[int, Allowed(ge=0, le=1000)] = 8
     """Measurements per tenfold of steps, evenly spaced in the logarithm; 0 for none."""
+    dense_steps: Annotated[int, Allowed(ge=0), Earlier(0)] = 0
+    """Up to this step a run is measured every `dense_every` steps as well; 0 for nowhere."""
+    dense_every: Annotated[Count, Earlier(10)] = 10
+    """A measurement every so many steps up to `dense_steps`."""
     checkpoint_every: Count = 1000
     """Weights are saved at step 0, every so many steps, and at the last; also the grid of the loss's
     derivative."""

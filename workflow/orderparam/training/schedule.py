@@ -6,7 +6,14 @@ from orderparam.settings.experiment import Run
 
 # Keys that may differ between a snapshot and the run that goes on from it: they do not change the updates.
 # If the learning rate came to depend on `steps`, `steps` would have to go from here.
-SCHEDULE = ("steps", "measure_every", "log_spaced_per_decade", "checkpoint_every")
+SCHEDULE = (
+    "steps",
+    "measure_every",
+    "log_spaced_per_decade",
+    "dense_steps",
+    "dense_every",
+    "checkpoint_every",
+)
 
 
 def checkpoint_steps(run: Run) -> list[int]:
@@ -25,7 +32,8 @@ def log_spaced_steps(steps: int, per_decade: int) -> set[int]:
 
 
 def measured_steps(run: Run) -> list[int]:
-    """Every `measure_every` steps, the log-spaced steps and all checkpoints, ascending."""
+    """Every `measure_every` steps, the dense and the log-spaced steps and all checkpoints, ascending."""
     regular = range(0, run.steps + 1, run.measure_every)
+    dense = range(0, min(run.dense_steps, run.steps) + 1, run.dense_every)
     logarithmic = log_spaced_steps(run.steps, run.log_spaced_per_decade)
-    return sorted({*regular, *logarithmic, *checkpoint_steps(run)})
+    return sorted({*regular, *dense, *logarithmic, *checkpoint_steps(run)})

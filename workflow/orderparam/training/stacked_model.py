@@ -107,7 +107,7 @@ class StackedGPT:
             query,
             key,
             value,
-            dropout_p=self.run.dropout if self.training else 0.0,
+            dropout_p=self.run.dropout if self.training and self.run.attention_dropout else 0.0,
             is_causal=True,
             scale=self.run.d_model**-0.5,
         )
