@@ -40,14 +40,14 @@ def test_each_size_and_stack_has_its_time(make_run, bench, tmp_path):
 
 def test_variants_that_do_not_fit_together_are_timed_apart(make_run, bench, monkeypatch):
     names = ("first", "second", "third")
-    monkeypatch.setattr(Bench, "variants", lambda self: [(name, False) for name in names])
+    monkeypatch.setattr(Bench, "variants", lambda self: [(name, False, False) for name in names])
     build, alive = Bench.build, []
 
     def build_in_little_memory(self, run, stack, variant):
         alive.append(variant[0])
         if alive[-2:] == ["first", "second"] or variant[0] == "third":
             raise torch.OutOfMemoryError("there is no more")
-        return build(self, run, stack, ("float32", False))
+        return build(self, run, stack, ("float32", False, False))
 
     monkeypatch.setattr(Bench, "build", build_in_little_memory)
     monkeypatch.setattr(gpu_benchmark, "_free", alive.clear)

@@ -1,5 +1,6 @@
 """What a CUDA graph asks of a step, as far as a CPU tells: the same operations, none that the host awaits."""
 
+import numpy as np
 import pytest
 import torch
 from runs import SEEDS, stacked
@@ -71,6 +72,18 @@ def test_steps_are_alike_and_the_host_hears_nothing_of_them(stack, run, precisio
     assert len(first.made) > 50
     assert first.made == second.made
     assert not first.read_by_the_host()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_step_is_the_same_step(stack):
+    plain, compiled = (
+        stack(run={"n_layer": 2, "dropout": 0.0}),
+        stack(run={"n_layer": 2, "dropout": 0.0}, compiled=True),
+    )
+    for made in (plain, compiled):
+        made.advance(until=3)
+    for own, other in zip(plain.histories, compiled.histories, strict=True):
+        np.testing.assert_allclose(own.steps, other.steps, rtol=1e-5)
 
 
 def test_a_read_of_the_host_would_be_noticed(stack, monkeypatch):

@@ -51,19 +51,6 @@ def largest_run(experiment: Experiment) -> Run:
     return list(experiment.runs.values())[-1]
 
 
-def inputs_of_largest_run(experiment: Experiment) -> dict[str, str]:
-    """Checkpoints and metrics of the largest size's first training job, and its corpus."""
-    run = largest_run(experiment)
-    job = f"results/{experiment.name}/runs/{run.size}/{next(iter(experiment.jobs()))}"
-    corpus = corpus_folder(experiment, run.corpus)
-    return {
-        "checkpoints": f"{job}/checkpoints",
-        "metrics": f"{job}/metrics.csv",
-        "tokens": f"{corpus}/tokens.npy",
-        "vocabulary": f"{corpus}/vocabulary.json",
-    }
-
-
 def runs_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """How each size is trained, as plain values."""
     return {size: run.to_dict() for size, run in experiment.runs.items()}
@@ -110,14 +97,18 @@ def corpora_files(experiment: Experiment, name: str) -> list[str]:
 
 
 def tables_of_jobs(experiment: Experiment, name: str) -> list[str]:
-    """A table of every training job; RecordError for one that was not recorded."""
-    record = record_of(experiment)
+    """A table of every training job; RecordError for one that was not recorded.
+
+    Text is scored of the largest size's first job only, in a record wherever it was.
+    """
+    record, scored = record_of(experiment), name == "sample_quality.csv"
     if record:
-        return [str(job.table(name)) for job in record.jobs()]
+        return [str(job.table(name)) for job in record.jobs() if job.has(name) or not scored]
+    sizes, jobs = ([*experiment.runs], [*experiment.jobs()])
     return [
         f"results/{experiment.name}/runs/{size}/{job}/{name}"
-        for size in experiment.runs
-        for job in experiment.jobs()
+        for size in (sizes[-1:] if scored else sizes)
+        for job in (jobs[:1] if scored else jobs)
     ]
 
 
@@ -172,7 +163,8 @@ def tables_to_judge(experiment: Experiment, names: Iterable[str]) -> list[str]:
     lacking = set() if experiment.compare_with_published else {"comparison.csv"}
     record = record_of(experiment)
     if record:
-        lacking.add("sample_quality.csv")
         if not all(job.has("probes.csv") for job in record.jobs()):
             lacking.add("probes.csv")
+        if not any(job.has("sample_quality.csv") for job in record.jobs()):
+            lacking.add("sample_quality.csv")
     return [f"results/{experiment.name}/{name}" for name in names if name not in lacking]

@@ -298,6 +298,7 @@ GPU_THROUGHPUT = Table(
         "seeds": "trained at once",
         "precision": "float32, tf32 or bf16",
         "graphs": "whether a CUDA graph holds the step",
+        "compiled": "whether PyTorch compiled loss and backward pass",
         "interleaved": "whether the variants were timed in turns",
         "repeats": "number of timings",
         "median_seconds": "of a step",

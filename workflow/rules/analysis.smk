@@ -1,5 +1,5 @@
 # One table of all jobs of an experiment: those trained here, or those in the record that it replays.
-for table in ("metrics", "verification", "probes"):
+for table in ("metrics", "verification", "probes", "sample_quality"):
 
     rule:
         name:

@@ -128,20 +128,21 @@ rule restore_sample:
 
 rule score_samples:
     input:
-        unpack(of_experiment(lookup.inputs_of_largest_run)),
+        checkpoints=f"{RUN}/checkpoints",
+        metrics=f"{RUN}/metrics.csv",
+        tokens=ancient(corpus_of_run("tokens.npy")),
+        vocabulary=corpus_of_run("vocabulary.json"),
     output:
-        quality="results/{experiment}/sample_quality.csv",
+        quality=f"{RUN}/sample_quality.csv",
     log:
-        "results/{experiment}/logs/score_samples.log",
+        "results/{experiment}/logs/score_samples/{size}.{job}.log",
     resources:
-        gpu=lambda wildcards: int(uses_accelerator(lookup.largest_run(experiment_of(wildcards)).device)),
+        gpu=gpus_of_run,
     params:
-        run=lambda wildcards: lookup.largest_run(experiment_of(wildcards)).to_dict(),
-        seed=lambda wildcards: experiment_of(wildcards).seeds[0].seed,
-        samples=8,
-        characters=1000,
+        run=lambda wildcards: run_of(wildcards).to_dict(),
+        seeds=seeds_of,
         code=code_digest("score_samples"),
     message:
-        "Scoring text of the largest size of {wildcards.experiment} at its best and its last checkpoint"
+        "Scoring text of {wildcards.size} ({wildcards.job}) at its best and its last checkpoint"
     script:
         "../scripts/score_samples.py"

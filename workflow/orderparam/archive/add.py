@@ -25,6 +25,8 @@ FREE = (
     "steps",
     "measure_every",
     "log_spaced_per_decade",
+    "dense_steps",
+    "dense_every",
     "checkpoint_every",
     "train_windows",
     "val_windows",
@@ -143,8 +145,8 @@ def _write_job(folder: Path, job: FinishedJob) -> None:
     target = folder / "runs" / job.run.size / job.name
     write_json(target / "run.json", {"run": job.run.to_dict(), "seeds": [asdict(each) for each in job.seeds]})
     write_json(target / "environment.json", job.environment)
-    for name in ("metrics.csv", "verification.csv", "probes.csv"):
-        if name != "probes.csv" or job.has(name):
+    for name in ("metrics.csv", "verification.csv", "probes.csv", "sample_quality.csv"):
+        if name in ("metrics.csv", "verification.csv") or job.has(name):
             write_table(read_table(job.table(name)), target / name)
     # In single precision: seven digits are enough, and halve the file.
     steps = read_table(job.table("steps.parquet"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orderparam.files import atomic_write, read_json, write_json
+from orderparam.measuring.sample_quality import score_checkpoints
 from orderparam.measuring.sampling import TextSampler
 from orderparam.measuring.verification import verify_job
 from orderparam.settings.experiment import Run, Sampling, Seeds
@@ -14,11 +15,11 @@ from orderparam.training.device import resolve_device
 
 
 def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
-    """Recompute the metrics of the job in `folder` from its checkpoints, sample text, and write both there.
+    """Recompute the metrics of the job in `folder` from its checkpoints, sample and score text there.
 
     `resolved` is what `orderparam run` printed, `folder` what `orderparam train` made of it. Adds run.json,
-    metrics.csv, verification.csv and samples/; without its checkpoints the folder is then what
-    `orderparam recorded add` takes. Raises RecordError as `verify_job` does.
+    metrics.csv, verification.csv, samples/ and sample_quality.csv; without its checkpoints the folder is then
+    what `orderparam recorded add` takes. Raises RecordError as `verify_job` does.
     """
     content = read_json(resolved)
     run, seeds = Run.from_dict(content["run"]), [Seeds(**seed) for seed in content["seeds"]]
@@ -45,3 +46,13 @@ def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
         )
         with atomic_write(folder / "samples" / f"seed-{first}-{mode}.txt") as file:
             file.write(text)
+    quality = score_checkpoints(
+        run,
+        first,
+        trajectory,
+        checkpoints,
+        corpus / "tokens.npy",
+        vocabulary,
+        characters=min(1000, sampling.characters),
+    )
+    write_table(quality, folder / "sample_quality.csv")

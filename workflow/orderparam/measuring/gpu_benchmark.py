@@ -1,7 +1,7 @@
 """Time the stacked engine on this machine's GPU, without the workflow.
 
-Whole steps of each size, for stacks of 1, 8 and 32 seeds, in each precision, with CUDA graphs and without,
-and one measurement of both splits.
+Whole steps of each size, for stacks of 1, 8 and 32 seeds, in each precision, with CUDA graphs, with compiled
+graphs and without either, and one measurement of both splits.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ log = logging.getLogger(__name__)
 
 STACKS = (1, 8, 32)
 BLOCK_SECONDS = 0.3
+VARIANT = ("precision", "graphs", "compiled")
 
 Row = dict[str, Any]
-Variant = tuple[str, bool]  # precision, and whether a CUDA graph holds the step
+Variant = tuple[str, bool, bool]
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class Bench:
     device: torch.device
 
     def variants(self) -> list[Variant]:
-        """On CUDA each precision with graphs and without; elsewhere the one way there is."""
+        """On CUDA each precision with compiled graphs, graphs, neither; elsewhere the one way there is."""
         if self.device.type != "cuda":
-            return [("float32", False)]
-        return list(itertools.product(PRECISIONS, (True, False)))
+            return [("float32", False, False)]
+        ways = ((True, True), (True, False), (False, False))
+        return [(precision, *way) for precision in PRECISIONS for way in ways]
 
     def build(self, run: Run, stack: int, variant: Variant) -> tuple[StackedEngine, float]:
         """An engine that has made its first steps, with its graph, and the bytes that they took on CUDA."""
@@ -61,9 +63,16 @@ class Bench:
         if cuda:
             torch.cuda.reset_peak_memory_stats(self.device)
         seeds = [Seeds(seed, 0, seed, seed) for seed in range(stack)]
-        splits, (precision, graphs) = (self.train_tokens, self.val_tokens), variant
+        splits, (precision, graphs, compiled) = (self.train_tokens, self.val_tokens), variant
         engine = StackedEngine(
-            run, seeds, self.vocabulary_size, *splits, self.device, precision=precision, graphs=graphs
+            run,
+            seeds,
+            self.vocabulary_size,
+            *splits,
+            self.device,
+            precision=precision,
+            graphs=graphs,
+            compiled=compiled,
         )
         _advance(engine, 1)
         _advance(engine, 1)
@@ -132,7 +141,7 @@ def _time_together(
 
 
 def _row(run: Run, stack: int, variant: Variant, seconds: Sequence[float] = (), note: str = "") -> Row:
-    named = {"size": run.size, "seeds": stack, "precision": variant[0], "graphs": variant[1]}
+    named = {"size": run.size, "seeds": stack, **dict(zip(VARIANT, variant, strict=True))}
     tokens = stack * run.batch_size * run.context
     return named | {"interleaved": False, "note": note} | summarise(seconds, tokens)
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from orderparam.measuring.sampling import TextSampler
+from orderparam.settings.experiment import Run
+from orderparam.tables import SAMPLE_QUALITY
 from orderparam.text.ngrams import NgramCounts
-from orderparam.text.vocabulary import Tokens
+from orderparam.text.vocabulary import Tokens, load_tokens, load_vocabulary
+from orderparam.training.schedule import checkpoint_steps
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 # Of the n-gram model: long enough for syllables, short enough to count in a tenth of a book.
@@ -41,3 +47,38 @@ class SampleScorer:
             "words_in_corpus": known / len(words) if words else float("nan"),
             "cross_entropy": float(surprise.mean()),
         }
+
+
+def score_checkpoints(
+    run: Run,
+    seed: int,
+    metrics: pd.DataFrame,
+    checkpoints: Path,
+    tokens: Path,
+    vocabulary: Path,
+    *,
+    samples: int = 8,
+    characters: int = 1000,
+) -> pd.DataFrame:
+    """Scores of text from the checkpoint of least validation loss and from the last; tables.SAMPLE_QUALITY.
+
+    Of each, `samples` texts of so many characters are drawn in evaluation mode at temperature 1. `metrics`
+    (tables.METRICS) has the validation losses.
+    """
+    decoder = load_vocabulary(vocabulary)
+    train, val = load_tokens(tokens, vocabulary)
+    scorer = SampleScorer(decoder.decode(train), val, len(decoder))
+    of_run = metrics[(metrics["size"] == run.size) & (metrics["seed"] == seed)].set_index("step")
+    losses = of_run["val_loss"].reindex(checkpoint_steps(run)).dropna()
+    rows = []
+    for checkpoint, place in (("best", int(losses.to_numpy().argmin())), ("last", len(losses) - 1)):
+        step = int(losses.index[place])
+        start = {"size": run.size, "seed": seed, "checkpoint": checkpoint, "step": step}
+        rows.append(start | {"sample": 0, "quantity": "val_loss", "value": float(losses.iloc[place])})
+        sampler = TextSampler.load(checkpoints, seed, step, vocabulary, run.device)
+        for sample in range(samples):
+            scores = scorer.score(*sampler.sample(characters, 1.0, sample))
+            rows += [
+                start | {"sample": sample, "quantity": name, "value": value} for name, value in scores.items()
+            ]
+    return SAMPLE_QUALITY.frame(rows)

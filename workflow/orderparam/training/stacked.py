@@ -26,6 +26,7 @@ from orderparam.training.optimizer import build_optimizer
 from orderparam.training.stacked_model import StackedGPT, measure_stack
 
 GRAPHS_VARIABLE = "ORDERPARAM_CUDA_GRAPHS"
+COMPILE_VARIABLE = "ORDERPARAM_COMPILE"
 STEPS_DRAWN_AHEAD = 500
 STEPS_PER_READING = 100  # fewer would slow training, more would let a signal wait longer
 WARM_UP_STEPS = 3
@@ -39,7 +40,8 @@ class StackedEngine(Engine):
     Initial weights and batches are each seed's own, the same as with `SequentialEngine`; `initial` has other
     weights for each seed. Dropout masks come from the device's one generator, seeded from all dropout seeds,
     so a seed's run depends on which seeds share its job. The environment variable
-    ORDERPARAM_CUDA_GRAPHS=off, or `graphs`, does without CUDA graphs.
+    ORDERPARAM_CUDA_GRAPHS=off, or `graphs`, does without CUDA graphs; ORDERPARAM_COMPILE=on, or `compiled`,
+    has loss and backward pass compiled by PyTorch, within the graph where there is one.
     """
 
     def __init__(
@@ -53,12 +55,15 @@ class StackedEngine(Engine):
         initial: Sequence[Weights] | None = None,
         precision: str = "float32",
         graphs: bool | None = None,
+        compiled: bool | None = None,
     ) -> None:
         super().__init__(run, seeds, train_tokens, val_tokens, device, precision)
         if device.index is not None and device.type == "cuda":
             torch.cuda.set_device(device)
         if graphs is None:
             graphs = os.environ.get(GRAPHS_VARIABLE, "on") != "off"
+        if compiled is None:
+            compiled = os.environ.get(COMPILE_VARIABLE, "off") == "on"
         self._wants_graph = graphs and device.type == "cuda"
         self._graph: torch.cuda.CUDAGraph | None = None
         self._models = [build_model_of_run(run, each.weights, vocabulary_size).eval() for each in seeds]
@@ -67,6 +72,7 @@ class StackedEngine(Engine):
         with matmul_precision("float32"):
             self.model = StackedGPT(run, [model.to(device) for model in self._models])
         self.weights = self.model.weights
+        self._losses = _compiled(self._losses_of_seeds, device) if compiled else self._losses_of_seeds
         self.optimizer = build_optimizer(run, self.model.weights.values(), capturable=self._wants_graph)
         self._on_device = {
             name: (_to_device(tokens, device), torch.from_numpy(starts).to(device))
@@ -137,14 +143,17 @@ class StackedEngine(Engine):
         b = torch.linalg.vector_norm(head, dim=(1, 2), dtype=torch.float64) / head.shape[-1]
         self.optimizer.zero_grad(set_to_none=True)
         with sdpa_kernel(ATTENTION_KERNELS), autocast(self.precision, self.device):
-            losses, _ = self.model.losses(windows)
-            batch_losses = losses.mean(1)
+            batch_losses = self._losses(windows)
         # A seed's parameters occur in its own loss only, so the gradient of the sum is that of each loss.
         batch_losses.sum().backward()
         self.optimizer.step()
         row = torch.stack((b, batch_losses.detach().double()))
         self._record.index_copy_(0, self._place, row[None])
         self._place.add_(1)
+
+    def _losses_of_seeds(self, windows: Tensor) -> Tensor:
+        losses, _ = self.model.losses(windows)
+        return losses.mean(1)
 
     def _capture(self) -> torch.cuda.CUDAGraph:
         """A graph of one step.
@@ -198,6 +207,13 @@ class StackedEngine(Engine):
         self._used = values["used"]
         self._place.fill_(self._used)
         self._graph = None  # since the optimizer's state lies elsewhere now
+
+
+def _compiled(function: Callable[[Tensor], Tensor], device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Kernels fused and tuned on CUDA; elsewhere the same capture of forward and backward pass, for tests."""
+    if device.type == "cuda":
+        return torch.compile(function, mode="max-autotune-no-cudagraphs")
+    return torch.compile(function, backend="aot_eager")
 
 
 def dropout_seed(seeds: Sequence[Seeds]) -> int:
