@@ -3,10 +3,10 @@ import pytest
 import torch
 from runs import CPU, VOCABULARY, build_model
 
+from orderparam.measuring.attention import attention_weights
 from orderparam.measuring.probes import (
     OFFSETS,
     ProbeWindows,
-    attention_weights,
     probe_checkpoints,
     probe_model,
 )

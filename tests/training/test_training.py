@@ -132,9 +132,9 @@ def test_a_column_of_the_register_is_measured_by_both_engines(make_run, tokens, 
     with pytest.raises(KeyError, match="bias_norm"):
         build(make_run(), tokens).measure()
 
-    def with_norm(model, train, val):
+    def with_norm(model, *others, **splits):
         monkeypatch.delitem(METRICS.meanings, "bias_norm")
-        found = measure(model, train, val)
+        found = measure(model, *others, **splits)
         monkeypatch.setitem(METRICS.meanings, "bias_norm", "norm of the head's bias")
         return found | {"bias_norm": model.head.bias.norm().item()}
 

@@ -49,7 +49,7 @@ def measure_points(metrics: pd.DataFrame, shapes: Mapping[str, Mapping[str, Any]
         rows.append(
             (
                 size,
-                non_embedding_parameters(shape["d_model"], shape["n_layer"], shape["attention"] == "causal"),
+                non_embedding_parameters(shape["d_model"], shape["n_layer"], shape["attention"] != "ablated"),
                 of_size["seed"].nunique(),
                 final,
                 late["val_loss"].mean(),

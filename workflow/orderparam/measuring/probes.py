@@ -6,10 +6,10 @@ split; so it can be read off checkpoints at any time, and adding a probe never r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from orderparam.measuring.attention import attention_weights, blocks_of
 from orderparam.measuring.losses import gather_windows, window_starts
-from orderparam.model.gpt import GPT, Block, CausalSelfAttention
+from orderparam.model.gpt import GPT
 from orderparam.settings.experiment import Run
 from orderparam.tables import PROBES
 from orderparam.text.ngrams import NgramCounts
@@ -123,7 +124,7 @@ def _probe_windows(model: GPT, windows: ProbeWindows) -> Iterator[Part]:
         part = slice(first, first + WINDOWS_AT_ONCE)
         inputs = windows.inputs[part]
         x = model.token_embedding(inputs.to(device)) + model.position_embedding.weight[: inputs.shape[1]]
-        for layer, block in enumerate(cast("Iterable[Block]", model.blocks)):
+        for layer, block in enumerate(blocks_of(model)):
             if block.attends:
                 weights = attention_weights(block.attention, block.attention_norm(x))
                 for offset in range(min(OFFSETS, inputs.shape[1])):
@@ -136,17 +137,3 @@ def _probe_windows(model: GPT, windows: ProbeWindows) -> Iterator[Part]:
             log_p = table[part]
             divergence = (log_p.exp() * (log_p - log_q[:, max(order - 2, 0) :])).sum(-1)
             yield ("ngram_divergence", None, None, order), float(divergence.sum()), divergence.numel()
-
-
-def attention_weights(attention: CausalSelfAttention, x: Tensor) -> Tensor:
-    """Softmax weights (batch, n_head, length, length), without dropout, of normed inputs.
-
-    The inputs are (batch, length, d_model).
-    """
-    batch, length, d_model = x.shape
-    qkv = attention.qkv(x).view(batch, length, 3, attention.n_head, d_model // attention.n_head)
-    query, key, _ = qkv.permute(2, 0, 3, 1, 4)
-    future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
-    logits = (query * attention.scale) @ key.mT
-    weights: Tensor = logits.masked_fill(future, -torch.inf).softmax(-1)
-    return weights

@@ -50,7 +50,8 @@ class CausalSelfAttention(nn.Module):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.n_head = run.n_head
-        self.scale = run.d_model**-0.5
+        # Without logits, all positions that are seen weigh the same.
+        self.scale = 0.0 if run.attention == "uniform" else run.d_model**-0.5
         self.qkv = nn.utils.skip_init(Linear, run.d_model, 3 * run.d_model, bias=False)
         self._draw_head_by_head(run.d_model, run.n_head)
         self.projection = Linear(run.d_model, run.d_model)
@@ -113,6 +114,11 @@ class MLP(nn.Module):
         return self.dropout(self.contract(self.expand(x)))
 
 
+def layer_norm(run: Run) -> nn.LayerNorm:
+    """A LayerNorm over channels, with gain and bias if `run` has them."""
+    return nn.LayerNorm(run.d_model, elementwise_affine=run.norm_parameters)
+
+
 class Block(nn.Module):
     """x + attention(LN(x)), then x + MLP(LN(x)); the first step is left out if attention is ablated."""
 
@@ -120,11 +126,11 @@ class Block(nn.Module):
         super().__init__()
         # Drawn even if ablated, so that all other initial weights are those of the whole model.
         drawn = CausalSelfAttention(run)
-        self.attends = run.attention == "causal"
+        self.attends = run.attention != "ablated"
         if self.attends:
-            self.attention_norm = nn.LayerNorm(run.d_model)
+            self.attention_norm = layer_norm(run)
             self.attention = drawn
-        self.mlp_norm = nn.LayerNorm(run.d_model)
+        self.mlp_norm = layer_norm(run)
         self.mlp = MLP(run)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,7 +152,7 @@ class GPT(nn.Module):
         self.token_embedding = nn.Embedding(vocabulary_size, run.d_model)
         self.position_embedding = nn.Embedding(run.context, run.d_model)
         self.blocks = nn.ModuleList(Block(run) for _ in range(run.n_layer))
-        self.final_norm = nn.LayerNorm(run.d_model)
+        self.final_norm = layer_norm(run)
         self.head = Linear(run.d_model, vocabulary_size)
 
     def residual_stream(self, tokens: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ class Head(nn.Module):
     def __init__(self, run: Run) -> None:
         super().__init__()
         head_size = run.d_model // run.n_head
+        self.is_uniform = run.attention == "uniform"
         self.key = nn.Linear(run.d_model, head_size, bias=False)
         self.query = nn.Linear(run.d_model, head_size, bias=False)
         self.value = nn.Linear(run.d_model, head_size, bias=False)
@@ -32,6 +33,8 @@ class Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         length, d_model = x.shape[-2:]
         logits = self.query(x) @ self.key(x).transpose(-2, -1) * d_model**-0.5
+        if self.is_uniform:
+            logits = torch.zeros_like(logits)
         logits = logits.masked_fill(~self.visible[:length, :length], float("-inf"))
         return self.dropout(F.softmax(logits, dim=-1)) @ self.value(x)
 
@@ -41,7 +44,7 @@ class PlainBlock(nn.Module):
 
     def __init__(self, run: Run) -> None:
         super().__init__()
-        self.attends = run.attention == "causal"
+        self.attends = run.attention != "ablated"
         if self.attends:
             self.heads = nn.ModuleList(Head(run) for _ in range(run.n_head))
             self.projection = nn.Linear(run.d_model, run.d_model)
@@ -49,8 +52,8 @@ class PlainBlock(nn.Module):
         self.expand = nn.Linear(run.d_model, 4 * run.d_model)
         self.contract = nn.Linear(4 * run.d_model, run.d_model)
         if self.attends:
-            self.attention_norm = nn.LayerNorm(run.d_model)
-        self.mlp_norm = nn.LayerNorm(run.d_model)
+            self.attention_norm = nn.LayerNorm(run.d_model, elementwise_affine=run.norm_parameters)
+        self.mlp_norm = nn.LayerNorm(run.d_model, elementwise_affine=run.norm_parameters)
         self.dropout = nn.Dropout(run.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,7 +75,7 @@ class PlainGPT(nn.Module):
         self.token_embedding = nn.Embedding(vocabulary_size, run.d_model)
         self.position_embedding = nn.Embedding(run.context, run.d_model)
         self.blocks = nn.ModuleList(PlainBlock(run) for _ in range(run.n_layer))
-        self.final_norm = nn.LayerNorm(run.d_model)
+        self.final_norm = nn.LayerNorm(run.d_model, elementwise_affine=run.norm_parameters)
         self.head = nn.Linear(run.d_model, vocabulary_size)
 
     def residual_stream(self, tokens: Tensor) -> Tensor:

@@ -14,7 +14,21 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from orderparam.errors import RecordError
 from orderparam.settings.key import Allowed, Earlier
 
-Attention = Literal["causal", "ablated"]
+Attention = Literal["causal", "uniform", "ablated"]
+# The parts of a model's parameters that can be frozen or penalised by name.
+Part = Literal[
+    "token_embedding",
+    "position_embedding",
+    "query",
+    "key",
+    "value",
+    "output",
+    "output_bias",
+    "mlp",
+    "norm",
+    "head",
+]
+PARTS: tuple[Part, ...] = get_args(Part)
 # Number formats of the matrix products in training; all but the first are for CUDA only.
 Precision = Literal["float32", "tf32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -26,6 +40,7 @@ UpTo1M = Annotated[int, Allowed(ge=1, le=1_000_000)]
 UpTo1024 = Annotated[int, Allowed(ge=1, le=1024)]
 Positive = Annotated[float, Allowed(gt=0)]
 Fraction = Annotated[float, Allowed(ge=0, lt=1)]
+NotNegative = Annotated[float, Allowed(ge=0)]
 DEVICE_WORDS = "auto, cpu, cuda, cuda:N (N = 0, 1, ...) or mps"
 Device = Annotated[str, Allowed(pattern="^(auto|cpu|cuda(:[0-9]{1,3})?|mps)$", words=DEVICE_WORDS)]
 
@@ -70,6 +85,9 @@ class Shape:
     start_from: Annotated[str | None, Earlier(None)] = None
     """Another entry of the same experiment, whose final weights of the same seed are the initial ones; null
     draws them from the seed."""
+    kick: Annotated[NotNegative, Earlier(0.0)] = 0.0
+    """Noise added to the weights of `start_from` that the weight decay acts on: a fresh draw of initial
+    weights, times this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +95,27 @@ class Training:
     """How every size is trained."""
 
     attention: Annotated[Attention, Earlier("causal")] = "causal"
-    """Whether blocks attend; ablated leaves attention out of every block, so that only the MLP remains."""
+    """How blocks attend: `causal` by queries and keys; `uniform` equally to all positions up to the own one;
+    `ablated` leaves attention out of every block, so that only the MLP remains."""
+    norm_parameters: Annotated[bool, Earlier(True)] = True
+    """Whether LayerNorms have a gain and a bias."""
+    frozen: Annotated[tuple[Part, ...], Allowed(strict=False), Earlier(())] = ()
+    """Parts of the model that keep their initial values."""
     context: UpTo1M = 256
     """Context length, in tokens (characters)."""
     batch_size: UpTo1M = 64
     """Windows of `context` tokens per step."""
     learning_rate: Positive = 3e-4
-    """Learning rate, constant."""
-    weight_decay: Annotated[float, Allowed(ge=0)] = 0.01
-    """Strength of the weight decay, which acts on all parameters."""
+    """Learning rate, at the beginning of each stage."""
+    anneal_to: Annotated[Annotated[float, Allowed(gt=0, le=1)], Earlier(1.0)] = 1.0
+    """Share of the learning rate to which it falls in each stage, by half a cosine; 1 keeps it constant."""
+    weight_decay: NotNegative = 0.01
+    """Strength of the weight decay."""
+    sweep: Annotated[tuple[NotNegative, ...], Allowed(strict=False), Earlier(())] = ()
+    """Strengths of the weight decay in successive stages of equally many steps; without any, the run is one
+    stage with `weight_decay`."""
+    penalised: Annotated[tuple[Part, ...], Allowed(strict=False), Earlier(PARTS)] = PARTS
+    """Parts of the model that the weight decay acts on."""
     betas: Annotated[tuple[Fraction, Fraction], Allowed(strict=False)] = (0.9, 0.999)
     """Decay rates of the gradient's first and second moments."""
     dropout: Fraction = 0.2
@@ -167,7 +197,8 @@ class Run(Schedule, Training, Shape):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that survive JSON and YAML."""
-        return {**asdict(self), "betas": list(self.betas)}
+        values = asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Run:
@@ -178,7 +209,10 @@ class Run(Schedule, Training, Shape):
         complete = {**_earlier_values(), **values}
         if lacking := [field.name for field in fields(cls) if field.name not in complete]:
             raise RecordError(f"not a run: it has no {', '.join(lacking)}")
-        return cls(**{**complete, "betas": tuple(complete["betas"])})
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in complete.items()
+        }
+        return cls(**plain)
 
 
 @cache

@@ -14,6 +14,7 @@ from orderparam.figure_register import figure_names
 from orderparam.settings.check import Problem
 from orderparam.settings.config_file import CONFIG_FILE
 from orderparam.settings.experiment import (
+    PARTS,
     RESERVED_EXPERIMENTS,
     Sampling,
     Schedule,
@@ -144,8 +145,10 @@ def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) 
             allowed = f"must be a multiple of n_head, which is {n_head}"
             yield Problem(("sizes", name, "d_model"), str(d_model), allowed)
     # A fault of the sections for all sizes is found with each size, hence by place.
-    found = (_check_steps(name, sizes[name], entry) for name, entry in entries.items())
-    yield from {problem.place: problem for problem in found if problem}.values()
+    misfits = (_check_steps(name, sizes[name], entry) for name, entry in entries.items())
+    yield from {problem.place: problem for problem in misfits if problem}.values()
+    found = (problem for name in entries for problem in _check_penalty(name, sizes[name], entries[name]))
+    yield from {problem.place: problem for problem in found}.values()
     for name, entry in entries.items():
         if entry.get("start_from") is not None:
             yield from _check_start_from(name, entries)
@@ -160,6 +163,22 @@ def _check_steps(name: str, own: dict[Any, Any], entry: dict[Any, Any]) -> Probl
         return Problem(("sizes", name, "steps"), str(steps), f"must be >= checkpoint_every, which is {every}")
     section: Place = ("sizes", name) if "checkpoint_every" in own else ("measurement",)
     return Problem((*section, "checkpoint_every"), str(every), f"must be <= steps, which is {steps}")
+
+
+def _check_penalty(name: str, own: dict[Any, Any], entry: dict[Any, Any]) -> Iterator[Problem]:
+    """A penalty of some parameters, or that changes, is part of the loss; stages are of equal length."""
+
+    def place(key: str) -> Place:
+        return ("sizes", name, key) if key in own else ("training", key)
+
+    sweep, steps = entry.get("sweep") or (), entry.get("steps")
+    if sweep and steps and steps % len(sweep):
+        yield Problem(place("steps"), str(steps), f"must be a multiple of the {len(sweep)} stages of sweep")
+    for key, usual in (("sweep", ()), ("frozen", ()), ("penalised", PARTS)):
+        if set(entry.get(key, usual)) != set(usual) and entry.get("regularizer") == "decoupled":
+            yield Problem(place(key), show(list(entry[key])), "needs regularizer l2")
+    if entry.get("kick") and entry.get("start_from") is None:
+        yield Problem(("sizes", name, "kick"), str(entry["kick"]), "needs start_from, whose weights it kicks")
 
 
 def _check_start_from(name: str, entries: dict[str, dict[Any, Any]]) -> Iterator[Problem]:

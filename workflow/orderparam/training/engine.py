@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from orderparam.measuring.losses import SplitMeasurement, window_starts
+from orderparam.measuring.losses import SplitMeasurement, gather_windows, window_starts
 from orderparam.measuring.quantities import measure_quantities
 from orderparam.model.gpt import GPT
 from orderparam.settings.experiment import Run, Seeds
@@ -21,6 +21,9 @@ from orderparam.tables import METRICS, STEPS
 from orderparam.training.batches import BatchSampler
 from orderparam.training.device import matmul_precision
 from orderparam.training.optimizer import optimizer_tensors, restore_optimizer
+
+# Of the validation split, for the attention's weights.
+PROBED_TOKENS = 4096
 
 Weights = dict[str, Tensor]
 Row = dict[str, Any]
@@ -89,6 +92,8 @@ class Engine(ABC):
             "train": (train_tokens, window_starts(len(train_tokens), run.context, run.train_windows)),
             "val": (val_tokens, window_starts(len(val_tokens), run.context, run.val_windows)),
         }
+        probed = window_starts(len(val_tokens), run.context, max(1, PROBED_TOKENS // run.context))
+        self.probed = gather_windows(val_tokens, probed, run.context)[:, :-1].to(device)
 
     @abstractmethod
     def advance(self, until: int) -> None:
@@ -112,7 +117,8 @@ class Engine(ABC):
             splits = self.measure_splits(between_batches)
             for history, model, split in zip(self.histories, self.models(), splits, strict=True):
                 named = {"size": self.run.size, "seed": history.seeds.seed, "step": self.step}
-                rows.append(named | measure_quantities(model, split["train"], split["val"]))
+                found = measure_quantities(model, self.run, self.step, **split, inputs=self.probed)
+                rows.append(named | found)
         for history, row in zip(self.histories, rows, strict=True):
             history.trajectory.append(row)
         return rows

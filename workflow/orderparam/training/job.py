@@ -21,7 +21,7 @@ from orderparam.training.checkpoints import load_starts
 from orderparam.training.device import resolve_device, resolve_precision
 from orderparam.training.engine import History, Row
 from orderparam.training.run import SNAPSHOT_SECONDS, Durations, train_run
-from orderparam.training.schedule import SCHEDULE
+from orderparam.training.schedule import free_keys
 from orderparam.training.sequential import SequentialEngine
 from orderparam.training.snapshots import SnapshotStore
 from orderparam.training.stacked import StackedEngine
@@ -103,7 +103,7 @@ def train_job(
             log.info("training %s with %s for %d steps on %s", run.size, named, run.steps, device)
             starts = load_starts(run, group, vocabulary_size, start_from)
             fixed = {
-                "run": {key: value for key, value in run.to_dict().items() if key not in SCHEDULE},
+                "run": {key: value for key, value in run.to_dict().items() if key not in free_keys(run)},
                 "seeds": [asdict(each) for each in group],
                 "start": None if starts is None else [description["sha256"] for _, description in starts],
                 "tokens": vocabulary["sha256"],

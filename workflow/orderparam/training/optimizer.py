@@ -7,20 +7,22 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from orderparam.settings.experiment import Run
+from orderparam.training.schedule import is_controlled
 
 
 def build_optimizer(
-    run: Run, parameters: Iterable[Parameter], *, fused: bool = True, capturable: bool = False
+    run: Run, parameters: Iterable[Tensor], *, fused: bool = True, capturable: bool = False
 ) -> Optimizer:
     """The optimizer that `run` asks for; `capturable` for updates that a CUDA graph holds.
 
     `decoupled` is AdamW. `l2` is Adam on the loss plus weight_decay * sum of squared parameters, the penalty
-    of Ziyin & Ueda (2022), arXiv:2205.12510, whose gradient is 2 * weight_decay * parameter.
+    of Ziyin & Ueda (2022), arXiv:2205.12510, whose gradient is 2 * weight_decay * parameter. Where it is
+    not one and the same for all parameters, training/controls.py adds it to the gradients.
     """
+    decay = 0.0 if is_controlled(run) else run.weight_decay
     settings: dict[str, Any] = {
         "lr": run.learning_rate,
         "betas": run.betas,
@@ -28,8 +30,8 @@ def build_optimizer(
         "capturable": capturable,
     }
     if run.regularizer == "l2":
-        return torch.optim.Adam(parameters, weight_decay=2 * run.weight_decay, **settings)
-    return torch.optim.AdamW(parameters, weight_decay=run.weight_decay, **settings)
+        return torch.optim.Adam(parameters, weight_decay=2 * decay, **settings)
+    return torch.optim.AdamW(parameters, weight_decay=decay, **settings)
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

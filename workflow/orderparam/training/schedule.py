@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from orderparam.settings.experiment import Run
+import math
 
-# Keys that may differ between a snapshot and the run that goes on from it: they do not change the updates.
-# If the learning rate came to depend on `steps`, `steps` would have to go from here.
-SCHEDULE = (
-    "steps",
+from orderparam.settings.experiment import PARTS, Run
+
+MEASUREMENTS = (
     "measure_every",
     "log_spaced_per_decade",
     "dense_steps",
     "dense_every",
     "checkpoint_every",
 )
+
+
+def free_keys(run: Run) -> tuple[str, ...]:
+    """Keys in which a snapshot and the run that goes on from it may differ, as updates do not."""
+    return MEASUREMENTS if run.sweep or run.anneal_to < 1 else ("steps", *MEASUREMENTS)
+
+
+def is_controlled(run: Run) -> bool:
+    """Whether the penalty changes, or leaves out parameters, as the optimizer's own decay cannot."""
+    return bool(run.sweep or run.frozen) or set(run.penalised) != set(PARTS)
+
+
+def stage_length(run: Run) -> int:
+    """Steps of each stage of a sweep; of the whole run, if it sweeps nothing."""
+    return run.steps // max(1, len(run.sweep))
+
+
+def weight_decay_at(run: Run, step: int) -> float:
+    """Strength of the weight decay in the update that follows `step` updates."""
+    return run.sweep[min(step // stage_length(run), len(run.sweep) - 1)] if run.sweep else run.weight_decay
+
+
+def learning_rate_at(run: Run, step: int) -> float:
+    """Learning rate of the update that follows `step` updates."""
+    done = step % stage_length(run) / stage_length(run)
+    return run.learning_rate * (run.anneal_to + (1 - run.anneal_to) * (1 + math.cos(math.pi * done)) / 2)
 
 
 def checkpoint_steps(run: Run) -> list[int]:

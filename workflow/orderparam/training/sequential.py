@@ -13,6 +13,7 @@ from orderparam.measuring.losses import SplitMeasurement, measure_split
 from orderparam.measuring.quantities import order_parameter
 from orderparam.model.gpt import GPT, build_model_of_run
 from orderparam.settings.experiment import Run, Seeds
+from orderparam.training.controls import Controls
 from orderparam.training.device import autocast, matmul_precision
 from orderparam.training.engine import Engine, Weights
 from orderparam.training.optimizer import build_optimizer
@@ -44,7 +45,8 @@ class SequentialEngine(Engine):
             self.model.load_state_dict(initial[0])
         self.model.to(device)
         self.weights = dict(self.model.named_parameters())
-        self.optimizer = build_optimizer(run, self.model.parameters())
+        self.controls = Controls(run, self.weights)
+        self.optimizer = build_optimizer(run, self.controls.trained)
         torch.manual_seed(each.dropout)
 
     def models(self) -> list[GPT]:
@@ -63,6 +65,7 @@ class SequentialEngine(Engine):
         self.optimizer.zero_grad(set_to_none=True)
         with matmul_precision(self.precision):
             batch_loss = self._accumulate_gradients(inputs, targets)
+        self.controls.apply(self.optimizer, self.step)
         self.optimizer.step()
         self.step += 1
         self.histories[0].steps.append((b, batch_loss))

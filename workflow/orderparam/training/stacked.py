@@ -23,6 +23,7 @@ from orderparam.settings.experiment import Run, Seeds, digest
 from orderparam.training.device import autocast, matmul_precision
 from orderparam.training.engine import Engine, Weights
 from orderparam.training.optimizer import build_optimizer
+from orderparam.training.schedule import is_controlled
 from orderparam.training.stacked_model import StackedGPT, measure_stack
 
 GRAPHS_VARIABLE = "ORDERPARAM_CUDA_GRAPHS"
@@ -57,6 +58,11 @@ class StackedEngine(Engine):
         graphs: bool | None = None,
         compiled: bool | None = None,
     ) -> None:
+        if is_controlled(run) or run.anneal_to < 1:
+            raise TrainingError(
+                f"{run.experiment} {run.size}: sweep, frozen, penalised and anneal_to are for one seed at a "
+                "time; set seeds_per_job to 1"
+            )
         super().__init__(run, seeds, train_tokens, val_tokens, device, precision)
         if device.index is not None and device.type == "cuda":
             torch.cuda.set_device(device)

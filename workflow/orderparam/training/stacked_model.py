@@ -68,7 +68,7 @@ class StackedGPT:
         x = (F.embedding(tokens + first, table.flatten(0, 1)) + positions).flatten(1, 2)
         for layer in range(self.run.n_layer):
             block = f"blocks.{layer}"
-            if self.run.attention == "causal":
+            if self.run.attention != "ablated":
                 normed = self._layer_norm(x, f"{block}.attention_norm")
                 x = x + self._attention(normed, f"{block}.attention", length)
             hidden = F.relu(self._linear(self._layer_norm(x, f"{block}.mlp_norm"), f"{block}.mlp.expand"))
@@ -86,8 +86,11 @@ class StackedGPT:
         return torch.baddbmm(bias[:, None], x, weight.mT)
 
     def _layer_norm(self, x: Tensor, name: str) -> Tensor:
+        normed = F.layer_norm(x, x.shape[-1:])
+        if not self.run.norm_parameters:
+            return normed
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        return torch.addcmul(bias[:, None], F.layer_norm(x, x.shape[-1:]), weight[:, None])
+        return torch.addcmul(bias[:, None], normed, weight[:, None])
 
     def _attention(self, x: Tensor, name: str, length: int) -> Tensor:
         d_model, n_head = self.run.d_model, self.run.n_head
@@ -109,7 +112,7 @@ class StackedGPT:
             value,
             dropout_p=self.run.dropout if self.training and self.run.attention_dropout else 0.0,
             is_causal=True,
-            scale=self.run.d_model**-0.5,
+            scale=0.0 if self.run.attention == "uniform" else self.run.d_model**-0.5,
         )
 
     def _dropout(self, x: Tensor) -> Tensor:

@@ -1,0 +1,87 @@
+"""What a model's attention looks at, and how large its products of weights are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from orderparam.model.gpt import GPT, Block, CausalSelfAttention
+
+
+def attention_weights(attention: CausalSelfAttention, x: Tensor) -> Tensor:
+    """Softmax weights (batch, n_head, length, length), without dropout, of normed inputs.
+
+    The inputs are (batch, length, d_model).
+    """
+    batch, length, d_model = x.shape
+    qkv = attention.qkv(x).view(batch, length, 3, attention.n_head, d_model // attention.n_head)
+    query, key, _ = qkv.permute(2, 0, 3, 1, 4)
+    future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
+    logits = (query * attention.scale) @ key.mT
+    weights: Tensor = logits.masked_fill(future, -torch.inf).softmax(-1)
+    return weights
+
+
+def blocks_of(model: GPT) -> Iterable[Block]:
+    """The model's blocks, in order."""
+    return cast("Iterable[Block]", model.blocks)
+
+
+def attentions_of(model: GPT) -> Iterator[CausalSelfAttention]:
+    """The attention of each block that has one."""
+    return (block.attention for block in blocks_of(model) if block.attends)
+
+
+@torch.no_grad()
+def attention_excess(model: GPT, inputs: Tensor) -> float:
+    """Mean weight on the previous token less that of uniform attention, of the head that has most.
+
+    `inputs` are token ids (batch, length). The mean is over the positions that have a previous token, where
+    uniform attention has the mean of 1/2, 1/3, ... Without attention, or a previous token, it is 0.
+    """
+    length = inputs.shape[1]
+    if length < 2:
+        return 0.0
+    model_was_training = model.training
+    model.eval()
+    uniform = float((1 / torch.arange(2, length + 1, dtype=torch.float64)).mean())
+    found = [0.0]
+    try:
+        x = model.token_embedding(inputs) + model.position_embedding.weight[:length]
+        for block in blocks_of(model):
+            if block.attends:
+                weights = attention_weights(block.attention, block.attention_norm(x))
+                masses = weights.diagonal(-1, 2, 3).double().mean((0, 2))
+                found.append(float(masses.max()) - uniform)
+            x = block(x)
+    finally:
+        model.train(model_was_training)
+    return max(found, key=abs)
+
+
+def value_output_norm(model: GPT) -> float:
+    """norm_F(O V), O V summed over the heads, of the layer where it is largest; 0 without attention."""
+    products = (a.projection.weight.detach().double() @ _maps(a)[2] for a in attentions_of(model))
+    return max((_norm(product) for product in products), default=0.0)
+
+
+def query_key_norm(model: GPT) -> float:
+    """norm_F(Q^T K) / sqrt(d_model) of the head where it is largest: that of the logits' bilinear form."""
+    found = [0.0]
+    for attention in attentions_of(model):
+        query, key, _ = _maps(attention)
+        heads = zip(query.chunk(attention.n_head), key.chunk(attention.n_head), strict=True)
+        found += [_norm(q.mT @ k) * q.shape[1] ** -0.5 for q, k in heads]
+    return max(found)
+
+
+def _maps(attention: CausalSelfAttention) -> tuple[Tensor, Tensor, Tensor]:
+    query, key, value = attention.qkv.weight.detach().double().chunk(3)
+    return query, key, value
+
+
+def _norm(matrix: Tensor) -> float:
+    return float(torch.linalg.vector_norm(matrix))
