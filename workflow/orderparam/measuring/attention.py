@@ -20,7 +20,7 @@ def attention_weights(attention: CausalSelfAttention, x: Tensor) -> Tensor:
     qkv = attention.qkv(x).view(batch, length, 3, attention.n_head, d_model // attention.n_head)
     query, key, _ = qkv.permute(2, 0, 3, 1, 4)
     future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
-    logits = (query * attention.scale) @ key.mT
+    logits = (query * (0.0 if attention.is_uniform else attention.scale)) @ key.mT
     weights: Tensor = logits.masked_fill(future, -torch.inf).softmax(-1)
     return weights
 
@@ -69,10 +69,12 @@ def value_output_norm(model: GPT) -> float:
 
 
 def query_key_norm(model: GPT) -> float:
-    """norm_F(Q^T K) / sqrt(d_model) of the head where it is largest: that of the logits' bilinear form."""
+    """norm_F(Q^T K) / sqrt(d_model) of the head where it is largest, of those that use them."""
     found = [0.0]
     for attention in attentions_of(model):
         query, key, _ = _maps(attention)
+        if attention.is_uniform:
+            continue
         heads = zip(query.chunk(attention.n_head), key.chunk(attention.n_head), strict=True)
         found += [_norm(q.mT @ k) * q.shape[1] ** -0.5 for q, k in heads]
     return max(found)

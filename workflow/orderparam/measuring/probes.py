@@ -18,15 +18,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from orderparam.measuring.attention import attention_weights, blocks_of
+from orderparam.measuring.linear_response import critical_penalty, product_gradients
 from orderparam.measuring.losses import gather_windows, window_starts
 from orderparam.model.gpt import GPT
 from orderparam.settings.experiment import Run
 from orderparam.tables import PROBES
 from orderparam.text.ngrams import NgramCounts
 from orderparam.training.checkpoints import checkpoint_path, load_model
-from orderparam.training.schedule import checkpoint_steps
+from orderparam.training.schedule import checkpoint_steps, is_controlled
 
 OFFSETS = 4
+RESPONSE_TOKENS = 131_072
 ORDERS = 4
 WINDOWS_AT_ONCE = 8
 
@@ -40,13 +42,15 @@ Part = tuple[Key, float, int]
 class ProbeWindows:
     """Validation windows and, for each, the n-gram predictions that a model's are compared with.
 
-    `inputs` is (W, context), int64. `predictions[n - 1]`, float64, holds ln p of every possible next token
-    by the n-gram predictor of order n from the training split: (W, context, V) for n = 1 and 2, and
-    (W, context - n + 2, V) beyond, without the first n - 2 positions, where context is lacking.
+    `inputs` is (W, context), int64; `train`, (W', context + 1), are windows of the training split.
+    `predictions[n - 1]`, float64, holds ln p of every possible next token by the n-gram predictor of order n
+    from the training split: (W, context, V) for n = 1 and 2, and (W, context - n + 2, V) beyond, without the
+    first n - 2 positions, where context is lacking.
     """
 
     inputs: Tensor
     predictions: list[Tensor]
+    train: Tensor
 
     @classmethod
     def choose(
@@ -68,7 +72,8 @@ class ProbeWindows:
             skipped = 1 if order == 1 else 0
             rows = [counts.predictive_log_probabilities(row, order)[skipped:] for row in inputs.numpy()]
             predictions.append(torch.from_numpy(np.stack(rows)))
-        return cls(inputs, predictions)
+        starts = window_starts(len(train_tokens), context, max(1, RESPONSE_TOKENS // context))
+        return cls(inputs, predictions, gather_windows(train_tokens, starts, context))
 
 
 @torch.no_grad()
@@ -104,6 +109,21 @@ def probe_model(model: GPT, windows: ProbeWindows) -> list[Probe]:
     ]
 
 
+def probe_response(model: GPT, windows: ProbeWindows) -> list[Probe]:
+    """The penalties below which a one-layer model's attention grows from nothing, linear_response.py.
+
+    `critical_penalty_value_output` is that of O V = 0, `critical_penalty_query_key` that of each head's
+    Q^T K = 0 at its own O V.
+    """
+    product, forms = product_gradients(model, windows.train)
+    rows: list[tuple[str, int | None, Tensor]] = [("critical_penalty_value_output", None, product)]
+    rows += [("critical_penalty_query_key", head, form) for head, form in enumerate(forms)]
+    return [
+        {"quantity": name, "layer": 0, "head": head, "order": None, "value": critical_penalty(gradient)}
+        for name, head, gradient in rows
+    ]
+
+
 def probe_checkpoints(
     run: Run, seeds: Sequence[int], checkpoints: Path, windows: ProbeWindows, device: torch.device
 ) -> pd.DataFrame:
@@ -114,6 +134,9 @@ def probe_checkpoints(
             model = load_model(checkpoint_path(checkpoints, seed, step)).to(device)
             of_step = {"size": run.size, "seed": seed, "step": step}
             rows += [of_step | probe for probe in probe_model(model, windows)]
+            # What a penalty of these products, and of nothing else, would have to be.
+            if run.n_layer == 1 and is_controlled(run):
+                rows += [of_step | probe for probe in probe_response(model, windows)]
     table = PROBES.frame(rows)
     return table.astype(dict.fromkeys(("layer", "head", "order"), "Int64"))
 

@@ -50,8 +50,8 @@ class CausalSelfAttention(nn.Module):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.n_head = run.n_head
-        # Without logits, all positions that are seen weigh the same.
-        self.scale = 0.0 if run.attention == "uniform" else run.d_model**-0.5
+        self.is_uniform = run.attention == "uniform"
+        self.scale = run.d_model**-0.5
         self.qkv = nn.utils.skip_init(Linear, run.d_model, 3 * run.d_model, bias=False)
         self._draw_head_by_head(run.d_model, run.n_head)
         self.projection = Linear(run.d_model, run.d_model)
@@ -70,6 +70,8 @@ class CausalSelfAttention(nn.Module):
         batch, length, d_model = x.shape
         qkv = self.qkv(x).view(batch, length, 3, self.n_head, d_model // self.n_head)
         query, key, value = (each.transpose(1, 2) for each in qkv.unbind(2))
+        if self.is_uniform:
+            query = torch.zeros_like(query)
         if self.training and self.attention_dropout.p > 0 and x.is_cpu:
             heads = self._attend_in_chunks(query, key, value)
         else:

@@ -85,9 +85,6 @@ class Shape:
     start_from: Annotated[str | None, Earlier(None)] = None
     """Another entry of the same experiment, whose final weights of the same seed are the initial ones; null
     draws them from the seed."""
-    kick: Annotated[NotNegative, Earlier(0.0)] = 0.0
-    """Noise added to the weights of `start_from` that the weight decay acts on: a fresh draw of initial
-    weights, times this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +111,12 @@ class Training:
     sweep: Annotated[tuple[NotNegative, ...], Allowed(strict=False), Earlier(())] = ()
     """Strengths of the weight decay in successive stages of equally many steps; without any, the run is one
     stage with `weight_decay`."""
+    stages_from: Annotated[Literal["before", "start"], Earlier("before")] = "before"
+    """What each stage of a sweep begins with: the weights of the stage `before`, or those that the run began
+    with at its `start`, and then the optimizer anew."""
+    kick: Annotated[NotNegative, Earlier(0.0)] = 0.0
+    """Noise for the weights that the weight decay acts on, where a stage begins from trained ones: a fresh
+    draw of initial weights, times this."""
     penalised: Annotated[tuple[Part, ...], Allowed(strict=False), Earlier(PARTS)] = PARTS
     """Parts of the model that the weight decay acts on."""
     betas: Annotated[tuple[Fraction, Fraction], Allowed(strict=False)] = (0.9, 0.999)

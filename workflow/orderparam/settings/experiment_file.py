@@ -177,8 +177,6 @@ def _check_penalty(name: str, own: dict[Any, Any], entry: dict[Any, Any]) -> Ite
     for key, usual in (("sweep", ()), ("frozen", ()), ("penalised", PARTS)):
         if set(entry.get(key, usual)) != set(usual) and entry.get("regularizer") == "decoupled":
             yield Problem(place(key), show(list(entry[key])), "needs regularizer l2")
-    if entry.get("kick") and entry.get("start_from") is None:
-        yield Problem(("sizes", name, "kick"), str(entry["kick"]), "needs start_from, whose weights it kicks")
 
 
 def _check_start_from(name: str, entries: dict[str, dict[Any, Any]]) -> Iterator[Problem]:

@@ -14,8 +14,7 @@ from torch import Tensor
 from orderparam.errors import RecordError, TrainingError
 from orderparam.files import read_json, sha256_of_file, write_json
 from orderparam.model.gpt import GPT, build_model_of_run, count_parameters
-from orderparam.model.parts import select_parts
-from orderparam.settings.experiment import Run, Seeds, digest
+from orderparam.settings.experiment import Run, Seeds
 from orderparam.training.schedule import checkpoint_steps
 
 Loaded = tuple[dict[str, Tensor], dict[str, Any]]
@@ -88,7 +87,6 @@ def load_starts(
 ) -> list[Loaded] | None:
     """For each seed the final checkpoint of the run that `run.start_from` names; None if it names none.
 
-    The weights have been given the run's kick.
     `checkpoints` is the folder of that run's checkpoints. Raises TrainingError when it is missing or not
     wanted, has no final checkpoint of a seed, or one of another size, shape or vocabulary, and RecordError
     when a checkpoint is damaged.
@@ -104,21 +102,7 @@ def load_starts(
             f"{run.size} starts from the final weights of {run.start_from}: give the folder of its "
             "checkpoints (--start-from)"
         )
-    starts = [_load_start(run, each.seed, vocabulary_size, checkpoints) for each in seeds]
-    for each, (weights, _) in zip(seeds, starts, strict=True):
-        if run.kick:
-            _kick(run, each.weights, vocabulary_size, weights)
-    return starts
-
-
-def _kick(run: Run, seed: int, vocabulary_size: int, weights: dict[str, Tensor]) -> None:
-    """Add `run.kick` times initial weights to those that the penalty acts on, in place.
-
-    They are drawn anew for each entry and seed.
-    """
-    drawn = build_model_of_run(run, int(digest([run.size, seed])[:8], 16), vocabulary_size).state_dict()
-    for name, index in select_parts(weights, set(run.penalised) - set(run.frozen)):
-        weights[name][index] += run.kick * drawn[name][index]
+    return [_load_start(run, each.seed, vocabulary_size, checkpoints) for each in seeds]
 
 
 def _load_start(run: Run, seed: int, vocabulary_size: int, checkpoints: Path) -> Loaded:

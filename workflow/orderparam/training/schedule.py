@@ -22,7 +22,7 @@ def free_keys(run: Run) -> tuple[str, ...]:
 
 def is_controlled(run: Run) -> bool:
     """Whether the penalty changes, or leaves out parameters, as the optimizer's own decay cannot."""
-    return bool(run.sweep or run.frozen) or set(run.penalised) != set(PARTS)
+    return bool(run.sweep or run.frozen or run.kick) or set(run.penalised) != set(PARTS)
 
 
 def stage_length(run: Run) -> int:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from orderparam.measuring.losses import SplitMeasurement, measure_split
 from orderparam.measuring.quantities import order_parameter
 from orderparam.model.gpt import GPT, build_model_of_run
-from orderparam.settings.experiment import Run, Seeds
+from orderparam.settings.experiment import Run, Seeds, digest
 from orderparam.training.controls import Controls
 from orderparam.training.device import autocast, matmul_precision
 from orderparam.training.engine import Engine, Weights
@@ -45,7 +45,13 @@ class SequentialEngine(Engine):
             self.model.load_state_dict(initial[0])
         self.model.to(device)
         self.weights = dict(self.model.named_parameters())
-        self.controls = Controls(run, self.weights)
+
+        def draw(stage: int) -> Weights:
+            """Initial weights, of each entry, seed and stage others."""
+            seed = int(digest([run.size, each.weights, stage])[:8], 16)
+            return build_model_of_run(run, seed, vocabulary_size).state_dict()
+
+        self.controls = Controls(run, self.weights, draw)
         self.optimizer = build_optimizer(run, self.controls.trained)
         torch.manual_seed(each.dropout)
 
@@ -59,6 +65,7 @@ class SequentialEngine(Engine):
 
     def update(self) -> float:
         """One batch, one update; returns the batch loss in nats per character, before the update."""
+        self.controls.begin_stage(self.optimizer, self.step)
         inputs, targets = (part.to(self.device) for part in self.samplers[0].draw())
         b = float(order_parameter(self.model.head.weight))
         self.model.train()

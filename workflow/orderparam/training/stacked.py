@@ -60,8 +60,8 @@ class StackedEngine(Engine):
     ) -> None:
         if is_controlled(run) or run.anneal_to < 1:
             raise TrainingError(
-                f"{run.experiment} {run.size}: sweep, frozen, penalised and anneal_to are for one seed at a "
-                "time; set seeds_per_job to 1"
+                f"{run.experiment} {run.size}: sweep, frozen, penalised, kick and anneal_to are for one "
+                "seed at a time; set seeds_per_job to 1"
             )
         super().__init__(run, seeds, train_tokens, val_tokens, device, precision)
         if device.index is not None and device.type == "cuda":

@@ -106,13 +106,15 @@ class StackedGPT:
     def _attend(self, qkv: Tensor) -> Tensor:
         """(W, T, 3, heads, head size) in, (W, heads, T, head size) out."""
         query, key, value = (each.transpose(1, 2) for each in qkv.unbind(2))
+        if self.run.attention == "uniform":
+            query = torch.zeros_like(query)
         return F.scaled_dot_product_attention(
             query,
             key,
             value,
             dropout_p=self.run.dropout if self.training and self.run.attention_dropout else 0.0,
             is_causal=True,
-            scale=0.0 if self.run.attention == "uniform" else self.run.d_model**-0.5,
+            scale=self.run.d_model**-0.5,
         )
 
     def _dropout(self, x: Tensor) -> Tensor:
