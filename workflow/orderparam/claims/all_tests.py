@@ -3,6 +3,7 @@
 from orderparam.claims import (
     attention,
     controls,
+    equilibrium,
     known_systems,
     learning,
     monotonicity,
@@ -16,6 +17,7 @@ __all__ = [
     "TESTS",
     "attention",
     "controls",
+    "equilibrium",
     "known_systems",
     "learning",
     "monotonicity",

@@ -1,0 +1,103 @@
+"""The branches of a penalty that is swept up and down: what each stage ends at, and where a branch ends.
+
+A branch is a series of an observable by the penalty, ascending, from the ends of the stages of one seed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+FEWEST_POINTS = 4
+
+
+def stage_ends(metrics: pd.DataFrame) -> pd.DataFrame:
+    """The last row of each stage, of tables.METRICS, with the penalised loss (nats) as `penalised_loss`.
+
+    A stage's rows follow each other in a run and have one weight decay.
+    """
+    runs = metrics.sort_values(["size", "seed", "step"], kind="stable")
+    key = runs[["size", "seed", "weight_decay"]]
+    ends = runs[(key != key.shift(-1)).any(axis="columns")]
+    loss = ends["train_loss"] + ends["weight_decay"] * ends["squared_norm"]
+    return ends.assign(penalised_loss=loss).reset_index(drop=True)
+
+
+def branch_end(branch: pd.Series, threshold: float) -> float:
+    """The penalty up to which an observable is above `threshold`.
+
+    The geometric mean of the largest penalty at which it is, and the next. Where it is at none or at the
+    largest, the branch's least or largest penalty: a bound.
+    """
+    penalties = branch.index.to_numpy(dtype=np.float64)
+    above = np.flatnonzero(branch.to_numpy() > threshold)
+    if not above.size:
+        return float(penalties[0])
+    last = int(above[-1])
+    return math.sqrt(penalties[last] * penalties[min(last + 1, len(penalties) - 1)])
+
+
+def loop_width(up: pd.Series, down: pd.Series, threshold: float) -> float:
+    """ln of the penalty up to which the upward branch is above `threshold`, over the downward one's."""
+    return math.log(branch_end(up, threshold) / branch_end(down, threshold))
+
+
+def largest_drop(branch: pd.Series, floor: float) -> float:
+    """The largest share of its value that an observable loses in one step of the penalty, from above `floor`.
+
+    NaN if it is nowhere above.
+    """
+    before, after = branch.to_numpy()[:-1], branch.to_numpy()[1:]
+    from_above = before > floor
+    return float((1 - after[from_above] / before[from_above]).max()) if from_above.any() else math.nan
+
+
+def steepest_slope(branch: pd.Series) -> float:
+    """The largest |d m / d ln gamma| of an observable m between neighbouring stages."""
+    return float(
+        np.abs(np.diff(branch.to_numpy()) / np.diff(np.log(branch.index.to_numpy(dtype=float)))).max()
+    )
+
+
+def crossing_in_loop(up: pd.Series, down: pd.Series, ends: tuple[float, float]) -> float:
+    """Where the penalised losses of the branches cross, from 0 at the loop's lower end to 1 at its upper.
+
+    `up` and `down` are penalised losses at the same penalties; `ends` those of the loop. 0 if the upward
+    branch's is the higher one in all of the loop, 1 if it is the lower one, NaN if no stage lies in it.
+    """
+    low, high = ends
+    shared = up.index.intersection(down.index)
+    inside = shared[(shared > low) & (shared < high)]
+    if inside.empty:
+        return math.nan
+    excess = (up - down).loc[inside].to_numpy()
+    logs = np.log(inside.to_numpy(dtype=np.float64))
+    if excess[0] > 0:
+        return 0.0
+    crossed = np.flatnonzero(excess > 0)
+    if not crossed.size:
+        return 1.0
+    i = int(crossed[0])
+    share = -excess[i - 1] / (excess[i] - excess[i - 1])
+    place = logs[i - 1] + share * (logs[i] - logs[i - 1])
+    return float((place - math.log(low)) / (math.log(high) - math.log(low)))
+
+
+def critical_exponent(branch: pd.Series, threshold: float) -> tuple[float, float]:
+    """gamma_c and beta of m = A (gamma_c - gamma)^beta at the last four stages with m above `threshold`.
+
+    By least squares in ln m, gamma_c within two stages of the last of these, since m may be below the threshold
+    and not zero. NaN for fewer stages, or where there are no two.
+    """
+    above = np.flatnonzero(branch.to_numpy() > threshold)
+    if above.size < FEWEST_POINTS or above[-1] + 2 >= len(branch):
+        return math.nan, math.nan
+    last = int(above[-1])
+    chosen = branch.iloc[last + 1 - FEWEST_POINTS : last + 1]
+    gammas, logs = chosen.index.to_numpy(dtype=np.float64), np.log(chosen.to_numpy())
+    candidates = np.geomspace(gammas[-1], branch.index[last + 2], 402)[1:]
+    fits = [np.polyfit(np.log(gamma - gammas), logs, 1, full=True) for gamma in candidates]
+    best = int(np.argmin([float(residual.sum()) for _, residual, *_ in fits]))
+    return float(candidates[best]), float(fits[best][0][0])

@@ -1,0 +1,180 @@
+"""Claims about attention under a penalty that is raised stage by stage and lowered again.
+
+Sizes are entries `<width>-down...`; the upward branch is the entry of the same name with `up`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from orderparam.analysis.branches import (
+    branch_end,
+    critical_exponent,
+    crossing_in_loop,
+    largest_drop,
+    loop_width,
+    stage_ends,
+    steepest_slope,
+)
+from orderparam.claims.evidence import Evidence
+from orderparam.claims.registry import claim_test
+from orderparam.claims.sizes import judge_sizes
+from orderparam.claims.verdict import Finding, Interval, NotTestedError
+
+Branch = Callable[[str], pd.Series]
+
+
+@claim_test("metrics.csv", "probes.csv")
+def attention_returns_at_linear_response(
+    evidence: Evidence, *, sizes: list[str], threshold: float, factor: float
+) -> Finding:
+    """O V leaves zero on the way down within `factor` of gamma_c, by linear response without attention.
+
+    It has left zero where its norm is above `threshold`. gamma_c is that of the last checkpoint of the entry
+    `<width>-ablated`, of the same seed.
+    """
+
+    def measure(size: str) -> list[float]:
+        ablated = f"{size.split('-')[0]}-ablated"
+        probes = evidence.rows("probes.csv", size=ablated, quantity="critical_penalty_value_output")
+        expected = probes.sort_values("step").groupby("seed")["value"].last()
+        found = _branches(evidence, size)
+        ends = {seed: branch_end(branch("value_output_norm"), threshold) for seed, branch in found.items()}
+        return [math.log(end / expected[seed]) for seed, end in ends.items() if seed in expected]
+
+    statistic = "ln(gamma where |O V| arises / gamma_c of linear response)"
+    high = math.log(factor)
+    lacking = "no seed has both"
+    return judge_sizes(
+        evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=-high, high=high
+    )
+
+
+@claim_test("metrics.csv")
+def branch_ends_with_exponent(
+    evidence: Evidence, *, sizes: list[str], column: str, threshold: float, low: float, high: float
+) -> Finding:
+    """An observable vanishes as (gamma_c - gamma)^beta, with beta between `low` and `high`."""
+
+    def measure(size: str) -> list[float]:
+        branches = [branch(column) for branch in _branches(evidence, size).values()]
+        fitted = [critical_exponent(branch, threshold)[1] for branch in branches]
+        return [beta for beta in fitted if math.isfinite(beta)]
+
+    lacking = "fewer than four stages, or no end, above the threshold"
+    return judge_sizes(
+        evidence, "metrics.csv", sizes, measure, f"beta of {column}", lacking=lacking, low=low, high=high
+    )
+
+
+@claim_test("metrics.csv")
+def branches_part(
+    evidence: Evidence,
+    *,
+    sizes: list[str],
+    column: str,
+    threshold: float,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Finding:
+    """The upward branch is above `threshold` up to a larger penalty than the downward one.
+
+    The statistic, ln of the ratio of these penalties, lies between `low` and `high`.
+    """
+
+    def measure(size: str) -> list[float]:
+        return _widths(evidence, size, column, threshold)
+
+    statistic = f"width of the loop of {column} in ln gamma"
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, low=low, high=high)
+
+
+@claim_test("metrics.csv")
+def loop_persists(
+    evidence: Evidence, *, sizes: list[str], dwell: str, column: str, threshold: float, share: float
+) -> Finding:
+    """With longer stages, entries `<size><dwell>`, the loop keeps more than `share` of its width."""
+
+    def measure(size: str) -> list[float]:
+        short, long = (np.array(_widths(evidence, name, column, threshold)) for name in (size, size + dwell))
+        if short.size != long.size:
+            raise NotTestedError(f"{size} and {size}{dwell} have different numbers of seeds")
+        if not (short > 0).all():
+            raise NotTestedError("no loop at the shorter stages")
+        return list(long / short)
+
+    statistic = f"width of the loop at {dwell.strip('-')} over that at 1x"
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, low=share)
+
+
+@claim_test("metrics.csv")
+def observable_jumps(
+    evidence: Evidence, *, sizes: list[str], column: str, floor: float, share: float
+) -> Finding:
+    """On the way up an observable loses more than `share` of its value in one step, from above `floor`."""
+
+    def measure(size: str) -> list[float]:
+        drops = [largest_drop(branch(column), floor) for branch in _branches(evidence, _up(size)).values()]
+        return [drop for drop in drops if math.isfinite(drop)]
+
+    statistic = f"largest relative drop of {column} in one step of gamma"
+    lacking = f"{column} is nowhere above {floor:g}"
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=share)
+
+
+@claim_test("metrics.csv")
+def penalised_losses_cross_in_loop(
+    evidence: Evidence, *, sizes: list[str], column: str, threshold: float
+) -> Finding:
+    """The penalised losses of the branches cross between the penalties where the branches end."""
+
+    def measure(size: str) -> list[float]:
+        ups, downs = _branches(evidence, _up(size)), _branches(evidence, size)
+        places = []
+        for seed in ups.keys() & downs.keys():
+            up, down = ups[seed], downs[seed]
+            ends = branch_end(down(column), threshold), branch_end(up(column), threshold)
+            places.append(crossing_in_loop(up("penalised_loss"), down("penalised_loss"), ends))
+        return [place for place in places if math.isfinite(place)]
+
+    statistic = "place of the crossing, from 0 at the loop's lower end to 1 at its upper"
+    lacking = "no stage lies in a loop"
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=0.0, high=1.0)
+
+
+@claim_test("metrics.csv")
+def slope_grows_with_width(evidence: Evidence, *, sizes: list[str], column: str, low: float) -> Finding:
+    """The steepest slope of an observable by ln gamma on the way up grows as width^x, with x above `low`."""
+    logs = []
+    for size in sizes:
+        up = _up(size)
+        for branch in _branches(evidence, up).values():
+            logs.append((math.log(evidence.shapes[up]["d_model"]), math.log(steepest_slope(branch(column)))))
+    interval = Interval.of_slope(*np.array(logs).T)
+    note = f"{len(logs)} runs of {len(sizes)} widths"
+    return Finding(f"exponent of the steepest slope of {column} over widths", interval, note, low=low)
+
+
+def _widths(evidence: Evidence, size: str, column: str, threshold: float) -> list[float]:
+    ups, downs = _branches(evidence, _up(size)), _branches(evidence, size)
+    shared = sorted(ups.keys() & downs.keys())
+    return [loop_width(ups[seed](column), downs[seed](column), threshold) for seed in shared]
+
+
+def _up(size: str) -> str:
+    return size.replace("-down", "-up")
+
+
+def _branches(evidence: Evidence, size: str) -> dict[int, Branch]:
+    """Of each seed of an entry, its branch of a column."""
+    ends = stage_ends(evidence.rows("metrics.csv", size=size))
+
+    def branch_of(seed: int) -> Branch:
+        own = ends[ends["seed"] == seed].sort_values("weight_decay").set_index("weight_decay")
+        return lambda column: own[column]
+
+    return {int(seed): branch_of(int(seed)) for seed in sorted(ends["seed"].unique())}
