@@ -88,8 +88,8 @@ def crossing_in_loop(up: pd.Series, down: pd.Series, ends: tuple[float, float]) 
 def critical_exponent(branch: pd.Series, threshold: float) -> tuple[float, float]:
     """gamma_c and beta of m = A (gamma_c - gamma)^beta at the last four stages with m above `threshold`.
 
-    By least squares in ln m, gamma_c within two stages of the last of these, since m may be below the threshold
-    and not zero. NaN for fewer stages, or where there are no two.
+    By least squares in ln m, gamma_c within two stages of the last of these, since m may be below the
+    threshold and not zero. NaN for fewer stages, or where there are no two.
     """
     above = np.flatnonzero(branch.to_numpy() > threshold)
     if above.size < FEWEST_POINTS or above[-1] + 2 >= len(branch):
