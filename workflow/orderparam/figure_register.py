@@ -44,6 +44,7 @@ FIGURES: dict[str, dict[str, dict[str, str]]] = {
         },
         "transition_susceptibility": {"susceptibility": "{results}/susceptibility.csv"},
         "decay_sweep": {"metrics": METRICS, "runs": "{results}/runs.csv", "entropies": ENTROPIES},
+        "equilibrium": {"metrics": METRICS, "probes": "{results}/probes.csv", "entropies": ENTROPIES},
         "attention_and_ngrams": {
             "probes": "{results}/probes.csv",
             "metrics": METRICS,
