@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -37,6 +38,34 @@ def previous_token_mass_rises_at_escape(evidence: Evidence, *, sizes: list[str] 
     statistic = "rise of the largest mass on the previous token"
     lacking = "no probed steps on both sides of the escape"
     return judge_sizes(evidence, "probes.csv", sizes, measure, statistic, lacking=lacking, low=0.0)
+
+
+@claim_test("metrics.csv")
+def grows_before(
+    evidence: Evidence, *, first: str, second: str, growth: float, sizes: list[str] | None = None
+) -> Finding:
+    """The column `first` of a run exceeds `growth` times its initial value before `second` does.
+
+    A column that never does counts from the run's last step.
+    """
+
+    def measure(size: str) -> list[float]:
+        ratios = []
+        for run in evidence.runs("metrics.csv", size).values():
+            table = run.dropna(subset=[first, second]).set_index("step")
+            if len(table):
+                times = [_time_of_growth(table[column], growth) for column in (first, second)]
+                ratios.append(math.log(times[0] / times[1]))
+        return ratios
+
+    statistic = f"ln of the step at which {first} has grown by {growth:g}, over that of {second}"
+    lacking = "neither was measured"
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, high=0.0)
+
+
+def _time_of_growth(values: pd.Series, growth: float) -> int:
+    grown = values.index[values > growth * values.iloc[0]]
+    return max(int(grown[0] if len(grown) else values.index[-1]), 1)
 
 
 @claim_test("probes.csv", "metrics.csv", "entropies.csv")
