@@ -1,0 +1,133 @@
+"""The claims on a penalty that is swept, on landscapes that have one order of transition or the other."""
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+from claim_tables import write_evidence
+
+from orderparam.claims.evidence import Evidence
+from orderparam.claims.judge import judge_claims
+from orderparam.claims.ledger import Claim
+from orderparam.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED
+from orderparam.known_systems.deep_linear.landscape import Landscape, Task, closed_form
+
+GAMMAS = 0.25 * 1.06 ** np.arange(30)
+SEEDS = (1, 2, 3)
+
+
+def stages(depth, scale):
+    """Rows of both branches of a deep linear net of `depth` hidden layers, its norm times `scale`."""
+    landscape, rows = Landscape(Task(), depth), []
+    minima_of = cache(landscape.minima)
+    for way, gammas in (("up", GAMMAS), ("down", GAMMAS[::-1])):
+        for dwell in ("", "-4x"):
+            for seed in SEEDS:
+                for step, gamma in enumerate(gammas, start=1):
+                    minima = minima_of(gamma * (1 + 0.002 * seed))
+                    s = float(minima[-1] if way == "up" else minima[0])
+                    rows.append(
+                        {
+                            "size": f"d{scale}-{way}{dwell}",
+                            "seed": seed,
+                            "step": step,
+                            "weight_decay": gamma,
+                            "train_loss": float(landscape.loss(s, gamma)),
+                            "squared_norm": 0.0,
+                            "attention_excess": s * scale,
+                            "value_output_norm": s**2,
+                        }
+                    )
+    return rows
+
+
+@pytest.fixture(params=[1, 2], ids=["second order", "first order"])
+def depth(request):
+    return request.param
+
+
+@pytest.fixture
+def found(tmp_path, depth) -> Evidence:
+    rows = [row for scale in (1, 2) for row in stages(depth, scale)]
+    gamma_c = closed_form(Task(), depth).gamma_c
+    probes = [
+        {"size": f"d{scale}-ablated", "seed": seed, "step": step, "quantity": "critical_penalty_value_output"}
+        | {"layer": 0, "head": -1, "order": -1, "value": gamma_c * (1 if step else 9)}
+        for scale in (1, 2)
+        for seed in SEEDS
+        for step in (0, 100)
+    ]
+    shapes = {f"d{scale}-up": {"d_model": scale} for scale in (1, 2)}
+    return write_evidence(tmp_path, shapes, metrics=rows, probes=probes)
+
+
+def judge(found, test, **arguments):
+    (row,) = judge_claims([Claim("id", "text", "source", test, arguments, (), ())], found).to_dict("records")
+    return row
+
+
+def verdict(found, test, **arguments):
+    return judge(found, test, **{"sizes": ["d1-down", "d2-down"], **arguments})["verdict"]
+
+
+OF_ATTENTION = {"column": "attention_excess", "threshold": 0.05}
+
+
+def test_order_decides_on_loop_jump_and_crossing(found, depth):
+    first = depth == 2
+    assert verdict(found, "branches_part", **OF_ATTENTION, low=0.2) == (SUPPORTED if first else REFUTED)
+    assert verdict(found, "branches_part", **OF_ATTENTION, low=-0.2, high=0.2) == (
+        REFUTED if first else SUPPORTED
+    )
+    assert verdict(found, "observable_jumps", column="attention_excess", floor=0.3, share=0.5) == (
+        SUPPORTED if first else REFUTED
+    )
+    crossing = verdict(found, "penalised_losses_cross_in_loop", **OF_ATTENTION)
+    assert crossing == (SUPPORTED if first else NOT_TESTED)
+    assert verdict(found, "loop_persists", **OF_ATTENTION, dwell="-4x", share=0.5) == (
+        SUPPORTED if first else NOT_TESTED
+    )
+
+
+def test_second_order_comes_back_where_linear_response_says_with_its_exponent(found, depth):
+    arguments = {"threshold": 0.02, "factor": 1.2}
+    # With two hidden layers zero is stable at every penalty: it never comes back.
+    expected = SUPPORTED if depth == 1 else REFUTED
+    assert verdict(found, "attention_returns_at_linear_response", **arguments) == expected
+    arguments = {"column": "value_output_norm", "threshold": 0.05, "low": 0.75, "high": 1.25}
+    assert verdict(found, "branch_ends_with_exponent", **arguments) == (
+        SUPPORTED if depth == 1 else NOT_TESTED
+    )
+
+
+def test_the_slope_is_compared_over_widths(found):
+    row = judge(
+        found, "slope_grows_with_width", sizes=["d1-down", "d2-down"], column="attention_excess", low=0.2
+    )
+    assert row["value"] == pytest.approx(1)
+    assert row["verdict"] == SUPPORTED
+
+
+def test_a_width_that_is_missing_is_told(found):
+    row = judge(found, "branches_part", sizes=["d1-down", "d8-down"], **OF_ATTENTION, low=-9.0)
+    assert row["verdict"] == NOT_TESTED
+    assert "d8-down" in row["note"]
+
+
+@pytest.mark.parametrize(("delay", "expected"), [(3, SUPPORTED), (1, INCONCLUSIVE), (1 / 3, REFUTED)])
+def test_what_grows_first(tmp_path, delay, expected):
+    rows = [
+        {
+            "size": "10K",
+            "seed": seed,
+            "step": step,
+            "value_output_norm": 1 + step / 100 * (1 + 0.1 * seed),
+            "query_key_norm": math.exp(step / (100 * delay) / (1 + 0.1 * ((3 * seed) % 5))),
+        }
+        for seed in SEEDS
+        for step in range(0, 400, 2)
+    ]
+    found = write_evidence(tmp_path, metrics=rows)
+    columns = {"first": "value_output_norm", "second": "query_key_norm", "growth": 1.5}
+    assert judge(found, "grows_before", **columns)["verdict"] == expected
