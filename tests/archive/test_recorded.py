@@ -122,6 +122,17 @@ def test_a_job_without_probes_says_so(add, make_job):
         found.table("probes.csv")
 
 
+def test_the_tables_of_every_step_may_stay_out(add, experiment, make_job, tmp_path):
+    corpora = tmp_path / "corpora"
+    with_steps, without = (
+        add_jobs(tmp_path / str(keep), experiment, [make_job()], corpora, PUBLISHED, keep_steps=keep)
+        for keep in (True, False)
+    )
+    assert {name for name in with_steps.sums if name not in without.sums} == {
+        "runs/small/seeds-1-1/steps.parquet"
+    }
+
+
 def test_a_job_that_is_not_finished_is_refused(add, make_job):
     job = make_job()
     job.table("verification.csv").unlink()

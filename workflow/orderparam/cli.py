@@ -87,6 +87,11 @@ def make_parser() -> ArgumentParser:
     adding.add_argument(
         "jobs", metavar="JOB", type=Path, nargs="+", help="results/EXPERIMENT/runs/SIZE/JOB, or extracted"
     )
+    adding.add_argument(
+        "--without-steps",
+        action="store_true",
+        help="leave out each step's b and batch loss, which take most space",
+    )
     extracting = _add(kept, "extract", extract_job, run_file, corpus)
     extracting.add_argument("folder", type=Path, help="the --out of `orderparam train`")
     _add(kept, "check", check_recorded, experiment, recorded)
@@ -239,6 +244,7 @@ def add_recorded(options: Namespace) -> None:
         [read_job(folder) for folder in options.jobs],
         Path("results/corpora"),
         read_table(published) if experiment.compare_with_published else None,
+        keep_steps=not options.without_steps,
     )
     print(f"{record.folder}: {len(record.jobs())} jobs, {len(record.sums)} files")
 

@@ -42,12 +42,15 @@ def add_jobs(
     jobs: Sequence[FinishedJob],
     corpora: Path,
     published: pd.DataFrame | None,
+    *,
+    keep_steps: bool = True,
 ) -> Record:
     """Write `jobs` into the record of `experiment` at `folder`, beside those already there; return it.
 
-    `corpora` has a folder for each corpus, with vocabulary.json and ngram_entropies.csv. Jobs of the same
-    size, all of whose seeds a new job has too, are replaced. The record is swapped in as a whole, so that an
-    interruption leaves the earlier one. Raises RecordError if the earlier record is damaged, or if a job
+    Without `keep_steps` the tables of every step, most of a record's bytes, stay out. `corpora` has a folder
+    for each corpus, with vocabulary.json and ngram_entropies.csv. Jobs of the same size, all of whose seeds a
+    new job has too, are replaced. The record is swapped in as a whole, so that an interruption leaves the
+    earlier one. Raises RecordError if the earlier record is damaged, or if a job
     is not of the experiment's protocol: it may be shorter and measured at other steps, nothing else; if
     a corpus lacks a file; if two of `jobs` share a seed; or if something recorded would be lost, seeds that
     the new job lacks or steps beyond its last.
@@ -69,7 +72,7 @@ def add_jobs(
                 shutil.rmtree(replaced.folder)
         write_json(new / EXPERIMENT, experiment.to_dict())
         for job in jobs:
-            _write_job(new, job)
+            _write_job(new, job, keep_steps)
             for name in CORPUS_FILES:
                 _copy(corpora / job.run.corpus / name, new / "corpora" / job.run.corpus / name)
         sums = {name: sha256_of_file(new / name) for name in listed_files(new)}
@@ -141,17 +144,18 @@ def replaced_by(job: FinishedJob, earlier: Sequence[FinishedJob]) -> list[Finish
     return found
 
 
-def _write_job(folder: Path, job: FinishedJob) -> None:
+def _write_job(folder: Path, job: FinishedJob, keep_steps: bool) -> None:
     target = folder / "runs" / job.run.size / job.name
     write_json(target / "run.json", {"run": job.run.to_dict(), "seeds": [asdict(each) for each in job.seeds]})
     write_json(target / "environment.json", job.environment)
     for name in ("metrics.csv", "verification.csv", "probes.csv", "sample_quality.csv"):
         if name in ("metrics.csv", "verification.csv") or job.has(name):
             write_table(read_table(job.table(name)), target / name)
-    # In single precision: seven digits are enough, and halve the file.
-    steps = read_table(job.table("steps.parquet"))
-    thin = steps.astype({"order_parameter": "float32", "batch_loss": "float32", "step": "int32"})
-    write_table(thin, target / "steps.parquet")
+    if keep_steps:
+        # In single precision: seven digits are enough, and halve the file.
+        steps = read_table(job.table("steps.parquet"))
+        thin = steps.astype({"order_parameter": "float32", "batch_loss": "float32", "step": "int32"})
+        write_table(thin, target / "steps.parquet")
     for sample in job.samples():
         _copy(sample, folder / "samples" / job.run.size / sample.name)
 

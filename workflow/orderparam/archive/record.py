@@ -2,9 +2,9 @@
 
 experiment.json                  the whole experiment as configured, runs that are not recorded too
 corpora/<corpus>/                vocabulary.json and ngram_entropies.csv of each text that was learnt
-runs/<size>/<job>/               run.json, metrics.csv, steps.parquet, verification.csv, environment.json,
-                                 probes.csv where checkpoints were probed, sample_quality.csv where
-                                 text from them was scored
+runs/<size>/<job>/               run.json, metrics.csv, verification.csv, environment.json, steps.parquet
+                                 unless left out, probes.csv where checkpoints were probed,
+                                 sample_quality.csv where text from them was scored
 samples/<size>/                  text sampled from the final weights
 manifest.json                    format and the sha256 of each file above; README.md is made from them
 """
