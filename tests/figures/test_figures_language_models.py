@@ -8,7 +8,7 @@ import pytest
 from figure_tables import check_layout, lines_of, make_metrics
 
 from orderparam.errors import RecordError
-from orderparam.figures import attention_and_ngrams, decay_sweep, loss_and_floors
+from orderparam.figures import attention_and_ngrams, decay_sweep, equilibrium, loss_and_floors
 
 SIZES = ("10K", "0.1M")
 
@@ -128,3 +128,49 @@ def test_a_sweep_is_split_into_its_ways_up_and_down():
     assert up == [[0.1, 2.5], [1.0, 3.5], [10.0, 4.5]]
     assert down == [[0.1, 6.5], [1.0, 5.5]]
     assert "$H_1$" in texts_of(figure)
+
+
+def test_both_branches_of_a_penalty_are_drawn_with_theory_and_what_they_end_at():
+    gammas = [0.001, 0.002, 0.004, 0.008]
+    rows = []
+    for way, kept in (("up", 3), ("down", 1)):
+        for seed in (1, 2):
+            for step, gamma in enumerate(gammas if way == "up" else gammas[::-1], start=1):
+                value = 0.5 if gamma in gammas[:kept] else 0.0
+                row = {
+                    "size": f"d32-{way}",
+                    "seed": seed,
+                    "step": step,
+                    "weight_decay": gamma,
+                    "train_loss": 2.0,
+                }
+                rows.append(
+                    row | {"squared_norm": value, "attention_excess": value, "value_output_norm": value}
+                )
+    probes = pd.DataFrame(
+        [
+            ("d32-ablated", seed, step, "critical_penalty_value_output", 0.003 + step / 1e5)
+            for seed in (1, 2)
+            for step in (0, 100)
+        ],
+        columns=["size", "seed", "step", "quantity", "value"],
+    )
+    figure = equilibrium.draw(pd.DataFrame(rows), probes, make_entropies(["d32-up", "d32-down"]))
+    check_layout(figure, "figure")
+    lines = lines_by_gid(figure.axes[0])
+    assert lines["attention_excess-32-up-1"].get_xydata().tolist() == [
+        [g, 0.5 if g < 0.005 else 0] for g in gammas
+    ]
+    assert lines["attention_excess-32-down-2"].get_ydata().tolist() == [0.5, 0, 0, 0]
+    difference = lines_by_gid(figure.axes[3])["difference-32-1"].get_ydata()
+    np.testing.assert_allclose(difference, [0, 0.001, 0.002, 0])
+    told = " ".join(text.get_text() for text in figure.texts)
+    # Geometric means of neighbouring penalties, and theory's at the last step.
+    assert "attention up to 0.0057 raising the penalty, 0.0014 lowering it" in told
+    assert "linear response: 0.004" in told
+
+
+def test_entries_of_other_names_leave_nothing_to_draw():
+    metrics = make_metrics(SIZES).assign(weight_decay=0.1, squared_norm=1.0)
+    with pytest.raises(RecordError, match="d<width>-up"):
+        equilibrium.draw(metrics, make_probes(), make_entropies())

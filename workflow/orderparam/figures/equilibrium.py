@@ -55,10 +55,11 @@ def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -
     stages = stages.assign(progress=(high - stages["train_loss"]) / (high - low))
     widths = sorted(stages["width"].unique(), key=int)
     theory = {width: _theory(probes, f"d{width}-ablated") for width in widths}
+    seeds = f"{describe_seeds(stages['seed'])}, a line for each, at the ends of stages"
+    height = _PANEL_HEIGHT * len(_ROWS) + 0.4
     figure = start_figure(
-        PAGE_WIDTH, _PANEL_HEIGHT * len(_ROWS) + 0.9, _subtitle(stages), [_legend(stages, theory)]
+        PAGE_WIDTH, height, f"{_finding(stages, theory)}; {seeds}", [_legend(stages, theory)]
     )
-    figure.suptitle(_finding(stages, theory), x=0.01, ha="left", fontsize=8, weight="bold")
     grid = figure.subplots(len(_ROWS), len(widths), squeeze=False, sharex=True, sharey="row")
     for column, width in enumerate(widths):
         own = stages[stages["width"] == width]
@@ -112,8 +113,8 @@ def _theory(probes: pd.DataFrame, size: str) -> pd.Series:
 
 
 def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
-    """Where O V and attention end on both branches, geometric means over seeds; a line for each width."""
-    lines = []
+    """Up to which penalties there is attention and O V, geometric means over seeds of the 1x stages."""
+    parts = []
     for width, expected in theory.items():
         own = stages[(stages["width"] == width) & (stages["dwell"] == "")]
         ends = {
@@ -121,13 +122,14 @@ def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
             for quantity in THRESHOLDS
             for direction in _LOOKS
         }
-        parts = [
-            f"{name} up to {ends[quantity, 'up']:.2g} on the way up, {ends[quantity, 'down']:.2g} down"
+        told = [
+            f"{name} up to {ends[quantity, 'up']:.2g} raising the penalty, "
+            f"{ends[quantity, 'down']:.2g} lowering it"
             for quantity, name in (("attention_excess", "attention"), ("value_output_norm", "$OV$"))
         ]
-        told = f" (theory {expected.mean():.2g})" if len(expected) else ""
-        lines.append(f"d = {width}: " + "; ".join(parts) + told)
-    return "\n".join(lines)
+        linear = f" (linear response: {expected.mean():.2g})" if len(expected) else ""
+        parts.append(f"$d={width}$: {', '.join(told)}{linear}")
+    return "; ".join(parts)
 
 
 def _mean_end(branches: pd.DataFrame, quantity: str) -> float:
@@ -136,10 +138,6 @@ def _mean_end(branches: pd.DataFrame, quantity: str) -> float:
         for _, run in branches.groupby("seed")
     ]
     return math.exp(float(np.log(ends).mean())) if ends else math.nan
-
-
-def _subtitle(stages: pd.DataFrame) -> str:
-    return f"{describe_seeds(stages['seed'])}, a line for each; ends of stages"
 
 
 def _legend(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> LegendGroup:
