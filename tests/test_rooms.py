@@ -21,7 +21,7 @@ LAYERS = (
     "model",
     "text",
     "settings",
-    "tables | figure_register",
+    "tables | figure_register | sums",
     "environment | code_digest | files",
     "errors",
 )

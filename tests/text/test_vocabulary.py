@@ -177,6 +177,13 @@ def test_tokens_that_do_not_fit_their_vocabulary_are_refused(tokenize, tmp_path)
         np.save(tokens, bad)
         with pytest.raises(RecordError, match=r"tokens\.npy: holds .*vocabulary\.json says 13 tokens, uint8"):
             load_tokens(tokens, vocabulary)
+    flipped, zeroed = good.copy(), good.copy()
+    flipped[5] ^= 1
+    zeroed[3:] = 0
+    for bad in (flipped, zeroed):
+        np.save(tokens, bad)
+        with pytest.raises(RecordError, match=r"tokens\.npy: damaged: .*vocabulary\.json has sha256"):
+            load_tokens(tokens, vocabulary)
     tokens.write_bytes(tokens.read_bytes()[:100])
     with pytest.raises(RecordError, match=r"tokens\.npy: not a readable"):
         load_tokens(tokens, vocabulary)
@@ -186,7 +193,7 @@ def test_tokens_that_do_not_fit_their_vocabulary_are_refused(tokenize, tmp_path)
 
 
 CHANGES = [{"characters": each} for each in (["b", "a"], None)]
-CHANGES += [{"dtype": "uint16"}, {"train_tokens": 14}, {"tokens": "13"}]
+CHANGES += [{"dtype": "uint16"}, {"train_tokens": 14}, {"tokens": "13"}, {"sha256": None}]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)

@@ -148,7 +148,7 @@ def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Token
     """The training and the validation split, memory-mapped and read-only, each 1-D.
 
     The first int(0.9 N) of the N tokens train, the rest validate. Raises RecordError when a file is
-    missing or damaged, or the two files disagree in length or dtype.
+    missing or damaged: the tokens' length, dtype and sha256 must be those in the vocabulary's file.
     """
     record, vocabulary = _read_record(vocabulary_path)
     try:
@@ -161,6 +161,11 @@ def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Token
         raise RecordError(
             f"{tokens_path}: holds {tokens.dtype} tokens of shape {tokens.shape}, but {vocabulary_path} says "
             f"{record['tokens']} tokens, {vocabulary.dtype}; delete both to have them rebuilt"
+        )
+    if (found := sha256_of_file(tokens_path)) != record["sha256"]:
+        raise RecordError(
+            f"{tokens_path}: damaged: {vocabulary_path} has sha256 {record['sha256']}, found {found}; delete both "
+            "to have them rebuilt"
         )
     split = record["train_tokens"]
     return tokens[:split], tokens[split:]
@@ -180,6 +185,7 @@ def _read_record(path: Path) -> tuple[dict[str, Any], Vocabulary]:
     try:
         vocabulary = Vocabulary(record["characters"])
         fits = record["dtype"] == vocabulary.dtype.name and 0 <= record["train_tokens"] <= record["tokens"]
+        fits &= isinstance(record["sha256"], str)
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{path}: not a vocabulary ({error!r}); delete it to have it rebuilt") from None
     if not fits:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from orderparam.errors import OrderParameterError
 from orderparam.files import read_json
+from orderparam.sums import check_sums
 from orderparam.tracking.job_log import set_up_logging
 from orderparam.tracking.provenance import (
     describe_file,
@@ -43,7 +44,7 @@ class TrackedJob:
     def __init__(self, record: RunRecord, root: Path) -> None:
         self.record = record
         self._root = root
-        self._warned = False
+        self.failed_to_write = False
 
     def log_metrics(self, points: Iterable[tuple[str, float, int]]) -> None:
         """Log (key, value, step) points; NaN and infinities are allowed."""
@@ -85,8 +86,8 @@ class TrackedJob:
         try:
             write()
         except OSError as error:
-            if not self._warned:
-                self._warned = True
+            if not self.failed_to_write:
+                self.failed_to_write = True
                 logger.warning("warning: tracking: the job cannot be recorded (%s)", error)
 
 
@@ -96,7 +97,8 @@ def tracked_job(snakemake: Any) -> Iterator[TrackedJob]:
 
     Logging is set up as `set_up_logging` says. The job's record is written when the block begins, and when it
     ends, with status FINISHED, FAILED after an error, or KILLED after SIGTERM, which raises SystemExit(143),
-    or SIGINT, which raises KeyboardInterrupt. Errors pass through. Trouble with tracking never fails the job.
+    or SIGINT, which raises KeyboardInterrupt. Errors pass through. Trouble with tracking never fails the job;
+    an input that is not as the job that made it noted does, with RecordError.
     """
     root = Path.cwd()
     record = _describe_job(snakemake, root)
@@ -106,8 +108,12 @@ def tracked_job(snakemake: Any) -> Iterator[TrackedJob]:
         _find_corpus(job, snakemake, snakemake.input)
         job.attempt(lambda: record.points_file(root).unlink(missing_ok=True))
         job.save()
+        if job.failed_to_write:
+            # Nor may the record of an earlier run stay, whose sums others would go by.
+            job.attempt(lambda: (root / record.file).unlink(missing_ok=True))
         status: Status = "FINISHED"
         try:
+            check_sums(root, record.inputs)
             yield job
         except BaseException as error:
             status = _status_after(error)

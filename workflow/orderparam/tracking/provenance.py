@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import os
 import platform
 import re
@@ -15,7 +14,7 @@ from typing import Any
 import psutil
 
 from orderparam.environment import git_state, package_versions, processor_name
-from orderparam.files import sha256_of_file
+from orderparam.sums import measure
 
 PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "safetensors", "snakemake", "mlflow")
 
@@ -25,16 +24,8 @@ def describe_file(name: str, path: str, root: Path) -> dict[str, Any]:
     digest: str | None = None
     size: int | None = None
     with suppress(OSError):
-        digest, size = _measure(root / path)
+        digest, size = measure(root / path)
     return {"name": name, "path": relative_to_root(path, root), "sha256": digest, "bytes": size}
-
-
-def _measure(path: Path) -> tuple[str, int]:
-    if not path.is_dir():
-        return sha256_of_file(path), path.stat().st_size
-    members = sorted(member for member in path.rglob("*") if member.is_file())
-    lines = (f"{sha256_of_file(member)}  {member.relative_to(path).as_posix()}\n" for member in members)
-    return hashlib.sha256("".join(lines).encode()).hexdigest(), sum(m.stat().st_size for m in members)
 
 
 def relative_to_root(path: str | Path, root: Path) -> str:
