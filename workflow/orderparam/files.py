@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,5 +64,22 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
+    # Not JSON, nested too deeply, or a number of too many digits.
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not valid JSON ({error}); delete it to have it rebuilt") from None
+
+
+def check_regular(path: Path, largest: int) -> Path:
+    """The path; RecordError unless it is a file, no link, pipe or folder, of `largest` bytes at most."""
+    try:
+        status = path.lstat()
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a link" if stat.S_ISLNK(status.st_mode) else "no regular file"
+        raise RecordError(f"{path}: is {kind}; a record takes files only: copy the file there")
+    if status.st_size > largest:
+        raise RecordError(f"{path}: has {status.st_size:,} bytes, and at most {largest:,} are taken")
+    return path

@@ -14,6 +14,7 @@ import pandas as pd
 from orderparam.archive.job import FinishedJob
 from orderparam.archive.readme import render_readme
 from orderparam.archive.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record, listed_files
+from orderparam.archive.untrusted import check_job
 from orderparam.errors import RecordError
 from orderparam.files import atomic_write, sha256_of_file, write_json
 from orderparam.settings.experiment import Experiment, Run
@@ -50,13 +51,14 @@ def add_jobs(
     Without `keep_steps` the tables of every step, most of a record's bytes, stay out. `corpora` has a folder
     for each corpus, with vocabulary.json and ngram_entropies.csv. Jobs of the same size, all of whose seeds a
     new job has too, are replaced. The record is swapped in as a whole, so that an interruption leaves the
-    earlier one. Raises RecordError if the earlier record is damaged, or if a job
-    is not of the experiment's protocol: it may be shorter and measured at other steps, nothing else; if
-    a corpus lacks a file; if two of `jobs` share a seed; or if something recorded would be lost, seeds that
-    the new job lacks or steps beyond its last.
+    earlier one. Raises RecordError if the earlier record is damaged; if a job's files are not those of its
+    run, since another machine may have sent them; if a job is not of the experiment's protocol: it may be
+    shorter and measured at other steps, nothing else; if a corpus lacks a file; if two of `jobs` share a
+    seed; or if something recorded would be lost, seeds that the new job lacks or steps beyond its last.
     """
     for job in jobs:
         check_protocol(job.run, experiment)
+        check_job(job, experiment)
         check_corpus(corpora / job.run.corpus)
     check_distinct(jobs)
     folder.parent.mkdir(parents=True, exist_ok=True)

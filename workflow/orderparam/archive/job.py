@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from orderparam.errors import RecordError
-from orderparam.files import read_json
+from orderparam.files import check_regular, read_json
 from orderparam.settings.experiment import Run, Seeds
+from orderparam.settings.run_file import parse_run_file
+
+# More bytes than these describe no run.
+LARGEST_JSON = 10**6
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class FinishedJob:
         folder = self.folder / "samples"
         if not folder.exists():
             folder = self.folder.absolute().parents[2] / "samples" / self.run.size
-        return [path for seed in self.seeds for path in sorted(folder.glob(f"seed-{seed.seed}-*.txt"))]
+        names = [f"seed-{seed.seed}-{mode}.txt" for seed in self.seeds for mode in ("dropout", "evaluation")]
+        return [folder / name for name in names if (folder / name).exists()]
 
 
 def read_job(folder: Path) -> FinishedJob:
@@ -51,21 +56,30 @@ def read_job(folder: Path) -> FinishedJob:
     Raises RecordError where the folder does not say what was run, or on what.
     """
     if (folder / "run.json").exists():
-        content = read_json(folder / "run.json")
-        run, seeds = content["run"], content["seeds"]
-        environment = read_json(folder / "environment.json")
+        resolved, described = (_read_small(folder / name) for name in ("run.json", "environment.json"))
+        run, seeds = parse_run_file(folder / "run.json", resolved)
+        environment = described
     else:
         paths = sorted((folder / "checkpoints").glob("seed-*/step-000000.json"))
         if not paths:
             raise RecordError(f"{folder}: neither run.json nor checkpoints; not the folder of a training job")
-        checkpoints = [read_json(path) for path in paths]
-        run, seeds = (
-            checkpoints[0]["run"],
-            sorted((each["seeds"] for each in checkpoints), key=itemgetter("seed")),
-        )
+        found = [(path, _read_small(path)) for path in paths]
+        parts = [
+            parse_run_file(path, {**each, "seeds": [each.get("seeds")]} if isinstance(each, dict) else each)
+            for path, each in found
+        ]
+        run, seeds = parts[0][0], tuple(sorted((seed for _, (seed,) in parts), key=attrgetter("seed")))
         name = f"train_model.{folder.parent.name}-{folder.name}.json"
-        environment = _environment_of(read_json(folder.absolute().parents[2] / "jobs" / name))
-    return FinishedJob(Run.from_dict(run), tuple(Seeds(**each) for each in seeds), folder, environment)
+        record = folder.absolute().parents[2] / "jobs" / name
+        try:
+            environment = _environment_of(read_json(record))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RecordError(f"{record}: not the record of a finished training ({error!r})") from None
+    return FinishedJob(run, seeds, folder, environment)
+
+
+def _read_small(path: Path) -> Any:
+    return read_json(check_regular(path, LARGEST_JSON))
 
 
 def _environment_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +87,7 @@ def _environment_of(record: dict[str, Any]) -> dict[str, Any]:
     tags = record["tags"]
     versions = {name.removeprefix("version."): tags[name] for name in tags if name.startswith("version.")}
     return {
-        "device_name": tags.get("machine.gpu", tags["machine.cpu"]),
+        "device_name": tags.get("machine.gpu") or tags["machine.cpu"],
         "cpu": tags["machine.cpu"],
         "platform": tags["machine.platform"],
         **versions,

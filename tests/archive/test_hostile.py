@@ -1,0 +1,211 @@
+"""What another machine sent is refused with a clear error, and nothing of it reaches the record."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from test_recorded import add, experiment, make_job  # noqa: F401
+
+from orderparam.archive.job import read_job
+from orderparam.errors import RecordError
+from orderparam.files import read_json
+from orderparam.tables import read_table, write_table
+
+
+@pytest.fixture
+def job(make_job):  # noqa: F811
+    return make_job()
+
+
+def change_json(name, change):
+    def damage(folder):
+        content = read_json(folder / name)
+        change(content)
+        (folder / name).write_text(json.dumps(content))
+
+    return damage
+
+
+def change_table(name, change):
+    return lambda folder: write_table(change(read_table(folder / name)), folder / name)
+
+
+def link(name, target):
+    def damage(folder):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(target)
+
+    return damage
+
+
+def seed(value):
+    return change_json("run.json", lambda content: content["seeds"][0].update(seed=value))
+
+
+def in_run(key, value):
+    return change_json("run.json", lambda content: content["run"].update({key: value}))
+
+
+def write(name, content):
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def pipe(folder):
+    (folder / "environment.json").unlink()
+    os.mkfifo(folder / "environment.json")
+
+
+HOSTILE = {
+    "a path as seed": (seed("x/../../.."), r"seeds\[0\].seed: found .*an integer"),
+    "a fraction as seed": (seed(1.5), r"seeds\[0\].seed"),
+    "a boolean as seed": (seed(True), r"seeds\[0\].seed"),
+    "no seeds": (change_json("run.json", lambda content: content.update(seeds=[])), "seeds: found"),
+    "a seed twice": (change_json("run.json", lambda c: c.update(seeds=c["seeds"] * 2)), "not distinct"),
+    "a list": (write("run.json", b"[1]"), "found no object"),
+    "no run": (change_json("run.json", lambda content: content.pop("run")), "run: found no such key"),
+    "a path as size": (in_run("size", "../../x"), "run.size: found"),
+    "a text as width": (in_run("d_model", "wide"), "run.d_model: found"),
+    "a key of another kind": (in_run("shell", "rm"), "run.shell: found an unknown key"),
+    "nested too deeply": (write("run.json", b"[" * 100_000), "run.json: not valid JSON"),
+    "a number beyond floats": (write("run.json", b"1" * 5000), "run.json: "),
+    "a huge description": (write("run.json", b" " * 2_000_000), "at most 1,000,000"),
+    "an environment that is a link": (link("environment.json", "/etc/hostname"), "is a link"),
+    "an environment that is a pipe": (pipe, "no regular file"),
+    "an environment of lists": (
+        change_json("environment.json", lambda c: c.update(cpu=[1])),
+        "'cpu' must be",
+    ),
+    "lines in a name": (
+        change_json("environment.json", lambda c: c.update(device_name="a\n| b")),
+        "'device_name'",
+    ),
+    "no duration": (change_json("environment.json", lambda content: content.pop("seconds")), "lacks seconds"),
+    "a sample that is a link": (link("samples/seed-1-evaluation.txt", "/etc/passwd"), "is a link"),
+    "a table that is a link": (link("metrics.csv", "/etc/passwd"), "is a link"),
+    "a long sample": (write("samples/seed-1-evaluation.txt", b"x" * 1000), "at most 40"),
+    "a sample that is no text": (write("samples/seed-1-evaluation.txt", b"\xff"), "not UTF-8"),
+    "rows of another seed": (
+        change_table("metrics.csv", lambda t: t.assign(seed=9)),
+        "the seeds .1. of run.json",
+    ),
+    "another seed besides": (
+        change_table("verification.csv", lambda t: pd.concat([t, t.assign(seed=2)])),
+        "the seeds .1. of run.json",
+    ),
+    "another size": (change_table("steps.parquet", lambda t: t.assign(size="other")), "the size small"),
+    "not a number": (
+        change_table("metrics.csv", lambda t: t.assign(order_parameter=np.nan)),
+        "finite number",
+    ),
+    "one that is not": (
+        change_table("steps.parquet", lambda t: t.assign(batch_loss=t["batch_loss"].where(t["step"] != 3))),
+        "batch_loss must be a finite number",
+    ),
+    "infinity": (
+        change_table("metrics.csv", lambda t: t.assign(val_loss=np.inf)),
+        "val_loss must be a finite",
+    ),
+    "a loss that is text": (
+        change_table("metrics.csv", lambda t: t.assign(val_loss="low")),
+        "val_loss must be",
+    ),
+    "steps that are text": (change_table("metrics.csv", lambda t: t.assign(step="a")), "whole numbers"),
+    "no last step": (change_table("metrics.csv", lambda t: t[:-1]), "lacks step 20 of run.json"),
+    "a step beyond": (change_table("metrics.csv", lambda t: t.replace({"step": {0: 21}})), "lacks step 0"),
+    "a row twice": (change_table("metrics.csv", lambda t: pd.concat([t, t[:1]])), "a row twice"),
+    "steps missing": (change_table("steps.parquet", lambda t: t[:-1]), "must have steps 0 to 19"),
+    "very many steps": (change_table("steps.parquet", lambda t: pd.concat([t] * 9)), "run.json allows 21"),
+    "a column of another kind": (write("metrics.csv", b"size,seed,step,shell\n"), "expected the columns"),
+    "an empty table": (change_table("metrics.csv", lambda t: t[:0]), "metrics.csv: "),
+    "no table": (write("steps.parquet", b"PAR1 not really PAR1"), "not a readable table"),
+}
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+
+
+@pytest.mark.parametrize(("damage", "message"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_folder_is_refused_and_nothing_is_written(add, job, tmp_path, damage, message):  # noqa: F811
+    add(job)
+    damage(job.folder)
+    before = contents(tmp_path)
+    with pytest.raises(RecordError, match=message) as error:
+        add(read_job(job.folder))
+    assert str(job.folder) in str(error.value)
+    assert contents(tmp_path) == before
+
+
+def test_files_beside_those_that_are_known_stay_behind(add, job, tmp_path):  # noqa: F811
+    for name in ("samples/seed-1-x.txt", "samples/seed-1-../../../x.txt", "notes.txt"):
+        (job.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (job.folder / name).write_text("x")
+    record = add(read_job(job.folder))
+    assert not [name for name in record.sums if "x.txt" in name or "notes" in name]
+    assert [path.name for path in record.samples()] == ["seed-1-evaluation.txt"]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(["run.json", "environment.json"]),
+    keys=st.lists(st.integers(0, 30), max_size=3),
+    value=VALUES,
+)
+@example(name="run.json", keys=[1, 0], value="x/../../..")
+def test_any_value_anywhere_is_taken_or_cleanly_refused(add, job, tmp_path, name, keys, value):  # noqa: F811
+    original = (job.folder / name).read_bytes()
+    content = read_json(job.folder / name)
+    part, holder, last = content, None, None
+    for key in keys:
+        if isinstance(part, dict | list) and part:
+            last = list(part)[key % len(part)] if isinstance(part, dict) else key % len(part)
+            holder, part = part, part[last]
+    if holder is None:
+        content = value
+    else:
+        holder[last] = value
+    (job.folder / name).write_text(json.dumps(content))
+    outside = set(tmp_path.iterdir())
+    try:
+        add(read_job(job.folder))
+    except RecordError:
+        pass
+    finally:
+        (job.folder / name).write_bytes(original)
+        shutil.rmtree(tmp_path / "recorded", ignore_errors=True)
+    assert set(tmp_path.iterdir()) <= outside | {tmp_path / "recorded"}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(["metrics.csv", "steps.parquet", "verification.csv", "run.json", "probes.csv"]),
+    at=st.integers(0, 10**6),
+    new=st.binary(max_size=12),
+    cut=st.booleans(),
+)
+def test_any_bytes_anywhere_are_taken_or_cleanly_refused(add, job, tmp_path, name, at, new, cut):  # noqa: F811
+    path = job.folder / name
+    original = path.read_bytes()
+    at %= len(original)
+    path.write_bytes(original[:at] + new + (b"" if cut else original[at + len(new) :]))
+    try:
+        add(read_job(job.folder))
+    except RecordError:
+        pass
+    finally:
+        path.write_bytes(original)
+        shutil.rmtree(tmp_path / "recorded", ignore_errors=True)
