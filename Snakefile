@@ -47,7 +47,8 @@ for each in workflow.rules:
 
 
 onstart:
-    open_invocation(workflow, config, settings.experiment)
+    check_first()
+    open_invocation(workflow, config, settings.experiment, forced_outputs())
 
 
 onsuccess:

@@ -13,7 +13,7 @@ LAYERS = (
     "__main__",
     "cli",
     "tracking",
-    "pages | lookup",
+    "pages | lookup | preflight",
     "archive | claims | figures",
     "known_systems",
     "analysis",

@@ -45,14 +45,16 @@ def script_object(
     )
 
 
-def start_job(root: Path, body: str, settings: str = "", **environment: str) -> subprocess.Popen[str]:
+def start_job(
+    root: Path, body: str, settings: str = "", keep: bool = False, **environment: str
+) -> subprocess.Popen[str]:
     """A process in `root` that runs `body` in a tracked job made by `script_object(<settings>)`."""
     code = f"""
 from tracking_helpers import script_object
 from orderparam.tracking import tracked_job
 import sys, time
 from pathlib import Path
-with tracked_job(script_object({settings})) as job:
+with tracked_job(script_object({settings}), keep={keep}) as job:
 {textwrap.indent(textwrap.dedent(body), "    ")}
 """
     return start_python(root, code, **environment)

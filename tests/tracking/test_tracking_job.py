@@ -295,3 +295,48 @@ def test_a_user_without_a_name_is_unknown(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
     assert user_name() == "unknown"
+
+
+def test_what_a_job_made_is_put_back_for_the_same_inputs_and_parameters_only(root):
+    def run(table="a", params=None, env="{}", fail=False):
+        write("results/preview/metrics.csv", table)
+        settings = (
+            f"input={{'metrics': 'results/preview/metrics.csv'}}, params={params or {}}, "
+            "output={'a': 'results/preview/a.csv', 'b': 'results/preview/b'}"
+        )
+        body = f"""
+            print("made")
+            job.log_metrics([("loss", 2.5, 0)])
+            Path("results/preview/b").mkdir(exist_ok=True)
+            Path("results/preview/a.csv").write_text({table!r})
+            Path("results/preview/b/c").write_text({table!r})
+            if {fail}: raise ValueError
+        """
+        job = start_job(root, body, settings, keep=True, ORDERPARAM_INVOCATION=env)
+        out, told = job.communicate()
+        assert job.returncode == int(fail), told
+        return out == "made\n", told
+
+    def delete():
+        for path in ("a.csv", "b/c"):
+            Path("results/preview", path).unlink(missing_ok=True)
+
+    assert run() == (True, "")
+    first = read_json(RECORD)
+    delete()
+    made, told = run()
+    assert not made and "put back what was made on" in told
+    record = read_json(RECORD)
+    assert (record["status"], record["outputs"]) == ("FINISHED", first["outputs"])
+    assert points_of_job() == [("loss", 2.5, 0)]
+    assert Path("results/preview/a.csv").read_text() == Path("results/preview/b/c").read_text() == "a"
+    assert run(env=json.dumps({"forced": ["results/preview/b"]}))[0]
+    assert run(params={"x": 1})[0]
+    # A failure leaves what was made before, and says where; then it is put back.
+    delete()
+    made, told = run(table="b", fail=True)
+    assert made and "is kept in results/preview/kept/draw_figure" in told
+    assert not run(params={"x": 1})[0]
+    # What was damaged since is not put back.
+    Path("results/preview/kept/draw_figure/0").write_text("damaged")
+    assert run(params={"x": 1})[0]

@@ -7,6 +7,7 @@ its record in results/recorded/. Paths are relative to the project's folder.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from orderparam.archive.record import Record
@@ -51,9 +52,19 @@ def largest_run(experiment: Experiment) -> Run:
     return list(experiment.runs.values())[-1]
 
 
+def settings_of(run: Run) -> dict[str, Any]:
+    """How a size is trained, as plain values; of any device and threads, so that these make nothing anew."""
+    return replace(run, device="auto", threads=1).to_dict()
+
+
 def runs_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
-    """How each size is trained, as plain values."""
-    return {size: run.to_dict() for size, run in experiment.runs.items()}
+    """How each size is trained."""
+    return {size: settings_of(run) for size, run in experiment.runs.items()}
+
+
+def settings_of_all(experiment: Experiment) -> dict[str, Any]:
+    """The whole experiment as plain values."""
+    return {**experiment.to_dict(), "runs": runs_of(experiment)}
 
 
 def field_of_runs(experiment: Experiment, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from orderparam.files import sha256_of_file
 
 
 def measure(path: Path) -> tuple[str, int]:
-    """SHA-256 and size in bytes of a file, or of a folder's files together with their names; raises OSError."""
+    """SHA-256 and bytes of a file, or of a folder's files together with their names; raises OSError."""
     if not path.is_dir():
         return sha256_of_file(path), path.stat().st_size
     # Snakemake leaves a file of its own in a folder once the job has ended.

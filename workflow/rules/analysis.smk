@@ -5,8 +5,7 @@ for table in ("metrics", "verification", "probes", "sample_quality"):
         name:
             f"collect_{table}"
         input:
-            tables=of_experiment(lookup.tables_of_jobs, f"{table}.csv"),
-            record=of_experiment(lookup.files_of_record),
+            unpack(tables_and_record(f"{table}.csv")),
         output:
             f"results/{{experiment}}/{table}.csv",
         log:
@@ -46,7 +45,7 @@ rule describe_architecture:
     log:
         "results/{experiment}/logs/describe_architecture.log",
     params:
-        run=lambda wildcards: lookup.largest_run(experiment_of(wildcards)).to_dict(),
+        run=lambda wildcards: lookup.settings_of(lookup.largest_run(experiment_of(wildcards))),
         code=code_digest("describe_architecture"),
     message:
         "Describing the largest model of {wildcards.experiment}"

@@ -1,4 +1,5 @@
 import re
+import sys
 from dataclasses import asdict
 
 from orderparam import lookup
@@ -15,6 +16,7 @@ from orderparam.figure_register import (
     figure_tables,
 )
 from orderparam.errors import OrderParameterError
+from orderparam.preflight import check_before_start
 from orderparam.settings.config import find_experiment, load_settings
 from orderparam.settings.ising_file import load_ising
 from orderparam.settings.words import find
@@ -64,6 +66,23 @@ def of_experiment(function, *arguments):
     return lambda wildcards: function(experiment_of(wildcards), *arguments)
 
 
+def tables_and_record(name):
+    """Input function: a table of every training job, and of a replay the whole record.
+
+    A record's files are followed through its manifest, since a fresh checkout gives them new times.
+    """
+
+    def find(wildcards):
+        experiment = experiment_of(wildcards)
+        tables, record = lookup.tables_of_jobs(experiment, name), lookup.files_of_record(experiment)
+        if not record:
+            return {"tables": tables}
+        manifest = [path for path in record if path.endswith("/manifest.json")]
+        return {"tables": ancient(tables), "record": ancient(record), "manifest": manifest}
+
+    return find
+
+
 def seeds_of(wildcards):
     return [asdict(seeds) for seeds in lookup.find_seeds(experiment_of(wildcards), wildcards.job)]
 
@@ -73,6 +92,14 @@ def corpus_of_run(name):
     return lambda wildcards: (
         f"{lookup.corpus_folder(experiment_of(wildcards), run_of(wildcards).corpus)}/{name}"
     )
+
+
+def settings_of_run(wildcards):
+    return lookup.settings_of(run_of(wildcards))
+
+
+def device_of_run(wildcards):
+    return run_of(wildcards).device
 
 
 def gpus_of_run(wildcards):
@@ -152,6 +179,26 @@ def sections_of_page(wildcards):
 
 def figures_of_page(wildcards):
     return [svg for section in sections_of_page(wildcards) for svg in section["figures"]]
+
+
+def check_first():
+    """Check what would make a training job fail, before Snakemake deletes what that is to replace."""
+    if workflow.touch:
+        return
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train_model"]
+    here = workflow.executor_plugin.common_settings.local_exec
+    try:
+        runs = [(run_of(job.wildcards), len(seeds_of(job.wildcards))) for job in jobs]
+        if estimate := check_before_start(ROOT, settings.corpora, runs, here):
+            print(estimate, file=sys.stderr)
+    except OrderParameterError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def forced_outputs():
+    """The outputs that this invocation was told to make anew."""
+    dag = workflow.dag
+    return [str(path) for job in dag.needrun_jobs() if dag.reason(job).forced for path in job.output]
 
 
 def corpora_of_this_run():

@@ -42,7 +42,7 @@ rule write_up:
     log:
         "results/{experiment}/logs/write_up.log",
     params:
-        experiment=lambda wildcards: experiment_of(wildcards).to_dict(),
+        experiment=of_experiment(lookup.settings_of_all),
         missing=of_experiment(lookup.missing_runs),
         code=code_digest("write_up"),
     message:

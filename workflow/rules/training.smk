@@ -21,9 +21,10 @@ rule train_model:
     threads: lambda wildcards: run_of(wildcards).threads
     resources:
         gpu=gpus_of_run,
+        device=device_of_run,
         mem_mb=2000,
     params:
-        run=lambda wildcards: run_of(wildcards).to_dict(),
+        run=settings_of_run,
         seeds=seeds_of,
         unfinished="results/{experiment}/unfinished/{size}/{job}",
         diverged="results/{experiment}/diverged/{size}",
@@ -47,8 +48,9 @@ rule verify_checkpoints:
         "results/{experiment}/logs/verify_checkpoints/{size}.{job}.log",
     resources:
         gpu=gpus_of_run,
+        device=device_of_run,
     params:
-        run=lambda wildcards: run_of(wildcards).to_dict(),
+        run=settings_of_run,
         seeds=lambda wildcards: [seeds["seed"] for seeds in seeds_of(wildcards)],
         unfinished="results/{experiment}/unfinished/{size}/{job}",
         verified_checkpoints=lambda wildcards: experiment_of(wildcards).verified_checkpoints[wildcards.size],
@@ -70,8 +72,9 @@ rule probe_checkpoints:
         "results/{experiment}/logs/probe_checkpoints/{size}.{job}.log",
     resources:
         gpu=gpus_of_run,
+        device=device_of_run,
     params:
-        run=lambda wildcards: run_of(wildcards).to_dict(),
+        run=settings_of_run,
         seeds=lambda wildcards: [seeds["seed"] for seeds in seeds_of(wildcards)],
         windows=lambda wildcards: experiment_of(wildcards).probe_windows[wildcards.size],
         code=code_digest("probe_checkpoints"),
@@ -95,10 +98,10 @@ rule sample_text:
         experiment=any_of(TRAINED),
     resources:
         gpu=gpus_of_run,
+        device=device_of_run,
     params:
         step=lambda wildcards: run_of(wildcards).steps,
         sampling=lambda wildcards: asdict(experiment_of(wildcards).sampling),
-        device=lambda wildcards: run_of(wildcards).device,
         code=code_digest("sample_text"),
     message:
         "Sampling text from {wildcards.size} of {wildcards.experiment} ({wildcards.mode} mode)"
@@ -138,8 +141,9 @@ rule score_samples:
         "results/{experiment}/logs/score_samples/{size}.{job}.log",
     resources:
         gpu=gpus_of_run,
+        device=device_of_run,
     params:
-        run=lambda wildcards: run_of(wildcards).to_dict(),
+        run=settings_of_run,
         seeds=seeds_of,
         code=code_digest("score_samples"),
     message:

@@ -13,7 +13,9 @@ from orderparam.training.device import resolve_device
 
 if __name__ == "__main__":
     with tracked_job(snakemake):
-        run = Run.from_dict(snakemake.params.run)
+        run = Run.from_dict(
+            {**snakemake.params.run, "device": snakemake.resources.device, "threads": snakemake.threads}
+        )
         torch.set_num_threads(run.threads)
         vocabulary = Path(snakemake.input.vocabulary)
         windows = ProbeWindows.choose(

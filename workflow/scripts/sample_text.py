@@ -14,7 +14,7 @@ if __name__ == "__main__":
             int(snakemake.wildcards.seed),
             snakemake.params.step,
             Path(snakemake.input.vocabulary),
-            snakemake.params.device,
+            snakemake.resources.device,
         )
         text, _ = sampler.sample(
             sampling["characters"],

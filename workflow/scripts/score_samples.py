@@ -11,7 +11,9 @@ from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake):
-        run = Run.from_dict(snakemake.params.run)
+        run = Run.from_dict(
+            {**snakemake.params.run, "device": snakemake.resources.device, "threads": snakemake.threads}
+        )
         torch.set_num_threads(run.threads)
         quality = score_checkpoints(
             run,

@@ -8,9 +8,12 @@ from orderparam.tracking import tracked_job
 from orderparam.training.job import JobPaths, train_job
 
 if __name__ == "__main__":
-    with tracked_job(snakemake) as job:
+    with tracked_job(snakemake, keep=True) as job:
+        run = Run.from_dict(
+            {**snakemake.params.run, "device": snakemake.resources.device, "threads": snakemake.threads}
+        )
         train_job(
-            Run.from_dict(snakemake.params.run),
+            run,
             [Seeds(**seeds) for seeds in snakemake.params.seeds],
             Path(snakemake.input.tokens),
             Path(snakemake.input.vocabulary),

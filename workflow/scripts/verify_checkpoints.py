@@ -12,7 +12,9 @@ from orderparam.training.device import resolve_device
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
-        run = Run.from_dict(snakemake.params.run)
+        run = Run.from_dict(
+            {**snakemake.params.run, "device": snakemake.resources.device, "threads": snakemake.threads}
+        )
         trajectory = METRICS.read(snakemake.input.trajectory)
         verification = verify_job(
             run,

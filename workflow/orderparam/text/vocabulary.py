@@ -5,7 +5,7 @@ Files: `tokens.npy`, 1-D, uint8 up to 256 characters and uint16 above, and `voca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -76,19 +76,7 @@ def tokenize_corpus(
     65,535 distinct characters; RecordError if the text is not the one that the manifest describes.
     """
     source, expected = manifest["source"], manifest["sha256"]
-    present = np.zeros(CODE_POINTS, dtype=bool)
-    present[_code_points(manifest["alphabet"] or "")] = True
-    count, readable = 0, True
-    try:
-        for text in _read_text(text_path, chunk_characters):
-            present[_code_points(text)] = True
-            count += len(text)
-    except UnicodeDecodeError:
-        readable = False
-    if not readable or present[0] or np.count_nonzero(present) > MAX_CHARACTERS:
-        raise _flaw(text_path, source, manifest["alphabet"])
-    if count == 0:
-        raise CorpusError(f"{source}: the file is empty; a corpus needs text")
+    present, count = scan_text(text_path, source, manifest["alphabet"], chunk_characters)
     if (found := sha256_of_file(text_path)) != expected:
         raise RecordError(
             f"{text_path}: not the text that its manifest describes: expected sha256 {expected}, found "
@@ -110,7 +98,7 @@ def tokenize_corpus(
         "source": source,
         "characters": list(vocabulary.characters),
         "tokens": count,
-        "train_tokens": int(TRAIN_SHARE * count),
+        "train_tokens": split_at(count),
         "dtype": vocabulary.dtype.name,
         "sha256": sha256_of_file(tokens_path),
         "stand_in": manifest["stand_in"],
@@ -118,6 +106,34 @@ def tokenize_corpus(
     }
     write_json(vocabulary_path, record)
     return record
+
+
+def split_at(tokens: int) -> int:
+    """How many of a corpus's tokens train; the rest validate."""
+    return int(TRAIN_SHARE * tokens)
+
+
+def scan_text(
+    path: Path, source: str, alphabet: str | None = None, chunk_characters: int = 1 << 20
+) -> tuple[NDArray[np.bool_], int]:
+    """Which code points a UTF-8 text or `alphabet` has, shape (0x110000,), and the text's characters.
+
+    Raises CorpusError for a text that cannot be a corpus, as `tokenize_corpus` does.
+    """
+    present = np.zeros(CODE_POINTS, dtype=bool)
+    present[_code_points(alphabet or "")] = True
+    count, readable = 0, True
+    try:
+        for text in _read_text(path, chunk_characters):
+            present[_code_points(text)] = True
+            count += len(text)
+    except UnicodeDecodeError:
+        readable = False
+    if not readable or present[0] or np.count_nonzero(present) > MAX_CHARACTERS:
+        raise _flaw(path, source, alphabet)
+    if count == 0:
+        raise CorpusError(f"{source}: the file is empty; a corpus needs text")
+    return present, count
 
 
 def corpus_label(record: Mapping[str, Any]) -> str:
@@ -164,14 +180,14 @@ def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Token
         )
     if (found := sha256_of_file(tokens_path)) != record["sha256"]:
         raise RecordError(
-            f"{tokens_path}: damaged: {vocabulary_path} has sha256 {record['sha256']}, found {found}; delete both "
-            "to have them rebuilt"
+            f"{tokens_path}: damaged: {vocabulary_path} has sha256 {record['sha256']}, found {found}; delete "
+            "both to have them rebuilt"
         )
     split = record["train_tokens"]
     return tokens[:split], tokens[split:]
 
 
-def check_windows(tokens: NDArray[np.integer], context: int, split_name: str, source: str) -> None:
+def check_windows(tokens: Sized, context: int, split_name: str, source: str) -> None:
     """Raise CorpusError unless a split holds one window: `context` tokens and the one after them."""
     if len(tokens) < context + 1:
         raise CorpusError(

@@ -24,12 +24,15 @@ HINT = "Browse the tracked runs: make ui"
 _open: list[tuple[Path, RunRecord, Follower | None]] = []
 
 
-def open_invocation(workflow: Any, config: dict[str, Any], experiment: str) -> None:
+def open_invocation(
+    workflow: Any, config: dict[str, Any], experiment: str, forced: Iterable[str] = ()
+) -> None:
     """Open this invocation's run, for `onstart`, and have a thread keep the store up to date.
 
     `workflow` and `config` are the globals of these names in a Snakefile. The run belongs to the experiment
-    of the first target under results/, else to `experiment`. What jobs need is left in os.environ. With
-    --touch, for which Snakemake calls `onstart` too, nothing is opened. Never fails.
+    of the first target under results/, else to `experiment`. What jobs need is left in os.environ, `forced`
+    too, the outputs that are to be made anew. With --touch, for which Snakemake calls `onstart` too, nothing
+    is opened. Never fails.
     """
     if workflow.touch:
         return
@@ -41,7 +44,12 @@ def open_invocation(workflow: Any, config: dict[str, Any], experiment: str) -> N
     record.file = f"results/{experiment}/jobs/invocations/{opened}-{record.id[:8]}.json"
     record.tags = {"command": command, **origin_tags("Snakefile")}
     os.environ[INVOCATION] = json.dumps(
-        {"experiment": experiment, "record": record.id, "settings": _settings_of(workflow, root)}
+        {
+            "experiment": experiment,
+            "record": record.id,
+            "settings": _settings_of(workflow, root),
+            "forced": list(forced),
+        }
     )
     _write(record, root)
     follower = Follower(root, resolve_uri(config, root)) if is_enabled(config) else None

@@ -20,6 +20,7 @@ from orderparam.errors import OrderParameterError
 from orderparam.files import read_json
 from orderparam.sums import check_sums
 from orderparam.tracking.job_log import set_up_logging
+from orderparam.tracking.kept import KeptOutputs
 from orderparam.tracking.provenance import (
     describe_file,
     machine_tags,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INVOCATION = "ORDERPARAM_INVOCATION"
+# The outputs of a job that took so long are kept when it has to run again.
+LONG_JOB_SECONDS = 60.0
 SIGTERM_EXIT = 128 + signal.SIGTERM
 MANIFESTS = ("corpus.json", "vocabulary.json")
 logger = logging.getLogger("orderparam.tracking")
@@ -92,13 +95,17 @@ class TrackedJob:
 
 
 @contextmanager
-def tracked_job(snakemake: Any) -> Iterator[TrackedJob]:
+def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
     """Track the job that Snakemake's `script:` object describes; the working folder is the project root.
 
     Logging is set up as `set_up_logging` says. The job's record is written when the block begins, and when it
     ends, with status FINISHED, FAILED after an error, or KILLED after SIGTERM, which raises SystemExit(143),
     or SIGINT, which raises KeyboardInterrupt. Errors pass through. Trouble with tracking never fails the job;
     an input that is not as the job that made it noted does, with RecordError.
+
+    The outputs of a job that took long, or of any job with `keep`, are kept as `KeptOutputs`. Where they are
+    what this job would make, they are put back, and SystemExit(0) is raised in place of running the block,
+    unless Snakemake was told to make them anew.
     """
     root = Path.cwd()
     record = _describe_job(snakemake, root)
@@ -112,11 +119,18 @@ def tracked_job(snakemake: Any) -> Iterator[TrackedJob]:
             # Nor may the record of an earlier run stay, whose sums others would go by.
             job.attempt(lambda: (root / record.file).unlink(missing_ok=True))
         status: Status = "FINISHED"
+        kept: KeptOutputs | None = None
+        outputs = [relative_to_root(path, root) for path in snakemake.output]
         try:
             check_sums(root, record.inputs)
+            kept = KeptOutputs(root, record, snakemake.params)
+            if not _is_forced(outputs) and kept.put_back(outputs):
+                sys.exit(0)
             yield job
         except BaseException as error:
             status = _status_after(error)
+            if kept and status != "FINISHED":
+                kept.tell()
             if status != "FINISHED":
                 record.tags["error"] = f"{type(error).__name__}: {error}"[:500]
             if status == "FAILED" and not isinstance(error, SystemExit):
@@ -128,6 +142,8 @@ def tracked_job(snakemake: Any) -> Iterator[TrackedJob]:
             record.tags |= machine_tags()
             record.end(status)
             job.save()
+            if status == "FINISHED" and kept and (keep or record.seconds() >= LONG_JOB_SECONDS):
+                job.attempt(lambda: kept.keep(record.outputs))
 
 
 def _describe_job(snakemake: Any, root: Path) -> RunRecord:
@@ -167,6 +183,12 @@ def _describe_job(snakemake: Any, root: Path) -> RunRecord:
         tags=tags,
         inputs=_describe_files(snakemake.input, root),
     )
+
+
+def _is_forced(outputs: list[str]) -> bool:
+    """Whether Snakemake was told to make these outputs anew, by --force and the like."""
+    forced = json.loads(os.environ.get(INVOCATION, "{}")).get("forced", [])
+    return not set(outputs).isdisjoint(forced)
 
 
 def _describe_files(files: Any, root: Path) -> list[dict[str, Any]]:

@@ -133,10 +133,13 @@ def train_job(
     trajectory = pd.concat([history.trajectory_table() for history in histories], ignore_index=True)
     write_table(trajectory, paths.trajectory)
     write_table(pd.concat([h.step_table() for h in histories], ignore_index=True), paths.steps)
+    # Linked, not moved: a kill in the middle must leave the unfinished job whole.
+    new = paths.checkpoints.with_name(f".{paths.checkpoints.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.copytree(unfinished_checkpoints, new, copy_function=_link_or_copy)
     if paths.checkpoints.exists():
         shutil.rmtree(paths.checkpoints)
-    # Linked, not moved: a kill in the middle must leave the unfinished job whole.
-    shutil.copytree(unfinished_checkpoints, paths.checkpoints, copy_function=_link_or_copy)
+    new.rename(paths.checkpoints)
     return trajectory
 
 

@@ -1,0 +1,96 @@
+"""A finished training is not lost to a job that was to replace it; what changes no number reruns nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+
+import pytest
+from project_copy import CORPUS, SMOKE, ProjectCopy, finish, wait_for
+from test_damaged_files import content, flip
+
+MODEL = "workflow/orderparam/model/gpt.py"
+TARGET = "results/smoke/metrics.csv"
+RUN = "results/smoke/runs/nano/seeds-1-1"
+PUT_BACK = "put back what was made on"
+
+
+def outputs(project: ProjectCopy) -> dict[str, dict[str, bytes]]:
+    names = ("trajectory.parquet", "steps.parquet", "checkpoints")
+    return {name: content(project.root / RUN / name) for name in names}
+
+
+def check_put_back(project: ProjectCopy, before: dict[str, dict[str, bytes]], jobs: int = 4) -> None:
+    done = project.build("--cores", "2", TARGET)
+    assert done.output.count(PUT_BACK) == jobs
+    assert "tokens/s" not in done.output
+    assert outputs(project) == before
+
+
+def test_a_changed_constant_an_interrupt_and_the_change_taken_back(smoke_clone):
+    project, target = smoke_clone, f"{RUN}/trajectory.parquet"
+    before, original = outputs(project), project.read(MODEL)
+    project.write(MODEL, f"{original}\n\nREMARK = 1\n")
+    process = project.start("--cores", "1", target)
+    wait_for(lambda: not (project.root / target).exists(), "Snakemake to delete the outputs")
+    os.killpg(process.pid, signal.SIGINT)
+    assert finish(process).status != 0
+    project.write(MODEL, original)
+    again = project.build("--cores", "1", target)
+    assert PUT_BACK in again.output
+    assert "tokens/s" not in again.output
+    assert outputs(project) == before
+    # Told to make it anew, it does.
+    forced = project.build("--cores", "1", "--force", target)
+    assert PUT_BACK not in forced.output
+    assert outputs(project) == before
+
+
+@pytest.mark.slow
+def test_a_damaged_vocabulary_repaired_as_advised_trains_nothing(smoke_clone):
+    project = smoke_clone
+    before = outputs(project)
+    vocabulary = project.root / f"results/corpora/{CORPUS}/vocabulary.json"
+    flip(vocabulary)
+    refused = project.snakemake("--cores", "1", "--force", "results/smoke/architecture.json")
+    assert "delete it" in refused.output
+    vocabulary.unlink()
+    check_put_back(project, before)
+
+
+@pytest.mark.slow
+def test_a_kept_training_that_is_damaged_is_not_put_back(smoke_clone):
+    project = smoke_clone
+    before = outputs(project)
+    flip(project.root / RUN / "checkpoints/seed-1/step-000060.safetensors")
+    shutil.rmtree(project.root / RUN)
+    done = project.build("--cores", "2", TARGET)
+    assert PUT_BACK not in done.output
+    assert outputs(project) == before
+
+
+def test_where_and_on_how_many_threads_reruns_nothing_and_a_missing_device_deletes_nothing(smoke_clone):
+    project = smoke_clone
+    before = outputs(project)
+    smoke = "config/experiments/smoke.yaml"
+    project.replace(smoke, "device: cpu", "device: cuda:77\n  threads: 2")
+    assert project.build("-n", *SMOKE).planned() == {}
+    project.replace(smoke, "learning_rate: 1e-2", "learning_rate: 2e-2")
+    refused = project.snakemake("--cores", "2", TARGET)
+    assert refused.status != 0
+    assert refused.jobs() == {}
+    assert "'cuda:77' is configured, but this machine has" in refused.output
+    assert "Traceback (most recent" not in refused.output
+    assert outputs(project) == before
+
+
+def test_a_fresh_checkout_reruns_nothing(smoke_clone):
+    project = smoke_clone
+    shutil.copytree("results/recorded/paper", project.results / "recorded/paper")
+    project.build("--cores", "2", "results/replay/metrics.csv")
+    for path in project.root.rglob("*"):
+        if path.is_file() and (path.parts[len(project.root.parts)] != "results" or "recorded" in path.parts):
+            os.utime(path)
+    assert project.build("-n", *SMOKE).planned() == {}
+    assert project.build("-n", "results/replay/metrics.csv").planned() == {}
