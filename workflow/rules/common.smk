@@ -20,8 +20,15 @@ from orderparam.preflight import check_before_start
 from orderparam.settings.config import find_experiment, load_settings
 from orderparam.settings.ising_file import load_ising
 from orderparam.settings.words import find
-from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
+from orderparam.tracking import (
+    close_invocation,
+    open_invocation,
+    print_hint_at_exit,
+    unlock_after_a_kill,
+)
 
+if workflow.is_main_process:
+    unlock_after_a_kill(Path.cwd())
 try:
     settings = with_recorded(load_settings(config, ROOT), ROOT)
     ising = load_ising(ROOT)

@@ -17,6 +17,7 @@ from orderparam.settings.experiment import RESERVED_EXPERIMENTS
 from orderparam.tracking.job import INVOCATION
 from orderparam.tracking.provenance import hide_secrets, origin_tags, relative_to_root, this_process
 from orderparam.tracking.record import RunRecord, Status
+from orderparam.tracking.stopping import pass_signals_on
 from orderparam.tracking.store import is_enabled, resolve_uri
 from orderparam.tracking.update import Follower
 
@@ -47,6 +48,7 @@ def open_invocation(
         {
             "experiment": experiment,
             "record": record.id,
+            "process": record.process,
             "settings": _settings_of(workflow, root),
             "forced": list(forced),
         }
@@ -56,6 +58,7 @@ def open_invocation(
     if follower:
         follower.start()
     _open.append((root, record, follower))
+    pass_signals_on()
     # The hooks are not called when scheduling itself fails.
     atexit.register(close_invocation, "FAILED")
 

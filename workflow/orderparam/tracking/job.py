@@ -7,9 +7,7 @@ import logging
 import os
 import re
 import shlex
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,6 +27,7 @@ from orderparam.tracking.provenance import (
     this_process,
 )
 from orderparam.tracking.record import RunRecord, Status, flatten
+from orderparam.tracking.stopping import STOPPING, stopping_unwinds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 INVOCATION = "ORDERPARAM_INVOCATION"
 # The outputs of a job that took so long are kept when it has to run again.
 LONG_JOB_SECONDS = 60.0
-SIGTERM_EXIT = 128 + signal.SIGTERM
+STOPPED = tuple(128 + number for number in STOPPING)
 MANIFESTS = ("corpus.json", "vocabulary.json")
 logger = logging.getLogger("orderparam.tracking")
 
@@ -99,9 +98,10 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
     """Track the job that Snakemake's `script:` object describes; the working folder is the project root.
 
     Logging is set up as `set_up_logging` says. The job's record is written when the block begins, and when it
-    ends, with status FINISHED, FAILED after an error, or KILLED after SIGTERM, which raises SystemExit(143),
-    or SIGINT, which raises KeyboardInterrupt. Errors pass through. Trouble with tracking never fails the job;
-    an input that is not as the job that made it noted does, with RecordError.
+    ends, with status FINISHED, FAILED after an error, or KILLED: after SIGTERM or SIGHUP, which raise
+    SystemExit, SIGINT, which raises KeyboardInterrupt, or the end of the workflow, which counts as SIGTERM.
+    Errors pass through. Trouble with tracking never fails the job; an input that is not as the job that made
+    it noted does, with RecordError.
 
     The outputs of a job that took long, or of any job with `keep`, are kept as `KeptOutputs`. Where they are
     what this job would make, they are put back, and SystemExit(0) is raised in place of running the block,
@@ -111,7 +111,7 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
     record = _describe_job(snakemake, root)
     set_up_logging(snakemake.log[0] if snakemake.log else None, record.name)
     job = TrackedJob(record, root)
-    with _sigterm_unwinds():
+    with stopping_unwinds(_invocation().get("process")):
         _find_corpus(job, snakemake, snakemake.input)
         job.attempt(lambda: record.points_file(root).unlink(missing_ok=True))
         job.save()
@@ -141,13 +141,27 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
             record.outputs = _describe_files(snakemake.output, root)
             record.tags |= machine_tags()
             record.end(status)
-            job.save()
+            if not _is_superseded(record, root):
+                job.save()
             if status == "FINISHED" and kept and (keep or record.seconds() >= LONG_JOB_SECONDS):
                 job.attempt(lambda: kept.keep(record.outputs))
 
 
+def _is_superseded(record: RunRecord, root: Path) -> bool:
+    """Whether the job runs again already, as after its workflow was killed: then the record is that run's."""
+    with suppress(OrderParameterError):
+        return RunRecord.read(root / record.file).id != record.id
+    return False
+
+
+def _invocation() -> dict[str, Any]:
+    """What the workflow says of itself to its jobs; empty where none started this one."""
+    told: dict[str, Any] = json.loads(os.environ.get(INVOCATION, "{}"))
+    return told
+
+
 def _describe_job(snakemake: Any, root: Path) -> RunRecord:
-    invocation: dict[str, Any] = json.loads(os.environ.get(INVOCATION, "{}"))
+    invocation = _invocation()
     wildcards = dict(snakemake.wildcards.items())
     outputs = [relative_to_root(path, root) for path in snakemake.output]
     inside = re.match(r"results/([^/]+)/", outputs[0]) if outputs else None
@@ -187,8 +201,7 @@ def _describe_job(snakemake: Any, root: Path) -> RunRecord:
 
 def _is_forced(outputs: list[str]) -> bool:
     """Whether Snakemake was told to make these outputs anew, by --force and the like."""
-    forced = json.loads(os.environ.get(INVOCATION, "{}")).get("forced", [])
-    return not set(outputs).isdisjoint(forced)
+    return not set(outputs).isdisjoint(_invocation().get("forced", []))
 
 
 def _describe_files(files: Any, root: Path) -> list[dict[str, Any]]:
@@ -219,22 +232,9 @@ def _find_corpus(job: TrackedJob, snakemake: Any, files: Iterable[str]) -> None:
         job.set_corpus((stand_ins or known)[0])
 
 
-@contextmanager
-def _sigterm_unwinds() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, as SIGINT raises KeyboardInterrupt."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(SIGTERM_EXIT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
 def _status_after(error: BaseException) -> Status:
     if isinstance(error, KeyboardInterrupt):
         return "KILLED"
     if isinstance(error, SystemExit):
-        return "KILLED" if error.code == SIGTERM_EXIT else "FAILED" if error.code else "FINISHED"
+        return "KILLED" if error.code in STOPPED else "FAILED" if error.code else "FINISHED"
     return "FAILED"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 import torch
+from filelock import FileLock, Timeout
 
 from orderparam.errors import TrainingError
 from orderparam.files import read_json
@@ -28,6 +30,8 @@ from orderparam.training.stacked import StackedEngine
 from orderparam.training.stop import deferred_signals
 
 log = logging.getLogger(__name__)
+
+LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def train_job(
 
     A job that was stopped or killed goes on from its last snapshot, if run, seeds, tokens, initial weights,
     PyTorch's version and `code` (a digest of the training code) are those of the snapshot; the number of
-    steps may be another. Snapshots are taken every `snapshot_seconds`; SIGTERM and SIGINT save one first.
+    steps may be another. Snapshots are taken every `snapshot_seconds`, and at SIGTERM, SIGHUP and SIGINT.
     What the job leaves in `paths.unfinished` is for the caller to delete once the outputs are safe.
     The time that it takes is added to `durations`.
 
@@ -95,7 +99,7 @@ def train_job(
     kind = StackedEngine if stacked else SequentialEngine
     unfinished_checkpoints = paths.unfinished / "checkpoints"
     histories: list[History] = []
-    with deferred_signals() as act_on_signals:
+    with _lock(paths.unfinished), deferred_signals() as act_on_signals:
         for group in [list(seeds)] if stacked else [[each] for each in seeds]:
             first, last = group[0].seed, group[-1].seed
             name = f"seeds-{first}-{last}" if stacked else f"seed-{first}"
@@ -141,6 +145,24 @@ def train_job(
         shutil.rmtree(paths.checkpoints)
     new.rename(paths.checkpoints)
     return trajectory
+
+
+@contextmanager
+def _lock(unfinished: Path) -> Iterator[None]:
+    """Let one process at a time train in a folder; the lock ends with its process."""
+    unfinished.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(unfinished / "lock")
+    try:
+        # One that was told to stop may still be saving.
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        raise TrainingError(
+            f"{unfinished}: another process trains there; wait for its end, or stop it: it saves first"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _link_or_copy(source: str, target: str) -> None:

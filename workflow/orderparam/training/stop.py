@@ -1,4 +1,4 @@
-"""Catch SIGTERM and SIGINT; act on them only where a run's state is consistent."""
+"""Catch SIGTERM, SIGHUP and SIGINT; act on them only where a run's state is consistent."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from types import FrameType
 
 @contextmanager
 def deferred_signals() -> Iterator[Callable[[], None]]:
-    """Catch SIGTERM and SIGINT during the block; yields the function that acts on one that has come.
+    """Catch SIGTERM, SIGHUP and SIGINT during the block; yields the function that acts on one that has come.
 
-    It ends the process as the signal would: SystemExit(143) for SIGTERM, KeyboardInterrupt for SIGINT.
-    Outside the main thread, where no handler can be set, nothing is caught.
+    It ends the process as the signal would: KeyboardInterrupt for SIGINT, SystemExit(128 + number) for the
+    others. A signal that is ignored, as SIGHUP under nohup, stays so. Outside the main thread, where no
+    handler can be set, nothing is caught.
     """
     received: list[int] = []
 
@@ -30,7 +31,10 @@ def deferred_signals() -> Iterator[Callable[[], None]]:
     if threading.current_thread() is not threading.main_thread():
         yield act
         return
-    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [
+        n for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT) if signal.getsignal(n) != signal.SIG_IGN
+    ]
+    previous = {number: signal.signal(number, note) for number in numbers}
     try:
         yield act
     finally:
