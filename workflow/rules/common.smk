@@ -84,7 +84,7 @@ def tables_and_record(name):
         tables, record = lookup.tables_of_jobs(experiment, name), lookup.files_of_record(experiment)
         if not record:
             return {"tables": tables}
-        manifest = [path for path in record if path.endswith("/manifest.json")]
+        manifest = [path for path in record if Path(path).name == "manifest.json"]
         return {"tables": ancient(tables), "record": ancient(record), "manifest": manifest}
 
     return find
