@@ -79,7 +79,7 @@ def test_no_change_of_b_gives_an_empty_cell(tmp_path):
     np.testing.assert_array_equal(table["dloss_dorder"], [np.nan, -1.0, np.nan])
     path = tmp_path / "derivative.csv"
     write_table(table, path)
-    assert path.read_text().splitlines()[1:] == ["a,1,1,1.0,", "a,1,2,2.0,-1.0", "a,1,3,2.0,"]
+    assert path.read_text().splitlines()[1:] == ["a,1,1,1.0,,1", "a,1,2,2.0,-1.0,1", "a,1,3,2.0,,1"]
     pd.testing.assert_frame_equal(DERIVATIVE.read(path), table, check_dtype=False)
 
 
@@ -97,11 +97,16 @@ def test_a_run_shorter_than_one_interval_has_no_row():
 RUN = make_run(range(0, 41, 10), np.arange(5) + 1.0, np.arange(5) * -1.0)
 
 
-@pytest.mark.parametrize("missing", [0, 20, 40])
+@pytest.mark.parametrize("missing", [0, 20])
 def test_a_missing_checkpoint_is_named(missing):
     broken = RUN.assign(seed=2)[RUN["step"] != missing]
     with pytest.raises(RecordError, match=rf"size a, seed 2: step {missing} is missing"):
         compute_derivative(pd.concat([RUN, broken]), {"a": 20})
+
+
+def test_a_run_that_ends_early_has_slopes_as_far_as_it_goes():
+    table = compute_derivative(pd.concat([RUN, RUN.assign(seed=2)[RUN["step"] < 40]]), {"a": 20})
+    assert table[["seed", "step", "interval"]].to_numpy().tolist() == [[1, 20, 20], [1, 40, 20], [2, 20, 20]]
 
 
 @pytest.mark.parametrize("column", ["order_parameter", "train_loss"])

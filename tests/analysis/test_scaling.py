@@ -2,7 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orderparam.analysis.scaling import fit_scaling, measure_points, non_embedding_parameters
+from orderparam.analysis.scaling import (
+    count_parameters,
+    fit_scaling,
+    measure_points,
+    non_embedding_parameters,
+)
 
 SHAPES = {
     f"d{d}": {"d_model": d, "n_layer": layers, "n_head": 2, "attention": "causal"}
@@ -11,9 +16,12 @@ SHAPES = {
 
 
 @pytest.mark.parametrize(
-    ("d_model", "layers", "published"), [(32, 1, 25_089), (64, 2, 124_481), (384, 6, 10_788_929)]
+    ("d_model", "layers", "published"),
+    [(32, 1, 25_089), (64, 2, 124_481), (128, 4, 841_281), (384, 6, 10_788_929)],
 )
-def test_count_is_that_of_the_article_less_embeddings_and_head(d_model, layers, published):
+def test_counts_are_those_of_the_article_with_embeddings_and_head_and_without(d_model, layers, published):
+    run = {"d_model": d_model, "n_layer": layers, "attention": "causal", "context": 256}
+    assert count_parameters(run, 65) == published
     outside = (65 + 256) * d_model + 65 * d_model + 65
     assert non_embedding_parameters(d_model, layers) == published - outside
 

@@ -39,6 +39,15 @@ def test_replay_is_the_article_s_protocol(settings):
     assert replay == replace(recorded, name="replay", runs=runs)
 
 
+def test_published_has_the_protocol_of_the_published_numbers_and_one_run_of_each_size(settings):
+    published = with_recorded(settings, PROJECT).experiments["published"]
+    paper = settings.experiments["paper"]
+    runs = {size: replace(run, experiment="paper") for size, run in published.runs.items()}
+    assert runs == paper.runs
+    assert [seeds.seed for seeds in published.seeds] == [1337]
+    assert published.is_published and not paper.is_published
+
+
 def test_a_record_says_itself_what_no_file_says(settings):
     resolved = with_recorded(replace(settings, experiments={}), PROJECT)
     assert resolved.experiments["decay_recorded"].figures == ("decay_sweep",)

@@ -9,7 +9,7 @@ from orderparam.tables import find_table, write_table
 H1, H2, H3 = 3.3, 2.45, 2.0
 
 
-def write_evidence(folder, shapes=None, **tables):
+def write_evidence(folder, shapes=None, published=False, **tables):
     """An Evidence of the tables, which are written below `folder`; columns that they lack are empty.
 
     A table is a DataFrame or a list of rows, each a mapping.
@@ -20,7 +20,7 @@ def write_evidence(folder, shapes=None, **tables):
         paths.append(folder / f"{name}.csv")
         columns = dict.fromkeys([*frame, *find_table(paths[-1]).columns])
         write_table(frame.reindex(columns=list(columns)), paths[-1])
-    return Evidence(paths, shapes)
+    return Evidence(paths, shapes, published)
 
 
 def entropies(*sizes):

@@ -1,17 +1,21 @@
 """Planted claims: true ones are supported, false ones refuted, and what cannot be told is not."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from claim_tables import H1, H2, H3, entropies, falling, loss_slopes, metrics, rising, write_evidence
 
+from orderparam.analysis.published_values import tabulate_published
 from orderparam.claims.all_tests import TESTS
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.judge import judge_claims
 from orderparam.claims.ledger import Claim
 from orderparam.errors import RecordError
-from orderparam.tables import write_table
+from orderparam.tables import read_table, write_table
 
+PUBLISHED = Path(__file__).resolve().parents[2] / "config/published"
 SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive"
 NOT_TESTED = "not tested at this scale"
 
@@ -256,12 +260,48 @@ def test_published_values(tmp_path, inside, sizes, expected):
     assert verdict("published_values_are_predicted", found, quantity="train_loss", sizes=sizes) == expected
 
 
-def test_orders_of_magnitude(tmp_path):
-    table = {"size": ["10K", "10M"], "seed": 1, "parameters": [25089, 10788929]}
-    found = write_evidence(tmp_path, verification=table)
-    row = judge("sizes_span_orders_of_magnitude", found, sizes=["10K", "10M"], stated=4)
-    assert row["verdict"] == REFUTED and row["value"] == pytest.approx(2.6335, abs=1e-4)
-    assert verdict("sizes_span_orders_of_magnitude", found, sizes=["10K", "10M"], stated=2.6) == SUPPORTED
+def test_orders_of_magnitude_are_arithmetic():
+    shapes = {
+        size: {"d_model": width, "n_layer": layers, "attention": "causal", "context": 256}
+        for size, width, layers in (("10K", 32, 1), ("10M", 384, 6))
+    }
+    found, test = Evidence([], shapes), "sizes_span_orders_of_magnitude"
+    row = judge(test, found, sizes=["10K", "10M"], stated=4, characters=65)
+    assert row["verdict"] == REFUTED and row["value"] == pytest.approx(np.log10(10_788_929 / 25_089))
+    assert "25,089 to 10,788,929 parameters" in row["note"] and row["file"] == ""
+    assert verdict(test, found, sizes=["10K", "10M"], stated=2.6, characters=65) == SUPPORTED
+    assert verdict(test, found, sizes=["10K", "1M"], stated=4, characters=65) == NOT_TESTED
+
+
+@pytest.mark.parametrize(
+    ("test", "arguments", "expected"),
+    [
+        ("order_parameter_rises", {"sizes": ["10K", "0.1M", "1M", "10M"], "every": 1000}, SUPPORTED),
+        (
+            "loss_falls_with_order_parameter",
+            {"sizes": ["10K", "0.1M", "1M", "10M"], "every": 1000},
+            SUPPORTED,
+        ),
+        ("validation_turns_up", {"size": "10M", "earliest": 3000, "latest": 5000}, SUPPORTED),
+        ("validation_turns_up", {"size": "1M", "earliest": 1000, "latest": 10000}, REFUTED),
+        (
+            "slope_has_no_extremum",
+            {"sizes": ["10K", "0.1M"], "from_step": 2000, "expected": False},
+            SUPPORTED,
+        ),
+        ("slope_has_no_extremum", {"sizes": ["10K"], "from_step": 2000}, REFUTED),
+        # Means over wide intervals never show that there is no extremum.
+        ("slope_has_no_extremum", {"sizes": ["1M", "10M"], "from_step": 2000}, INCONCLUSIVE),
+        ("slope_has_no_extremum", {"sizes": ["1M"], "from_step": 2000, "expected": False}, INCONCLUSIVE),
+    ],
+)
+def test_the_author_s_tables_are_judged_as_they_are_printed(tmp_path, test, arguments, expected):
+    tables = [read_table(PUBLISHED / f"{name}.csv") for name in ("order_parameter", "slope_changes")]
+    found = dict(zip(("metrics", "derivative"), tabulate_published(*tables, seed=1337), strict=True))
+    row = judge(test, write_evidence(tmp_path, published=True, **found), **arguments)
+    assert row["verdict"] == expected
+    assert row["note"].startswith("author's published values, not run here; ")
+    assert ("mean slopes over 1,000 to 4,000 steps" in row["note"]) == (test == "slope_has_no_extremum")
 
 
 def transition_table(rows):

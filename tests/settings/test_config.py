@@ -344,7 +344,10 @@ def test_no_document_brings_the_checks_down(data: st.DataObject) -> None:
     ("name", "expected"),
     [
         ("second.yml", "found the suffix .yml"),
-        ("replay.yaml", "found the name replay; replay, *_recorded, recorded, corpora, benchmark, "),
+        (
+            "replay.yaml",
+            "found the name replay; replay, published, *_recorded, recorded, corpora, benchmark, ",
+        ),
         ("ising.yaml", "are reserved"),
         ("trial_recorded.yaml", "are reserved"),
         (f"{'a' * 65}.yaml", "64 characters at most"),

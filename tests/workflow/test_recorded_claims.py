@@ -18,12 +18,13 @@ def slow(*names):
     "origin",
     [
         "decay",
+        "published",
         *slow("paper", "paper_as_coded", "dense", "dense_10m", "controls", "seeds", "widths"),
     ],
 )
 def test_recorded_runs_give_the_documented_verdicts(project, origin):
-    name = "replay" if origin == "paper" else f"{origin}_recorded"
-    record = f"results/recorded/{origin}"
+    name = {"paper": "replay", "published": "published"}.get(origin, f"{origin}_recorded")
+    record = f"results/recorded/{'paper' if origin == 'published' else origin}"
     shutil.copytree(PROJECT / record, project.root / record)
     project.build("--cores", "2", f"results/{name}/claims.csv", timeout=600)
     expected = [row for row in DOCUMENTED if row["judged_on"] == name]

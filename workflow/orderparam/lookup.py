@@ -16,8 +16,6 @@ from orderparam.figure_register import EXPERIMENT, Sources, figure_tables
 from orderparam.settings.experiment import Experiment, Run, Seeds
 from orderparam.settings.words import find
 
-PUBLISHED = "config/published"
-
 
 def find_run(experiment: Experiment, size: str) -> Run:
     """How a size is trained; ConfigError if there is no such size, or if nothing is trained."""
@@ -57,6 +55,20 @@ def settings_of(run: Run) -> dict[str, Any]:
     return replace(run, device="auto", threads=1).to_dict()
 
 
+def name_in_ledger(experiment: Experiment) -> str:
+    """The experiment whose claims it is judged by: a replay, by those on what was recorded."""
+    return experiment.name if experiment.is_published else experiment.replay_of or experiment.name
+
+
+def label_of(experiment: Experiment) -> str:
+    """Its name for readers, which says where numbers are the author's."""
+    return (
+        f"{experiment.name} (the author's values, not run here)"
+        if experiment.is_published
+        else experiment.name
+    )
+
+
 def runs_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """How each size is trained."""
     return {size: settings_of(run) for size, run in experiment.runs.items()}
@@ -79,8 +91,10 @@ def seeds_of_the_same_weights(experiment: Experiment) -> dict[str, list[int]]:
 
 
 def record_of(experiment: Experiment) -> Record | None:
-    """The record of a replayed experiment; None for one that is trained here."""
-    return Record(f"results/recorded/{experiment.replay_of}") if experiment.replay_of else None
+    """The record of a replayed experiment; None for one that is trained here, or that the author ran."""
+    if experiment.replay_of is None or experiment.is_published:
+        return None
+    return Record(f"results/recorded/{experiment.replay_of}")
 
 
 def files_of_record(experiment: Experiment) -> list[str]:
@@ -125,6 +139,8 @@ def tables_of_jobs(experiment: Experiment, name: str) -> list[str]:
 
 def samples_of(experiment: Experiment) -> list[str]:
     """A sample of each size's first seed, in evaluation mode and, where configured, with dropout."""
+    if experiment.is_published:
+        return []
     folder = f"results/{experiment.name}/samples"
     record = record_of(experiment)
     if record:
@@ -142,7 +158,8 @@ def figures_of(experiment: Experiment, *suffixes: str) -> list[str]:
 
 def everything_of(experiment: Experiment) -> list[str]:
     """What `rule all` builds of an experiment."""
-    tables = [f"results/{experiment.name}/{name}" for name in ("metrics.csv", "derivative.csv")]
+    names = ["metrics.csv", "derivative.csv", *([] if experiment.is_published else ["verification.csv"])]
+    tables = [f"results/{experiment.name}/{name}" for name in names]
     page = f"results/{experiment.name}/write_up.html"
     return [*tables, page, *figures_of(experiment, ".svg", ".png"), *samples_of(experiment)]
 
@@ -154,7 +171,7 @@ def figure_inputs(experiment: Experiment, figure: str) -> Sources:
         figure,
         results=f"results/{experiment.name}",
         corpus=corpus_folder(experiment, experiment.corpus),
-        published=PUBLISHED,
+        published="config/published",
     )
     if not experiment.compare_with_published:
         tables.pop("published", None)
@@ -172,6 +189,8 @@ def tables_to_judge(experiment: Experiment, names: Iterable[str]) -> list[str]:
     Only some are compared with published values. A record has no checkpoints, and perhaps no probes of them.
     """
     lacking = set() if experiment.compare_with_published else {"comparison.csv"}
+    if experiment.is_published:
+        lacking = {"comparison.csv", "probes.csv", "sample_quality.csv", "verification.csv"}
     record = record_of(experiment)
     if record:
         if not all(job.has("probes.csv") for job in record.jobs()):

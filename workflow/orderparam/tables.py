@@ -176,7 +176,13 @@ RUNS = Table(
 )
 DERIVATIVE = Table(
     "derivative.csv",
-    {**_RUN, **_STEP, **_B, "dloss_dorder": "backward difference of the training loss by b, nats"},
+    {
+        **_RUN,
+        **_STEP,
+        **_B,
+        "dloss_dorder": "backward difference of the training loss by b, nats",
+        "interval": "steps that the difference spans",
+    },
     key=("size", "seed", "step"),
 )
 COMPARISON = Table(

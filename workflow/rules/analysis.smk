@@ -19,6 +19,29 @@ for table in ("metrics", "verification", "probes", "sample_quality"):
             "../scripts/collect_table.py"
 
 
+# The author's tables in the form of ours, for the experiment `published` and beside our own in figures.
+rule tabulate_published:
+    input:
+        order_parameter="config/published/order_parameter.csv",
+        slope_changes="config/published/slope_changes.csv",
+    output:
+        metrics=f"results/{PUBLISHED}/metrics.csv",
+        derivative=f"results/{PUBLISHED}/derivative.csv",
+    log:
+        f"results/{PUBLISHED}/logs/tabulate_published.log",
+    params:
+        **function_of_tables("analysis.published_values.tabulate_published"),
+        seed=1337,
+    message:
+        "Tabulating the author's published values"
+    script:
+        "../scripts/make_tables.py"
+
+
+ruleorder: tabulate_published > collect_metrics
+ruleorder: tabulate_published > compute_derivative
+
+
 rule describe_runs:
     input:
         entropies=of_experiment(lookup.corpora_files, "ngram_entropies.csv"),

@@ -9,6 +9,7 @@ rule judge_claims:
     params:
         claims=claims_on,
         runs=runs_for_claims,
+        published=lambda wildcards: wildcards.experiment == PUBLISHED,
         code=code_digest("judge_claims"),
     message:
         "Judging the claims on {wildcards.experiment}"

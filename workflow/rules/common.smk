@@ -18,6 +18,7 @@ from orderparam.figure_register import (
 from orderparam.errors import OrderParameterError
 from orderparam.preflight import check_before_start
 from orderparam.settings.config import find_experiment, load_settings
+from orderparam.settings.experiment import PUBLISHED
 from orderparam.settings.ising_file import load_ising
 from orderparam.settings.words import find
 from orderparam.tracking import (
@@ -138,13 +139,11 @@ def inputs_of_figure(scope, figure):
     return lambda wildcards: figure_tables(scope, figure, ISING_SYSTEMS, results=f"results/{scope}")
 
 
-# A replay is judged by the claims on the experiment that was recorded.
 def claims_on(wildcards):
     if wildcards.experiment == "known_systems":
         claims = ledger.of_known_systems()
     else:
-        experiment = experiment_of(wildcards)
-        claims = ledger.of_experiment(experiment.replay_of or experiment.name)
+        claims = ledger.of_experiment(lookup.name_in_ledger(experiment_of(wildcards)))
     return [asdict(claim) for claim in claims]
 
 
@@ -152,14 +151,16 @@ def tables_for_claims(wildcards):
     if wildcards.experiment == "known_systems":
         return ledger.tables_of_known_systems()
     experiment = experiment_of(wildcards)
-    names = ledger.tables_of(experiment.replay_of or experiment.name)
-    return lookup.tables_to_judge(experiment, names)
+    return lookup.tables_to_judge(experiment, ledger.tables_of(lookup.name_in_ledger(experiment)))
 
 
+# A replay has the sizes that are recorded, its namesake those that are not, too.
 def runs_for_claims(wildcards):
     if wildcards.experiment == "known_systems":
         return {}
-    return lookup.runs_of(experiment_of(wildcards))
+    experiment = experiment_of(wildcards)
+    namesake = settings.experiments.get(experiment.replay_of, experiment)
+    return {**lookup.runs_of(namesake), **lookup.runs_of(experiment)}
 
 
 def gathered_experiments(wildcards):

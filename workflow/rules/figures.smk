@@ -18,6 +18,7 @@ for scope, figure in [(scope, figure) for scope in FIGURES for figure in FIGURES
         params:
             figure=figure,
             sizes=of_experiment(lookup.sizes_on_own_corpus) if scope == EXPERIMENT else [],
+            label=of_experiment(lookup.label_of) if scope == EXPERIMENT else scope,
             code=code_digest("draw_figure", f"figures.{figure}"),
         message:
             f"Drawing {figure} of {scope}".replace(EXPERIMENT, "{wildcards.experiment}")
@@ -31,7 +32,6 @@ rule write_up:
         vocabularies=of_experiment(lookup.corpora_files, "vocabulary.json"),
         ngram_entropies=of_experiment(lookup.corpora_files, "ngram_entropies.csv"),
         figures=of_experiment(lookup.figures_of, ".svg"),
-        verification="results/{experiment}/verification.csv",
         comparison=of_experiment(lookup.tables_to_judge, ["comparison.csv"]),
         captions=lambda wildcards: [
             f"workflow/report/{figure}.rst" for figure in experiment_of(wildcards).figures

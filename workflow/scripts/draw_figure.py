@@ -16,7 +16,7 @@ if __name__ == "__main__":
         if vocabularies:
             corpora = describe_corpora([read_json(path) for path in vocabularies])
             context = FigureContext(
-                snakemake.wildcards.experiment,
+                snakemake.params.label,
                 corpora["corpus"],
                 corpora["notice"],
                 entropy_sizes=tuple(snakemake.params.sizes),

@@ -9,7 +9,8 @@ from orderparam.tracking import tracked_job
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
         claims = [Claim.from_dict(claim) for claim in snakemake.params.claims]
-        verdicts = judge_claims(claims, Evidence(snakemake.input, snakemake.params.runs))
+        evidence = Evidence(snakemake.input, snakemake.params.runs, snakemake.params.published)
+        verdicts = judge_claims(claims, evidence)
         write_table(verdicts, snakemake.output.claims)
         for row in verdicts.itertuples():
             job.set_tag(f"claim.{row.id}", row.verdict)

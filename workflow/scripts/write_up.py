@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from orderparam.analysis.scaling import count_parameters
 from orderparam.files import atomic_write, read_json
 from orderparam.pages.write_up import Corpus, render_write_up
 from orderparam.settings.experiment import Experiment
@@ -18,15 +19,20 @@ def heading_of(sample):
 if __name__ == "__main__":
     with tracked_job(snakemake):
         source = snakemake.input
-        parameters = read_table(source.verification).groupby("size")["parameters"].first()
+        experiment = Experiment.from_dict(snakemake.params.experiment)
+        vocabularies = [read_json(path) for path in source.vocabularies]
+        characters = {found["corpus"]: len(found["characters"]) for found in vocabularies}
         compared = [read_table(path) for path in source.comparison]
         page = render_write_up(
-            Experiment.from_dict(snakemake.params.experiment),
-            {size: int(count) for size, count in parameters.items()},
+            experiment,
+            {
+                size: count_parameters(run.to_dict(), characters[run.corpus])
+                for size, run in experiment.runs.items()
+            },
             metrics=read_table(source.metrics),
             corpora=[
-                Corpus(read_json(vocabulary), read_table(entropies))
-                for vocabulary, entropies in zip(source.vocabularies, source.ngram_entropies, strict=True)
+                Corpus(vocabulary, read_table(entropies))
+                for vocabulary, entropies in zip(vocabularies, source.ngram_entropies, strict=True)
             ],
             figures=[Path(svg) for svg in source.figures],
             samples={heading_of(Path(path)): Path(path).read_text("utf-8") for path in source.samples},

@@ -21,7 +21,7 @@ def compute_derivative(metrics: pd.DataFrame, checkpoint_every: Mapping[str, int
 
     `metrics` has a row per measured step with at least size, seed, step, order_parameter, train_loss.
     `checkpoint_every` maps each size to its grid spacing in steps. The grid 0, every, 2 every, ... ends
-    with the last step measured for the size; other measured steps are not used.
+    with the last step measured of a run; other measured steps are not used.
 
     Where b_k equals b_{k-1}, or the quotient overflows, no slope along b exists: the value is NaN (an
     empty CSV cell), never zero or infinite. The row stays, so every grid point but step 0 has one.
@@ -36,8 +36,8 @@ def compute_derivative(metrics: pd.DataFrame, checkpoint_every: Mapping[str, int
         every = checkpoint_every[str(size)]
         if every < 1:
             raise ValueError(f"checkpoint_every of {size} is {every}; it must be at least 1")
-        grid = range(0, int(of_size["step"].max()) + 1, every)
         for seed, run in of_size.groupby("seed", sort=False):
+            grid = range(0, int(run["step"].max()) + 1, every)
             tables.append(_differentiate(run, f"size {size}, seed {seed}", grid))
     return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
 
@@ -71,16 +71,22 @@ def _differentiate(run: pd.DataFrame, name: str, grid: range) -> pd.DataFrame:
     broken = steps[~np.isfinite(values).all(axis=1)]
     if broken.size:
         raise RecordError(f"metrics of {name}: a value at step {broken[0]} is not a finite number")
-    delta_b, delta_loss = np.diff(values, axis=0).T
+    return backward_differences(on_grid)
+
+
+def backward_differences(run: pd.DataFrame) -> pd.DataFrame:
+    """The same between neighbouring rows of one run, in the order of the steps, whatever their distance."""
+    delta_b, delta_loss = np.diff(run[["order_parameter", "train_loss"]].to_numpy(dtype=np.float64), axis=0).T
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         slope = delta_loss / delta_b
     slope[~np.isfinite(slope)] = np.nan
-    table = on_grid.iloc[1:][["size", "seed", "step", "order_parameter"]]
-    return table.assign(dloss_dorder=slope)
+    table = run.iloc[1:][["size", "seed", "step", "order_parameter"]]
+    return table.assign(dloss_dorder=slope, interval=np.diff(run["step"]))
 
 
 def _empty_table() -> pd.DataFrame:
-    types = dict(zip(DERIVATIVE.columns, ("str", "int64", "int64", "float64", "float64"), strict=True))
+    kinds = ("str", "int64", "int64", "float64", "float64", "int64")
+    types = dict(zip(DERIVATIVE.columns, kinds, strict=True))
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 import scipy
 from numpy.typing import ArrayLike
 
-from orderparam.tables import COMPARISON
+from orderparam.analysis.derivative import backward_differences
+from orderparam.tables import COMPARISON, DERIVATIVE, METRICS
 
 QUANTITIES = {
     "order_parameter": "b",
@@ -25,6 +26,26 @@ VAL_LOSS_NOISE = 0.01
 """The same of a published validation loss, relative to its value."""
 SIGNIFICANT_DIGITS = 4
 FEWEST_RUNS = 3
+
+
+def tabulate_published(
+    order_parameter: pd.DataFrame, slope_changes: pd.DataFrame, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The author's published tables in the form of our own: a tables.METRICS and a tables.DERIVATIVE.
+
+    `order_parameter` is a tables.PUBLISHED, `slope_changes` a tables.SLOPE_CHANGES, and `seed` names the
+    author's run of each size. Not every checkpoint is published. Where the one before is not, the slope is
+    the mean over the wider `interval` since the last that is, unless the slope itself is published: then it
+    is that, over the interval of the author's checkpoints, which is the least between published steps.
+    """
+    metrics = METRICS.frame(order_parameter.assign(seed=seed).drop(columns="source"))
+    runs = [run.sort_values("step") for _, run in metrics.groupby("size", sort=False)]
+    derivative = pd.concat([backward_differences(run) for run in runs], ignore_index=True)
+    told = derivative.merge(slope_changes, "left", ["size", "step"], suffixes=("", "_told"))[
+        "dloss_dorder_told"
+    ]
+    derivative["interval"] = derivative["interval"].mask(told.notna(), derivative["interval"].min())
+    return metrics, DERIVATIVE.frame(derivative.assign(dloss_dorder=told.fillna(derivative["dloss_dorder"])))
 
 
 def prediction_interval(values: ArrayLike, level: float = 0.95, noise: float = 0.0) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from orderparam.tables import SCALING, SCALING_POINTS
 
@@ -29,6 +29,16 @@ def non_embedding_parameters(d_model: int, n_layer: int, attends: bool = True) -
     block = 8 * d_model**2 + 5 * d_model + 2 * d_model
     attention = 4 * d_model**2 + d_model + 2 * d_model if attends else 0
     return n_layer * (block + attention) + 2 * d_model
+
+
+def count_parameters(run: Mapping[str, Any], characters: int) -> int:
+    """All parameters of a run's model of `characters` tokens: the above, both embeddings, and the head.
+
+    d (2 V + T) + V besides, V the tokens and T the context: embeddings d V and d T, head d V and its bias V.
+    """
+    d_model, attends = int(run["d_model"]), run["attention"] == "causal"
+    outside = d_model * (2 * characters + int(run["context"])) + characters
+    return non_embedding_parameters(d_model, run["n_layer"], attends) + outside
 
 
 def measure_points(metrics: pd.DataFrame, shapes: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -70,8 +80,8 @@ def fit_scaling(points: pd.DataFrame) -> pd.DataFrame:
     if points["parameters"].nunique() >= _FEWEST_SIZES:
         x = np.log(points["parameters"].to_numpy(dtype=float))
         for loss in LOSSES:
-            line = stats.linregress(x, np.log(points[loss].to_numpy(dtype=float)))
-            half = stats.t.ppf(0.975, len(points) - 2) * line.stderr
+            line = scipy.stats.linregress(x, np.log(points[loss].to_numpy(dtype=float)))
+            half = scipy.stats.t.ppf(0.975, len(points) - 2) * line.stderr
             exponent = -line.slope
             rows.append(
                 (

@@ -8,7 +8,7 @@ from pathlib import Path
 from orderparam.archive.record import Record
 from orderparam.errors import RecordError
 from orderparam.settings.config import RECORDED_FOLDER, Settings
-from orderparam.settings.experiment import Experiment
+from orderparam.settings.experiment import PUBLISHED, Experiment
 
 
 def with_recorded(settings: Settings, root: Path) -> Settings:
@@ -21,10 +21,36 @@ def with_recorded(settings: Settings, root: Path) -> Settings:
     for name, origin in settings.recorded.items():
         try:
             record = Record(root / RECORDED_FOLDER / origin)
-            experiments[name] = replay(name, record, settings.experiments.get(origin))
+            namesake = settings.experiments.get(origin)
+            experiments[name] = (
+                publish(record, namesake) if name == PUBLISHED else replay(name, record, namesake)
+            )
         except RecordError as error:
             unreadable[name] = str(error)
     return replace(settings, experiments=experiments, unreadable=unreadable)
+
+
+def publish(record: Record, namesake: Experiment | None) -> Experiment:
+    """The author's published tables as an experiment of the recorded protocol, one run of each size.
+
+    Of the record only the corpora are used.
+    """
+    recorded = record.experiment()
+    configured = namesake or recorded
+    return replace(
+        recorded,
+        name=PUBLISHED,
+        description=(
+            "The author's published values, of one run a size on the author's own machine: not run here. "
+            "Ten checkpoints of each are published; the sizes and the protocol are those of "
+            f"{configured.name}."
+        ),
+        compare_with_published=True,
+        seeds=recorded.seeds[:1],
+        runs={size: replace(run, experiment=PUBLISHED) for size, run in recorded.runs.items()},
+        figures=configured.figures,
+        replay_of=recorded.name,
+    )
 
 
 def replay(name: str, record: Record, namesake: Experiment | None) -> Experiment:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from orderparam.claims.verdict import NotTestedError
+from orderparam.claims.verdict import CONFIDENCE, Interval, NotTestedError
 from orderparam.errors import RecordError
 from orderparam.files import read_json
 from orderparam.tables import find_entropies, read_table
@@ -35,15 +37,34 @@ class Evidence:
     """The tables of one experiment, or those that a claim names, by file name.
 
     `shapes` has d_model, steps and the like of each size, as `Run.to_dict` gives them; it is empty for known
-    systems. What is asked for and is not there raises NotTestedError, a damaged file RecordError.
+    systems. `published` tables are the author's: what a claim says of his runs is read off them as it is
+    printed, and needs no interval. What is asked for and is not there raises NotTestedError, a damaged file
+    RecordError.
     """
 
     def __init__(
-        self, paths: Iterable[str | Path], shapes: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        paths: Iterable[str | Path],
+        shapes: Mapping[str, Mapping[str, Any]] | None = None,
+        published: bool = False,
     ) -> None:
         self._paths = {Path(path).name: str(path) for path in paths}
         self._tables: dict[str, pd.DataFrame] = {}
         self.shapes = dict(shapes or {})
+        self.published = published
+
+    def mean(self, values: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
+        """The mean of `values` (n,), one a run, with its interval over runs."""
+        if self.published:
+            return Interval.exact(float(np.asarray(values, dtype=np.float64).mean()))
+        return Interval.of_mean(values, confidence)
+
+    def count(self, values: ArrayLike) -> str:
+        """How many runs `values` (n,) are of, in words."""
+        if self.published:
+            return "one run, as published"
+        runs = np.size(values)
+        return "1 seed gives no interval" if runs == 1 else f"{runs} seeds"
 
     def path(self, name: str) -> str:
         """Where a table lies."""

@@ -25,11 +25,14 @@ def judge_claims(claims: Iterable[Claim], evidence: Evidence) -> pd.DataFrame:
         try:
             paths = [evidence.path(name) for name in test.tables]
             finding = test.function(evidence, **claim.arguments)
-            path = paths[0]
+            path = paths[0] if paths else ""
         except NotTestedError as error:
             finding = Finding("", note=str(error), ruling=NOT_TESTED)
         interval = finding.interval
         ends = (interval.value, interval.lower, interval.upper)
+        origin = "author's published values, not run here; " if evidence.published else ""
         numbers = (number if math.isfinite(number) else math.nan for number in ends)
-        rows.append((claim.id, claim.text, finding.verdict, finding.statistic, *numbers, path, finding.note))
+        rows.append(
+            (claim.id, claim.text, finding.verdict, finding.statistic, *numbers, path, origin + finding.note)
+        )
     return CLAIMS.frame(rows)

@@ -53,7 +53,7 @@ def judge_sizes(
         else:
             missing[size] = lacking
     level = 1 - (1 - CONFIDENCE) / max(len(values), 1)
-    intervals = {size: Interval.of_mean(sample, level) for size, sample in values.items()}
+    intervals = {size: evidence.mean(sample, level) for size, sample in values.items()}
 
     def distance(size: str) -> float:
         """How far a size lies inside the bounds."""
@@ -61,11 +61,7 @@ def judge_sizes(
         ends = (interval.value,) if math.isnan(interval.lower) else (interval.lower, interval.upper)
         return min(min(end - low, high - end) for end in ends)
 
-    counts = {
-        size: "1 seed gives no interval" if sample.size == 1 else f"{sample.size} seeds"
-        for size, sample in values.items()
-    }
-    names = {size: f"{size}, {count}" for size, count in counts.items()}
+    names = {size: f"{size}, {evidence.count(sample)}" for size, sample in values.items()}
     ranking = sorted(values, key=distance)
     return judge_all(intervals, missing, statistic, note, low=low, high=high, names=names, ranking=ranking)
 

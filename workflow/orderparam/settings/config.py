@@ -12,7 +12,15 @@ from orderparam.environment import git_state
 from orderparam.errors import ConfigError, RecordError
 from orderparam.settings.check import Problem, check, check_file, raise_all
 from orderparam.settings.config_file import CONFIG_FILE, ConfigFile, check_sources
-from orderparam.settings.experiment import Experiment, Precision, Run, Sampling, Seeds
+from orderparam.settings.experiment import (
+    PUBLISHED,
+    PUBLISHED_PROTOCOL,
+    Experiment,
+    Precision,
+    Run,
+    Sampling,
+    Seeds,
+)
 from orderparam.settings.experiment_file import ExperimentFile, check_experiment, check_file_name
 from orderparam.settings.words import Place, find, show, show_path, suggest
 from orderparam.settings.yaml_file import YamlFile, read_yaml
@@ -28,9 +36,9 @@ class Settings:
     `experiment` is the one that `rule all` builds, `experiments` holds all of config/experiments/.
     A relative `corpus_mirror` is relative to the project folder. `corpora` and `tracking` are as in
     config/config.yaml, with the defaults filled in. `recorded` maps each experiment that is drawn from
-    recorded runs to its folder of results/recorded/. archive.with_recorded adds them to `experiments`. Those
-    whose record is missing or damaged it adds to `unreadable`, with the reason, so that they do not keep the
-    others from being built.
+    recorded runs to its folder of results/recorded/, and `published` to that of its protocol.
+    archive.with_recorded adds them to `experiments`. Those whose record is missing or damaged it adds to
+    `unreadable`, with the reason, so that they do not keep the others from being built.
     """
 
     experiment: str
@@ -152,6 +160,8 @@ def _recorded_experiments(root: Path, replay: str | None) -> dict[str, str]:
     folder = root / RECORDED_FOLDER
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     recorded = {f"{name}_recorded": name for name in names if re.fullmatch("[a-z][a-z0-9_-]*", name)}
+    if PUBLISHED_PROTOCOL in names:
+        recorded[PUBLISHED] = PUBLISHED_PROTOCOL
     return {**recorded, "replay": replay} if replay else recorded
 
 

@@ -98,7 +98,7 @@ class ConfigFile(Section):
 
     experiment: Text = "preview"
     """The experiment that `rule all` builds: a file name of config/experiments/ without .yaml,
-    `<name>_recorded` for a folder of results/recorded/, or `replay`."""
+    `<name>_recorded` for a folder of results/recorded/, `replay` or `published`."""
     replay: ExperimentName = "paper"
     """The experiment from whose recorded runs `replay` is drawn."""
     corpus_mirror: Text | None = None

@@ -56,6 +56,8 @@ RESERVED_EXPERIMENTS = (
     "known_systems",
     "mlflow-artifacts",
 )
+# The experiment whose numbers are the author's published tables, and the one whose protocol gives them.
+PUBLISHED, PUBLISHED_PROTOCOL = "published", "paper"
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,11 @@ class Experiment:
     sampling: Sampling
     figures: tuple[str, ...] = ()
     replay_of: str | None = None
+
+    @property
+    def is_published(self) -> bool:
+        """Whether its numbers are the author's published tables, and nothing was run here."""
+        return self.name == PUBLISHED
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that survive JSON and YAML."""

@@ -15,6 +15,7 @@ from orderparam.settings.check import Problem
 from orderparam.settings.config_file import CONFIG_FILE
 from orderparam.settings.experiment import (
     PARTS,
+    PUBLISHED,
     RESERVED_EXPERIMENTS,
     Sampling,
     Schedule,
@@ -111,7 +112,7 @@ def check_file_name(path: Path) -> Iterator[str]:
     """Faults of an experiment file's name, which is the experiment's name."""
     if path.suffix != ".yaml":
         yield f"found the suffix {path.suffix}; an experiment's file must end in .yaml: rename it"
-    reserved = ("replay", "*_recorded", *RESERVED_EXPERIMENTS)
+    reserved = ("replay", PUBLISHED, "*_recorded", *RESERVED_EXPERIMENTS)
     if any(fnmatchcase(path.stem, name) for name in reserved):
         yield f"found the name {path.stem}; {', '.join(reserved)} are reserved: rename the file"
     elif not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", path.stem):
