@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from orderparam.analysis.derivative import compute_derivative
+from orderparam.analysis.derivative import backward_differences, compute_derivative
 from orderparam.figures.style import styled
 from orderparam.model.diagram import Architecture, Node
 
@@ -57,15 +57,15 @@ def make_derivative(metrics):
 
 
 def make_published(sizes=("10K", "0.1M")):
-    return pd.DataFrame(
-        {
-            "size": sizes,
-            "step": 5,
-            "order_parameter": [0.2 / 2**i for i in range(len(sizes))],
-            "train_loss": 3.0,
-            "dloss_dorder": -12.0,
-        }
-    )
+    """Of one run a size: as `make_metrics`, at three steps, the losses a tenth higher."""
+    metrics = make_metrics(sizes, seeds=(1337,))
+    losses = {loss: metrics[loss] + 0.1 for loss in ("train_loss", "val_loss")}
+    return metrics.assign(**losses)[metrics["step"].isin([0, 10, 20, 60])].reset_index(drop=True)
+
+
+def make_published_slopes(published):
+    runs = [run for _, run in published.groupby("size", sort=False)]
+    return pd.concat([backward_differences(run) for run in runs], ignore_index=True)
 
 
 def make_scores():

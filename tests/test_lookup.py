@@ -75,7 +75,20 @@ def test_published_values_are_drawn_only_where_they_are_compared(smoke):
     figure = "fig4_loss_vs_order_parameter"
     assert "published" not in lookup.figure_inputs(smoke, figure)
     inputs = lookup.figure_inputs(replace(smoke, compare_with_published=True), figure)
-    assert inputs["published"] == "config/published/order_parameter.csv"
+    assert inputs["published"] == "results/published/metrics.csv"
     assert inputs["metrics"] == "results/smoke/metrics.csv"
     assert inputs["ngram_entropies"] == f"results/corpora/{smoke.corpus}/ngram_entropies.csv"
     assert inputs["vocabularies"] == [f"results/corpora/{smoke.corpus}/vocabulary.json"]
+
+
+def test_of_the_published_values_figures_take_no_run_of_ours(settings):
+    published = settings.experiments["published"]
+    inputs = lookup.figure_inputs(published, "fig5_loss_derivative_vs_order_parameter")
+    assert inputs["published"] == "results/published/derivative.csv"
+    assert not {"metrics", "derivative"} & inputs.keys()
+    assert lookup.samples_of(published) == lookup.files_of_record(published) == []
+    assert lookup.missing_runs(published) == []
+    assert lookup.tables_to_judge(published, ["metrics.csv", "comparison.csv", "verification.csv"]) == [
+        "results/published/metrics.csv"
+    ]
+    assert "the author's values, not run here" in lookup.label_of(published)

@@ -18,6 +18,7 @@ from figure_tables import (
     make_derivative,
     make_metrics,
     make_published,
+    make_published_slopes,
     make_scores,
 )
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -38,7 +39,23 @@ LONG = "a-size-with-a-name-that-is-much-too-long-for-the-width-of-one-column-of-
 
 def draw_fig5(metrics, derivative=None, entropies=NGRAM_ENTROPIES, published=None):
     derivative = make_derivative(metrics) if derivative is None else derivative
-    return fig5_loss_derivative_vs_order_parameter.draw(metrics, derivative, entropies, published)
+    slopes = None if published is None else make_published_slopes(published)
+    return fig5_loss_derivative_vs_order_parameter.draw(entropies, metrics, derivative, slopes)
+
+
+def panels_of_fig5(figure):
+    """The axes of Figure 5 and of its inset."""
+    (main,) = figure.axes
+    (inset,) = main.child_axes
+    return main, inset
+
+
+def draw_fig3(metrics, published=None):
+    return fig3_loss_vs_steps.draw(NGRAM_ENTROPIES, metrics, published)
+
+
+def draw_fig4(metrics, published=None, entropies=NGRAM_ENTROPIES):
+    return fig4_loss_vs_order_parameter.draw(entropies, metrics, published)
 
 
 def draw_all(metrics, published=None, context=None):
@@ -46,8 +63,8 @@ def draw_all(metrics, published=None, context=None):
         return {
             "fig1": fig1_hmmt.draw(make_scores()),
             "fig2": fig2_architecture.draw(asdict(GRAPH)),
-            "fig3": fig3_loss_vs_steps.draw(metrics),
-            "fig4": fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, published),
+            "fig3": draw_fig3(metrics, published),
+            "fig4": draw_fig4(metrics, published),
             "fig5": draw_fig5(metrics, published=published),
         }
 
@@ -68,7 +85,7 @@ def test_every_axis_has_its_label_and_unit():
     step = "training step (updates)"
     assert labels["fig3"] == [(step, "loss (nats per character)"), (step, "")]
     assert labels["fig4"] == [(b, "training loss (nats per character)")]
-    assert labels["fig5"] == [(b, slope), (b, slope)]
+    assert labels["fig5"] == [(b, slope)]
 
 
 def test_every_subtitle_names_experiment_corpus_seeds_and_stand_in():
@@ -98,7 +115,7 @@ def test_figure_1_draws_every_score_and_marks_what_is_secondary():
 
 def test_figure_3_draws_every_row_and_the_mean_over_seeds():
     metrics = make_metrics(seeds=(1, 2, 5))
-    figure = fig3_loss_vs_steps.draw(metrics)
+    figure = draw_fig3(metrics)
     panels = figure.axes
     for place, (axes, size) in enumerate(zip(panels, ("10K", "0.1M"), strict=True)):
         of_size = metrics[metrics["size"] == size]
@@ -111,9 +128,22 @@ def test_figure_3_draws_every_row_and_the_mean_over_seeds():
         (minimum,) = lines_of(axes, "minimum")
         assert minimum.get_xdata() == [30]
         assert minimum.get_ydata() == pytest.approx([2 + 0.01 * 8 / 3])
-        assert axes.get_title(loc="right") == "min. validation 2.027 at step 30"
+        assert axes.get_title(loc="right") == "min. 2.027 at step 30"
+        (level,) = lines_of(axes, "level")
+        assert level.get_ydata()[0] == 2.5
         low, high = axes.get_xlim()
         assert low < 0 < max(STEPS) < high
+
+
+def test_figure_3_has_a_star_only_where_the_loss_turns_up():
+    metrics = make_metrics()
+    falls = metrics["val_loss"].where(metrics["size"] != "10K", 3 - metrics["step"] / 60)
+    figure = draw_fig3(metrics.assign(val_loss=falls))
+    assert [len(lines_of(axes, "minimum")) for axes in figure.axes] == [0, 1]
+    said = words_of(figure.texts)
+    assert "The validation loss turns up in 0.1M after step 30, but not in 10K" in said
+    figure = draw_fig3(metrics.assign(val_loss=3 - metrics["step"] / 60))
+    assert not any(lines_of(axes, "minimum") for axes in figure.axes)
 
 
 def test_figure_3_draws_markers_in_all_panels_or_in_none():
@@ -122,93 +152,160 @@ def test_figure_3_draws_markers_in_all_panels_or_in_none():
         [make_metrics(sizes=("fine",)).assign(step=lambda t, i=i: t["step"] + i / 4) for i in (0, 1)]
     )
     for metrics, marked in ((pd.concat([coarse, fine]), False), (make_metrics(), True)):
-        figure = fig3_loss_vs_steps.draw(metrics)
-        means = [line for axes in figure.axes for line in axes.lines if line.get_gid().endswith("-mean")]
+        figure = draw_fig3(metrics)
+        means = [line for axes in figure.axes for line in lines_of(axes) if line.get_gid().endswith("-mean")]
         assert len(means) == 4
         assert [line.get_marker() != "None" for line in means] == [marked] * 4
 
 
 def test_figure_3_shows_a_loss_measured_once():
     metrics = pd.concat([make_metrics(), make_metrics(sizes=("once",)).query("step == 0")])
-    figure = fig3_loss_vs_steps.draw(metrics)
+    figure = draw_fig3(metrics)
     (mean,) = lines_of(figure.axes[2], "train_loss-2-mean")
     assert mean.get_marker() != "None"
 
 
 def test_figure_3_names_each_line_once():
     def named(seeds):
-        figure = fig3_loss_vs_steps.draw(make_metrics(seeds=seeds))
+        figure = draw_fig3(make_metrics(seeds=seeds))
         return [text.get_text() for legend in figure.artists for text in legend.get_texts()]
 
-    star = "minimum of the validation loss"
+    star = "least validation loss"
     assert named((1,)) == ["training", "validation", star]
     assert named((1, 2)) == [
         "training, seed mean",
         "training, each seed",
         "validation, seed mean",
         "validation, each seed",
-        f"{star} (seed mean)",
+        star,
     ]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_figure_3_has_a_labelled_panel_per_size(count):
     metrics = make_metrics(sizes=[f"size {i}" for i in range(count)], seeds=(1,))
-    figure = fig3_loss_vs_steps.draw(metrics)
-    panels = [axes for axes in figure.axes if axes.axison]
-    assert [axes.get_title(loc="left") for axes in panels] == [f"size {i}" for i in range(count)]
-    labelled = [bool(axes.get_xlabel()) for axes in panels]
-    assert labelled == [i + min(count, 2) >= count for i in range(count)]
+    figure = draw_fig3(metrics)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [f"size {i}" for i in range(count)]
+    styled(FigureCanvasAgg(figure).draw)()
+    frames = [axes.get_position() for axes in figure.axes]
+    lowest = min(frame.y0 for frame in frames)
+    labelled = [bool(axes.get_xlabel()) for axes in figure.axes]
+    assert labelled == [frame.y0 == pytest.approx(lowest) for frame in frames]
+    # No empty quadrant: the last row, too, reaches the right-hand side.
+    assert frames[-1].x1 == pytest.approx(max(frame.x1 for frame in frames))
 
 
 def test_figure_4_draws_every_row_every_entropy_and_every_published_point():
     metrics, published = make_metrics(), make_published()
-    axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, published).axes[0]
+    axes = draw_fig4(metrics, published).axes[0]
     assert count_points(axes, "measured-") == len(metrics)
     assert count_points(axes, "published-") == len(published)
     levels = sorted(line.get_ydata()[0] for line in lines_of(axes, "level-"))
     assert levels == [1.9, 2.5, 3.3]
-    assert {text.get_text() for text in axes.texts} == {"unigram $H_1$", "bigram $H_2$", "trigram $H_3$"}
+    levels = {"unigram $H_1$", "bigram $H_2$", "trigram $H_3$"}
+    assert {text.get_text() for text in axes.texts} == levels | {"10K", "0.1M"}
     assert axes.get_xscale() == "log"
     low, high = axes.get_ylim()
     assert low < metrics["train_loss"].min()
     assert high > metrics["train_loss"].max()
 
 
-def test_published_points_of_other_sizes_are_left_out():
-    metrics = make_metrics(sizes=("10K",))
-    axes = fig4_loss_vs_order_parameter.draw(metrics, NGRAM_ENTROPIES, make_published()).axes[0]
-    assert count_points(axes, "published-") == 1
+@pytest.mark.parametrize("sizes", [("10K",), ("0.1M",), ()])
+def test_sizes_without_a_run_are_shown_as_published(sizes):
+    runs = make_metrics(sizes) if sizes else None
+    published = make_published()
+    figures = {
+        "fig3": draw_fig3(runs, published),
+        "fig4": draw_fig4(runs, published),
+        "fig5": fig5_loss_derivative_vs_order_parameter.draw(
+            NGRAM_ENTROPIES,
+            runs,
+            None if runs is None else make_derivative(runs),
+            make_published_slopes(published),
+        ),
+    }
+    for name, figure in figures.items():
+        check_layout(figure, name)
+        said = words_of(text for axes in figure.axes for text in axes.texts)
+        # Where none of our runs is shown, the subtitle says so of all.
+        assert said.count("published only") == (2 - len(sizes) if sizes else 0), name
+        # The three slopes of these tables do not show whether they steepen.
+        assert ("(published)" in words_of(figure.texts)) == (bool(sizes) and name != "fig5"), name
+        for place, size in enumerate(("10K", "0.1M")):
+            theirs = [
+                line
+                for axes in figure.axes
+                for line in lines_of(axes, "published-")
+                if line.get_gid().endswith(f"-{place}")
+            ]
+            assert theirs, (name, size)
+            assert all(line.get_markerfacecolor() == "none" for line in theirs)
 
 
-def test_figure_5_omits_the_first_interval_above_and_draws_all_below():
-    metrics = make_metrics()
+def test_a_run_that_ends_early_is_drawn_as_far_as_it_goes():
+    runs = make_metrics().query("size == '10K' or step <= 20")
+    published = make_published()
+    figure = draw_fig3(runs, published)
+    (mean,) = lines_of(figure.axes[1], "val_loss-1-mean")
+    (theirs,) = lines_of(figure.axes[1], "published-val_loss-1")
+    assert (max(mean.get_xdata()), max(theirs.get_xdata())) == (20, 60)
+    assert "0.1M (published)" in words_of(figure.texts)
+    # One of two seeds that ends early takes no part in the mean.
+    runs = make_metrics().query("size == '10K' or seed == 1 or step <= 20")
+    (mean,) = lines_of(draw_fig3(runs, published).axes[1], "val_loss-1-mean")
+    assert max(mean.get_xdata()) == 60
+
+
+def test_figure_5_omits_the_first_interval_and_shows_it_in_an_inset():
+    metrics, published = make_metrics(), make_published()
     derivative = make_derivative(metrics)
-    main, full = draw_fig5(metrics, derivative, published=make_published()).axes
-    assert "first interval of each run omitted" in main.get_title(loc="left")
-    assert "first included" in full.get_title(loc="left")
+    main, full = panels_of_fig5(draw_fig5(metrics, derivative, published=published))
+    assert "with each run's first interval" in full.get_title(loc="left")
     assert count_points(full, "full-") == len(derivative)
     assert count_points(main, "main-") == (derivative["step"] > 10).sum()
     first = derivative.loc[derivative["step"] == 10, "order_parameter"]
     assert not any(np.isin(line.get_xdata(), first).any() for line in lines_of(main, "main-"))
-    for axes in (main, full):
-        assert count_points(axes, "published-") == 2
+    # Steps 10, 20 and 60: the last interval is four times as long, and within our runs.
+    assert (count_points(main, "published-"), count_points(full, "published-")) == (2, 4)
+    assert not any(len(bars.get_segments()) for bars in main.collections)
+
+
+def test_figure_5_draws_a_published_mean_slope_over_its_interval_where_we_have_no_run():
+    published = make_published()
+    slopes = make_published_slopes(published)
+    main, _ = panels_of_fig5(fig5_loss_derivative_vs_order_parameter.draw(NGRAM_ENTROPIES, published=slopes))
+    bars = [segment for lines in main.collections for segment in lines.get_segments()]
+    ends = published[published["step"].isin([20, 60])]["order_parameter"].to_numpy().reshape(2, 2)
+    np.testing.assert_allclose([segment[:, 0] for segment in bars], ends)
+
+
+def test_figure_5_leaves_the_place_of_its_inset_free():
+    figure = draw_fig5(make_metrics(), published=make_published())
+    check_layout(figure, "fig5")
+    main, inset = panels_of_fig5(figure)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    box = inset.get_tightbbox(renderer)
+    for line in (*lines_of(main, "main-"), *lines_of(main, "published-")):
+        points = main.transData.transform(np.column_stack(line.get_data()))
+        assert not any(box.contains(x, y) for x, y in points if np.isfinite(y)), line.get_gid()
+    names = [text for text in main.texts if (text.get_gid() or "").startswith("name-")]
+    assert len(names) == 2
+    assert not any(box.overlaps(text.get_window_extent(renderer)) for text in names)
 
 
 def test_figure_5_marks_where_the_loss_passes_the_bigram_entropy():
     # 4 - 3 g = 2.5 at growth g = 1/2, where b = 1.5 b_0 whatever the seed.
     metrics = make_metrics()
-    for axes in draw_fig5(metrics).axes:
-        marks = {line.get_gid(): line.get_xdata()[0] for line in lines_of(axes, "crossing-")}
-        assert marks == {"crossing-0": pytest.approx(0.225), "crossing-1": pytest.approx(0.1125)}
+    main, _ = panels_of_fig5(draw_fig5(metrics))
+    marks = {line.get_gid(): line.get_xdata()[0] for line in lines_of(main, "crossing-")}
+    assert marks == {"crossing-0": pytest.approx(0.225), "crossing-1": pytest.approx(0.1125)}
 
 
-def test_figure_5_marks_a_crossing_in_the_first_interval_only_below():
+def test_figure_5_marks_no_crossing_in_the_first_interval():
     metrics = make_metrics(sizes=("10K",))
     entropies = NGRAM_ENTROPIES.assign(train_entropy=[3.95, 3.9, 3.8, 3.0])
-    main, full = draw_fig5(metrics, entropies=entropies).axes
+    main, _ = panels_of_fig5(draw_fig5(metrics, entropies=entropies))
     assert not lines_of(main, "crossing-")
-    assert len(lines_of(full, "crossing-")) == 1
 
 
 def test_figure_5_marks_no_crossing_of_sizes_that_learn_another_text():
@@ -223,9 +320,9 @@ def test_figure_5_leaves_a_gap_where_the_slope_is_undefined():
     derivative = make_derivative(metrics)
     derivative.loc[3, "dloss_dorder"] = np.nan
     figure = draw_fig5(metrics, derivative)
-    (line,) = lines_of(figure.axes[1], "full-")
+    (line,) = lines_of(panels_of_fig5(figure)[1], "full-")
     assert np.flatnonzero(np.isnan(line.get_ydata())).tolist() == [3]
-    assert np.isfinite(figure.axes[1].get_ylim()).all()
+    assert np.isfinite(panels_of_fig5(figure)[1].get_ylim()).all()
 
 
 @pytest.mark.parametrize("slopes", [[], [np.nan] * 12, [0.0] * 12, [5.0] * 12, [-1e5, 3.0] * 6])
@@ -236,7 +333,7 @@ def test_figure_5_bears_any_slopes(slopes):
     FigureCanvasAgg(figure).draw()
     finite = [value for value in slopes if np.isfinite(value)]
     if finite:
-        low, high = figure.axes[1].get_ylim()
+        low, high = panels_of_fig5(figure)[1].get_ylim()
         assert low < min(finite) <= max(finite) < high
 
 
@@ -282,11 +379,12 @@ def test_nothing_is_cut_and_no_legend_covers_data(case):
         check_layout(figure, name)
 
 
-def test_legend_names_sizes_as_they_are():
+def test_curves_are_named_as_they_are():
     names = ("_under$core$", "a b & <c>")
-    figure = fig4_loss_vs_order_parameter.draw(make_metrics(sizes=names), NGRAM_ENTROPIES)
-    shown = [text.get_text().replace(r"\$", "$") for legend in figure.artists for text in legend.get_texts()]
-    assert shown == list(names)
+    metrics = make_metrics(sizes=names)
+    for figure in (draw_fig4(metrics), draw_fig5(metrics)):
+        texts = [text for text in figure.axes[0].texts if (text.get_gid() or "").startswith("name-")]
+        assert {text.get_text().replace(r"\$", "$") for text in texts} == set(names)
 
 
 def test_a_size_looks_the_same_in_every_figure_and_no_two_look_alike():
@@ -314,12 +412,12 @@ def test_seeds_are_named(seeds, phrase):
 
 def test_a_missing_entropy_is_named():
     with pytest.raises(RecordError, match="order 3"):
-        fig4_loss_vs_order_parameter.draw(make_metrics(), NGRAM_ENTROPIES.iloc[:2])
+        draw_fig4(make_metrics(), entropies=NGRAM_ENTROPIES.iloc[:2])
 
 
 def test_empty_tables_are_refused():
     empty = make_metrics().iloc[:0]
     with pytest.raises(RecordError, match="no rows"):
-        fig3_loss_vs_steps.draw(empty)
+        draw_fig3(empty)
     with pytest.raises(RecordError, match="no rows"):
         fig1_hmmt.draw(pd.DataFrame(columns=make_scores().columns))

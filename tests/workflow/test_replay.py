@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
-from project_copy import FIGURES
+from project_copy import FIGURES, PROJECT, texts_of
 
 AGAIN = ("--config", "experiment=smoke_recorded")
 JOBS = [("nano", 1), ("nano", 2), ("micro", 1)]
@@ -72,3 +74,23 @@ def test_a_replay_has_no_runs_of_its_own(replay):
         "experiment 'smoke_recorded' replays what is recorded of 'smoke': it has no runs of its own"
         in done.output
     )
+
+
+def test_published_values_are_drawn_and_written_up_as_the_author_s(project):
+    record = "results/recorded/paper"
+    shutil.copytree(PROJECT / record, project.root / record)
+    done = project.build("--cores", "2", "--config", "experiment=published", timeout=300)
+    assert done.jobs() == {
+        "tabulate_published": 1,
+        "describe_architecture": 1,
+        **{f"draw_{figure}": 1 for figure in FIGURES},
+        "write_up": 1,
+        "all": 1,
+    }
+    for figure in FIGURES[2:]:
+        svg = project.read(f"results/published/figures/{figure}.svg")
+        assert "(the author's values, not run here)" in texts_of(svg).replace("&#x27;", "'")
+    page = project.read("results/published/write_up.html")
+    assert "The author's published values." in page
+    assert "10,788,929" in page
+    assert "exact over fixed windows" not in page

@@ -3,7 +3,7 @@
 A figure is a module of figures/, a caption in workflow/report/, and a line here. In a path, {results} is the
 folder of the experiment or known system, {corpus} that of the experiment's text, {published} is
 config/published, and {system} is each lattice that is sampled. An argument `published` is left out where the
-experiment is not compared with published values.
+experiment is not compared with published values, and `metrics` and `derivative` where the author ran it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ KNOWN_SYSTEMS = ("ising", "deep_linear", "calibration", "hopfield")
 METRICS = "{results}/metrics.csv"
 ENTROPIES = "{results}/entropies.csv"
 NGRAM_ENTROPIES = "{corpus}/ngram_entropies.csv"
+PUBLISHED_METRICS = "results/published/metrics.csv"
 OBSERVABLES = "{results}/observables/{system}.csv"
 
 # By folder of results/; that of an experiment has the experiment's name.
@@ -25,17 +26,21 @@ FIGURES: dict[str, dict[str, dict[str, str]]] = {
     EXPERIMENT: {
         "fig1_hmmt": {"scores": "{published}/hmmt.csv"},
         "fig2_architecture": {"architecture": "{results}/architecture.json"},
-        "fig3_loss_vs_steps": {"metrics": METRICS},
+        "fig3_loss_vs_steps": {
+            "metrics": METRICS,
+            "ngram_entropies": NGRAM_ENTROPIES,
+            "published": PUBLISHED_METRICS,
+        },
         "fig4_loss_vs_order_parameter": {
             "metrics": METRICS,
             "ngram_entropies": NGRAM_ENTROPIES,
-            "published": "{published}/order_parameter.csv",
+            "published": PUBLISHED_METRICS,
         },
         "fig5_loss_derivative_vs_order_parameter": {
             "metrics": METRICS,
             "derivative": "{results}/derivative.csv",
             "ngram_entropies": NGRAM_ENTROPIES,
-            "published": "{published}/slope_changes.csv",
+            "published": "results/published/derivative.csv",
         },
         "loss_and_floors": {"metrics": METRICS, "entropies": ENTROPIES},
         "transition_loss_slope": {

@@ -175,6 +175,8 @@ def figure_inputs(experiment: Experiment, figure: str) -> Sources:
     )
     if not experiment.compare_with_published:
         tables.pop("published", None)
+    elif experiment.is_published:
+        tables = {name: path for name, path in tables.items() if name not in ("metrics", "derivative")}
     return {"vocabularies": corpora_files(experiment, "vocabulary.json"), **tables}
 
 

@@ -13,11 +13,20 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from orderparam.errors import RecordError
 from orderparam.figures.layout import POINTS_PER_INCH, LegendGroup, legend_line
+from orderparam.figures.placing import places_along
 from orderparam.figures.style import GREY, REFERENCE, SizeStyle, literal
 
 ORDER_PARAMETER_LABEL = r"order parameter $b = \|W_\mathrm{head}\|_F\,/\,d_\mathrm{model}$"
 STEP_LABEL = "training step (updates)"
 TRAIN_LOSS_LABEL = "training loss (nats per character)"
+# Least distance of labelled ticks of b, inches; and which multiples of a power of ten are labelled.
+_TICK_ROOM = 0.36
+_SUBS = (
+    (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0),
+    (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
+    (1.0, 2.0, 3.0, 5.0),
+    (1.0, 2.0, 5.0),
+)
 NGRAM_NAMES = {1: "unigram", 2: "bigram", 3: "trigram"}
 
 
@@ -65,8 +74,13 @@ def name_sizes(styles: Mapping[str, SizeStyle]) -> LegendGroup:
     )
 
 
-def set_order_parameter_axis(axes: Axes, values: Sequence[float] | np.ndarray) -> None:
-    """Log-scaled x axis for the order parameter; linear where a value is not positive."""
+def set_order_parameter_axis(
+    axes: Axes, values: Sequence[float] | np.ndarray, axes_width: float = 2.6
+) -> None:
+    """Log-scaled x axis for the order parameter; linear where a value is not positive.
+
+    It has as many labelled ticks as stand apart on `axes_width` inches.
+    """
     axes.set_xlabel(ORDER_PARAMETER_LABEL)
     if len(values) == 0:
         axes.set_xticks([])
@@ -78,10 +92,12 @@ def set_order_parameter_axis(axes: Axes, values: Sequence[float] | np.ndarray) -
         axes.set_xlim(low / margin, high * margin)
         ratio = high / low
         if ratio < 4:
-            axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+            ticks = max(2, int(axes_width / _TICK_ROOM / 1.5))
+            axes.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
             axes.xaxis.set_minor_locator(NullLocator())
         else:
-            subs = (1.0, 2.0, 5.0) if ratio < 300 else (1.0,)
+            room = _TICK_ROOM * np.log10(ratio * margin**2) / axes_width
+            subs = next((each for each in _SUBS if np.diff(np.log10([*each, 10])).min() >= room), (1.0,))
             axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
             axes.xaxis.set_minor_locator(LogLocator(subs=tuple(range(1, 10)), numticks=60))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
@@ -89,9 +105,14 @@ def set_order_parameter_axis(axes: Axes, values: Sequence[float] | np.ndarray) -
 
 
 def set_symlog_axis(
-    axes: Axes, which: Literal["x", "y"], values: np.ndarray, threshold: float, apart: float = 0.0
+    axes: Axes,
+    which: Literal["x", "y"],
+    values: np.ndarray,
+    threshold: float,
+    apart: float = 0.0,
+    limits: tuple[float, float] | None = None,
 ) -> None:
-    """Axis that is linear up to +-`threshold` and logarithmic beyond, with limits around `values`.
+    """Axis that is linear up to +-`threshold`, logarithmic beyond, with `limits`, or such around `values`.
 
     Labelled ticks are powers of ten; over less than two and a half decades of one sign their multiples
     by 2 and 5 too. Ticks are left out until they are at least `apart` of the axis's length apart.
@@ -101,7 +122,7 @@ def set_symlog_axis(
     set_limits = axes.set_xlim if which == "x" else axes.set_ylim
     set_scale("symlog", linthresh=threshold, linscale=0.4)
     low, high = float(np.min(values)), float(np.max(values))
-    bounds = _move_outwards(low, threshold, -1), _move_outwards(high, threshold, 1)
+    bounds = limits or (_move_outwards(low, threshold, -1), _move_outwards(high, threshold, 1))
     set_limits(*bounds)
     largest = max(abs(low), abs(high), threshold)
     smallest = threshold if low * high <= 0 else max(min(abs(low), abs(high)), threshold)
@@ -112,14 +133,9 @@ def set_symlog_axis(
         axis.set_minor_locator(NullLocator())
         return
 
-    def places_of(ticks: list[float]) -> np.ndarray:
-        first, last = axis.get_transform().transform(np.array(bounds))
-        places: np.ndarray = axis.get_transform().transform(np.array(ticks))
-        return np.asarray((places - first) / (last - first))
-
     def fit(ticks: list[float]) -> bool:
         visible = sorted(tick for tick in ticks if bounds[0] <= tick <= bounds[1])
-        return len(visible) < 2 or bool(np.diff(places_of(visible)).min() >= apart)
+        return len(visible) < 2 or bool(np.diff(places_along(axis, visible)).min() >= apart)
 
     exponents = range(int(np.floor(np.log10(smallest))), int(np.ceil(np.log10(largest))) + 1)
     every = 1
@@ -133,7 +149,7 @@ def set_symlog_axis(
         while not fit(major) and every < len(exponents):
             every += 1
             major = _mirror([10.0**n for n in exponents if 10.0**n >= threshold and (top - n) % every == 0])
-    from_zero = np.abs(places_of(major) - places_of([0.0]))
+    from_zero = np.abs(places_along(axis, major) - places_along(axis, [0.0]))
     major = [tick for tick, distance in zip(major, from_zero, strict=True) if distance >= apart]
     axis.set_major_locator(FixedLocator(sorted([0.0, *major])))
     multiples = range(1, 10) if every == 1 else (1,)
@@ -151,20 +167,24 @@ def _move_outwards(limit: float, threshold: float, direction: int) -> float:
     return limit * 1.25 if limit * direction > 0 else limit / 1.25
 
 
-def set_slope_axis(axes: Axes, slopes: np.ndarray, axes_height: float) -> None:
+def set_slope_axis(
+    axes: Axes, slopes: np.ndarray, axes_height: float, limits: tuple[float, float] | None = None
+) -> None:
     """Symmetric log scale on y: slopes of the sizes differ by orders of magnitude and may change sign.
 
-    `axes_height` in inches keeps the labels of the ticks apart.
+    `axes_height` in inches keeps the labels of the ticks apart. The limits are those around the slopes, if
+    none are given.
     """
     if slopes.size == 0:
-        note_empty(axes, "no interval to draw")
+        if limits is None:
+            note_empty(axes, "no interval to draw")
         axes.set_yticks([])
         return
     magnitudes = np.abs(slopes[slopes != 0])
     threshold = 10.0 ** np.floor(np.log10(np.quantile(magnitudes, 0.05))) if magnitudes.size else 1.0
     apart = 1.15 * matplotlib.rcParams["ytick.labelsize"] / POINTS_PER_INCH / axes_height
-    set_symlog_axis(axes, "y", slopes, threshold, apart)
-    if slopes.max() > -threshold:
+    set_symlog_axis(axes, "y", slopes, threshold, apart, limits)
+    if slopes.max() > -threshold and limits is None:
         axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
 
 

@@ -22,6 +22,7 @@ POINTS_PER_INCH = 72
 MARGIN = 0.06
 _PAD = 0.04
 _LINE_SPACING = 1.3
+_TITLE_SIZE, _PROVENANCE_SIZE = 8.5, 6.5
 
 LegendEntry = tuple[Artist, str]
 
@@ -45,10 +46,12 @@ def start_figure(
     subtitle: str,
     legend: Sequence[LegendGroup] = (),
     own_results: bool = True,
+    title: str = "",
 ) -> Figure:
     """A figure of `width` inches with room of `panels_height` inches for panels.
 
-    Above the panels stands the subtitle and, in a warning colour, the notice of a stand-in corpus;
+    Above the panels stands the title, which states the finding, below it in small the subtitle and, in a
+    warning colour, the notice of a stand-in corpus;
     below them the legend, each group in as many rows as its labels need. The figure is as high as all
     of this requires, so nothing covers data and nothing is cut. The subtitle of a figure that is drawn
     within `style.drawn_from` and shows the experiment's `own_results` names experiment and corpus first.
@@ -58,25 +61,28 @@ def start_figure(
         subtitle = f"Experiment {literal(context.experiment)}; corpus {literal(context.corpus)}; {subtitle}"
     size = matplotlib.rcParams["legend.fontsize"]
     room = width - 2 * MARGIN
-    lines = [(line, GREY, "normal") for line in wrap(subtitle, room, size)]
+    small = _PROVENANCE_SIZE if title else size
+    lines = [(line, "black", "bold", _TITLE_SIZE) for line in wrap(title, room, _TITLE_SIZE, "bold")]
+    lines += [(line, GREY, "normal", small) for line in wrap(subtitle, room, small)]
     if context and context.notice:
         notice = wrap(literal(context.notice), room, size, "bold")
-        lines += [(line, WARNING_COLOUR, "bold") for line in notice]
+        lines += [(line, WARNING_COLOUR, "bold", size) for line in notice]
     line_height = _LINE_SPACING * size / POINTS_PER_INCH
     rows = [row for group in legend for row in _pack(group, room, size)]
     row_heights = [max(label.count("\n") + 1 for _, label in row.entries) * 1.1 * line_height for row in rows]
-    top = MARGIN + line_height * len(lines)
+    heights = [_LINE_SPACING * points / POINTS_PER_INCH for _, _, _, points in lines]
+    top = MARGIN + sum(heights)
     bottom = MARGIN + sum(row_heights)
     height = top + panels_height + bottom
     engine = ConstrainedLayoutEngine(
         w_pad=_PAD, h_pad=_PAD, rect=(0, bottom / height, 1, panels_height / height)
     )
     figure = Figure(figsize=(width, height), layout=engine)
-    for i, (line, colour, weight) in enumerate(lines):
-        y = 1 - (MARGIN + line_height * i) / height
-        figure.text(
-            MARGIN / width, y, line, size=size, color=colour, weight=weight, va="top", in_layout=False
-        )
+    y = height - MARGIN
+    for (line, colour, weight, points), line_drop in zip(lines, heights, strict=True):
+        look: dict[str, Any] = {"size": points, "color": colour, "weight": weight, "va": "top"}
+        figure.text(MARGIN / width, y / height, line, in_layout=False, **look)
+        y -= line_drop
     y = bottom
     for row, row_height in zip(rows, row_heights, strict=True):
         _add_legend_row(figure, row, (y - row_height / 2) / height)

@@ -25,27 +25,44 @@ def start_size_panels(
     title_width: float,
     ylabel: str,
     legend: Sequence[LegendGroup],
+    subtitle: str | None = None,
+    title: str = "",
 ) -> tuple[Figure, list[Panel]]:
     """A figure with a panel for each size, `columns` in a row, on common axes, the size's name as title.
 
-    Lengths in inches; names are cut to `title_width`. Each panel comes with the metrics and the look of its
+    The last panel takes what is left of its row. Lengths in inches; names are cut to `title_width`. The
+    `subtitle` is the seeds of `metrics`, if not given. Each panel comes with the metrics and the look of its
     size.
     """
     styles = assign_styles(metrics["size"])
     rows = -(-len(styles) // columns)
-    subtitle = describe_seeds(metrics["seed"])
-    figure = start_figure(width, panel_height * rows + 0.3, subtitle, legend)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    panels = []
-    for i, (axes, (size, look)) in enumerate(zip(grid, styles.items(), strict=False)):
+    subtitle = describe_seeds(metrics["seed"]) if subtitle is None else subtitle
+    figure = start_figure(width, panel_height * rows + 0.3, subtitle, legend, title=title)
+    grid = figure.add_gridspec(rows, columns)
+    panels: list[Panel] = []
+    for i, (size, look) in enumerate(styles.items()):
+        row, column = divmod(i, columns)
+        cell = grid[row, column:] if i + 1 == len(styles) else grid[row, column]
+        first = panels[0][0] if panels else None
+        axes = figure.add_subplot(cell, sharex=first, sharey=first)
         axes.set_title(literal(shorten(size, title_width, 7.5)), color=look.colour, weight="bold")
-        set_step_axis(axes, metrics["step"], labelled=i + columns >= len(styles))
-        if i % columns == 0:
+        set_step_axis(axes, metrics["step"], labelled=row + 1 == rows)
+        axes.tick_params(labelleft=column == 0)
+        if column == 0:
             axes.set_ylabel(ylabel)
         panels.append((axes, metrics[metrics["size"] == size], look))
-    for axes in grid[len(styles) :]:
-        axes.set_axis_off()
     return figure, panels
+
+
+def whole_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those seeds of a size that go to its last step, at the steps that all of them have.
+
+    `runs` has seed and step. So runs that end early do not cut a mean short.
+    """
+    ends = runs.groupby("seed")["step"].transform("max")
+    whole: pd.DataFrame = runs.loc[ends == runs["step"].max()]
+    counts = whole.groupby("step")["seed"].transform("size")
+    return whole.loc[counts == len(set(whole["seed"]))]
 
 
 def plot_seeds(
@@ -53,13 +70,14 @@ def plot_seeds(
 ) -> tuple[pd.Series, Line2D]:
     """Draw a size's column `loss`: a thin line for each of several seeds, a thick one for their mean.
 
-    Returns the mean by step, and its line. Lines bear the gids `<gid>-<seed>` and `<gid>-mean`.
+    The mean is over `whole_runs`. Returns the mean by step, and its line. Lines bear the gids `<gid>-<seed>`
+    and `<gid>-mean`.
     """
     table = metrics.pivot_table(index="step", columns="seed", values=loss, sort=True)
     if table.shape[1] > 1:
         for seed in table.columns:
             axes.plot(table.index, table[seed], linewidth=0.4, alpha=0.45, gid=f"{gid}-{seed}", **look)
-    mean = table.dropna().mean(axis="columns")
+    mean = whole_runs(metrics.dropna(subset=[loss])).groupby("step")[loss].mean()
     (line,) = axes.plot(mean.index, mean, linewidth=linewidth, gid=f"{gid}-mean", **look)
     return mean, line
 
