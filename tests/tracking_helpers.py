@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def update(root: Path) -> None:
 
 
 def runs_in(root: Path) -> dict[str, dict[str, Any]]:
-    """All runs of the local store, by name, with everything that users see of them."""
+    """All runs of the local store, by name, with everything that users see of them; names stand for ids."""
     return in_new_process(_runs_in, root)
 
 
@@ -113,7 +114,11 @@ def _runs_in(root: Path) -> dict[str, dict[str, Any]]:
             "status": run.info.status,
             "times": (run.info.start_time, run.info.end_time),
             "params": run.data.params,
-            "tags": {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
+            "tags": {
+                key: re.sub("[0-9a-f]{32}", lambda found: names.get(found[0], found[0]), value)
+                for key, value in run.data.tags.items()
+                if key != "mlflow.parentRunId"
+            },
             "parent": names.get(run.data.tags.get("mlflow.parentRunId")),
             "metrics": {
                 key: [(m.step, repr(m.value)) for m in client.get_metric_history(run.info.run_id, key)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -10,6 +11,8 @@ import sys
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -39,7 +42,7 @@ job = start_job(Path.cwd(), BODY, "wildcards={'experiment': 'preview', 'size': '
                 ORDERPARAM_INVOCATION=os.environ["ORDERPARAM_INVOCATION"])
 """
 READY_AND_SLEEP = "print('ready', flush=True); time.sleep(60)"
-JOB, INVOCATION = "draw_figure 10K", "snakemake --cores 1"
+JOB, INVOCATION = "Figure · figure · 10K", "snakemake --cores 1"
 
 
 def run_invocation(root: Path, body: str, then: str, targets: str = "") -> subprocess.Popen[str]:
@@ -59,7 +62,8 @@ def test_jobs_are_children_of_their_invocation(tmp_path):
     runs = runs_in(tmp_path)
     parent = f"{INVOCATION} all results/corpora/x results/paper/x.svg"
     assert {name: run["status"] for name, run in runs.items()} == {parent: "FINISHED", JOB: "FINISHED"}
-    assert runs[JOB]["parent"] == parent
+    # A figure is seen at once, not below its invocation.
+    assert (runs[JOB]["parent"], runs[JOB]["tags"]["invocation"]) == (None, parent)
     assert runs[JOB]["metrics"] == {"loss": [(0, "2.5")]}
     assert runs[JOB]["tags"]["regenerate"].endswith("fig4.svg --config a=1")
     assert len(list((tmp_path / "results/paper/jobs/invocations").iterdir())) == 1
@@ -193,7 +197,7 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
     status, told = run_shell(tmp_path, f"snakemake --cores 1 {settings}")
     assert (status, told[-1]) == (0, HINT)
     assert sorted((tmp_path / ".snakemake/log").glob("*"))[-1].read_text().endswith(f"\n{HINT}\n")
-    tags = runs_in(tmp_path)["draw_figure"]["tags"]
+    tags = runs_in(tmp_path)["Figure · figure"]["tags"]
     assert tags["mlflow.source.name"] == "draw_figure.py"
     command = shlex.split(f"snakemake --cores 1 --force results/preview/figures/fig4.svg {settings}")
     assert shlex.split(tags["regenerate"]) == command
@@ -223,14 +227,17 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
 @pytest.mark.usefixtures("with_store")
 def test_browser_sees_the_store_and_follows_what_runs(tmp_path):
     record = begin_record(tmp_path)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = start_python(tmp_path, f"from orderparam.cli import main; main(['ui', '--port', '{port}'])")
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = taken.getsockname()[1] + 1
+    code = f"from orderparam.cli import main; main(['ui', '--port', '{port - 1}'])"
+    server = start_python(tmp_path, code)
     address = f"http://127.0.0.1:{port}"
     try:
-        page = f"{address}/#/experiments?workflowType=machine_learning"
-        assert server.stdout.readline() == f"Until Ctrl-C the runs are at {page}\n"
+        assert server.stdout.readline() == f"Port {taken.getsockname()[1]} is taken; this is {port}.\n"
+        assert server.stdout.readline() == "Until Ctrl-C the runs are at\n"
+        name, page = server.stdout.readline().rsplit(maxsplit=1)
+        assert name.strip() == "preview · figures and jobs"
+        assert re.fullmatch(rf"{address}/#/experiments/\d+/runs\?workflowType=machine_learning", page)
         wait_until(lambda: len(points_at(address)) == 20)
         record.add_points(tmp_path, [("loss", 0.5, 20)])
         wait_until(lambda: points_at(address)[20:] == [0.5], seconds=30)
@@ -238,8 +245,9 @@ def test_browser_sees_the_store_and_follows_what_runs(tmp_path):
         (tmp_path / "other").mkdir()
         other = start_python(tmp_path / "other", TELL_SERVER.format(uri=f"http://me:secret@127.0.0.1:{port}"))
         assert other.communicate(timeout=60) == ("", "")
-        assert len(points_at(address, "other")) == 20
+        assert len(points_at(address, "other · figures and jobs")) == 20
     finally:
+        taken.close()
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=60)
     assert server.returncode == 0
@@ -258,11 +266,11 @@ update_store(Path.cwd(), "{uri}")
 """
 
 
-def points_at(address: str, name: str = "preview") -> list[float]:
+def points_at(address: str, name: str = "preview · figures and jobs") -> list[float]:
     """The metric `loss` of the only run of an experiment on a server; nothing before it answers."""
     api = f"{address}/api/2.0/mlflow"
     try:
-        experiment = ask(f"{api}/experiments/get-by-name?experiment_name={name}")["experiment"]
+        experiment = ask(f"{api}/experiments/get-by-name?experiment_name={quote(name)}")["experiment"]
         body = json.dumps({"experiment_ids": [experiment["experiment_id"]]}).encode()
         (run,) = ask(f"{api}/runs/search", body)["runs"]
         query = f"run_id={run['info']['run_id']}&metric_key=loss"
@@ -286,10 +294,16 @@ def test_browsing_nothing_says_what_to_do(tmp_path, monkeypatch):
 def test_a_servers_address_is_printed_without_its_secrets(tmp_path, monkeypatch, capsys):
     told = []
     monkeypatch.setattr("orderparam.tracking.update.update_store", lambda root, uri: told.append(uri))
+    monkeypatch.setattr("orderparam.tracking.ui.RunStore", lambda uri, root: store)
+    store = SimpleNamespace(experiments=lambda: {"paper": "3", "paper · figures and jobs": "4"})
     (tmp_path / "config").mkdir()
     uri = "http://me:secret@tracking.example.org/"
     (tmp_path / "config/config.yaml").write_text(f"tracking: {{uri: '{uri}'}}")
     browse(tmp_path, 5000)
     assert told == [uri]
-    page = "http://tracking.example.org/#/experiments?workflowType=machine_learning"
-    assert capsys.readouterr().out == f"The runs are at {page}\n"
+    page = "http://tracking.example.org/#/experiments/{}/runs?workflowType=machine_learning"
+    assert capsys.readouterr().out == (
+        "The runs are at\n"
+        f"  paper                     {page.format(3)}\n"
+        f"  paper · figures and jobs  {page.format(4)}\n"
+    )

@@ -14,6 +14,7 @@ from tracking_helpers import script_object, start_job
 
 from orderparam.errors import CorpusError
 from orderparam.files import read_json, sha256_of_file
+from orderparam.settings.experiment import Run, Seeds
 from orderparam.tracking import tracked_job
 from orderparam.tracking.job import INVOCATION
 from orderparam.tracking.provenance import hide_secrets, user_name
@@ -57,7 +58,7 @@ def test_record_tells_what_was_run_on_what(root):
     assert running["params"] == record["params"]
     assert running["inputs"] == record["inputs"]
     assert (record["name"], record["experiment"], record["status"]) == (
-        "draw_figure fig4",
+        "Figure · figure · fig4",
         "preview",
         "FINISHED",
     )
@@ -128,9 +129,51 @@ def test_a_stand_in_corpus_is_called_one(root, where):
     assert read_json(next(found))["tags"]["corpus"] == "speare (STAND-IN: sampled, not real)"
 
 
-def points_of_job() -> list[tuple[str, float, int]]:
+@pytest.mark.parametrize(
+    ("rule", "wildcards", "output", "name", "experiment"),
+    [
+        (
+            "draw_fig4_loss_vs_order_parameter",
+            {"experiment": "preview"},
+            "results/preview/figures/f.svg",
+            "Figure 4 · loss vs order parameter",
+            "preview",
+        ),
+        (
+            "sample_text",
+            {"experiment": "preview", "size": "10K", "seed": "7"},
+            "results/preview/samples/10K/seed-7.txt",
+            "10K · 7 · sample text",
+            "preview",
+        ),
+        (
+            "judge_claims",
+            {"experiment": "dense"},
+            "results/dense/claims.csv",
+            "dense · judge claims",
+            "claims",
+        ),
+        ("sample_potts", {}, "results/ising/potts_phases.csv", "sample potts", "known_systems"),
+        (
+            "get_corpus",
+            {"corpus": "novel"},
+            "results/corpora/novel/corpus.txt",
+            "novel · get corpus",
+            "corpora",
+        ),
+    ],
+)
+def test_a_runs_name_begins_with_what_differs_and_each_kind_has_its_experiment(
+    root, rule, wildcards, output, name, experiment
+):
+    with tracked_job(script_object(rule, wildcards, output={"made": output})) as job:
+        pass
+    assert (job.record.name, job.record.experiment) == (name, experiment)
+
+
+def points_of_job(training: str = "") -> list[tuple[str, float, int]]:
     points, _ = RunRecord.read(Path(RECORD)).points(Path.cwd())
-    return [(key, value, step) for key, value, step, _ in points]
+    return [(key, value, step) for key, value, step, _ in points.get(training, [])]
 
 
 def test_metrics_keep_what_json_cannot_hold(root):
@@ -140,23 +183,26 @@ def test_metrics_keep_what_json_cannot_hold(root):
     assert repr(points_of_job()) == repr([(key, float(value), step) for key, value, step in points])
 
 
-def test_tables_become_a_series_per_column_and_seed(root):
+def test_tables_become_a_series_per_column_and_those_of_trainings_one_per_seed(root):
     table = pd.DataFrame(
-        {"seed": [1, 1, 2], "step": [0, 10, 0], "loss": [4.0, 3.0, 4.5], "b": [0.1, None, 0.2], "note": "x"}
+        {"size": "10K", "seed": [1, 1, 2], "step": [0, 10, 0], "loss": [4.0, 3.0, 4.5], "b": [0.1, None, 0.2]}
     )
+    run = Run(size="10K", experiment="preview", corpus="novel", d_model=32, n_head=2, n_layer=1, dropout=0.1)
     with tracked_job(script_object()) as job:
-        job.log_table(table, step="step", by="seed")
+        for seed in (1, 2):
+            job.add_training(run, Seeds(seed, 1, seed, seed))
+        job.log_trainings(table)
         job.log_table(table[:1], step="seed")
-    assert points_of_job() == [
-        ("loss/seed-1", 4.0, 0),
-        ("loss/seed-1", 3.0, 10),
-        ("b/seed-1", 0.1, 0),
-        ("loss/seed-2", 4.5, 0),
-        ("b/seed-2", 0.2, 0),
-        ("step", 0.0, 1),
-        ("loss", 4.0, 1),
-        ("b", 0.1, 1),
-    ]
+    assert points_of_job() == [("step", 0.0, 1), ("loss", 4.0, 1), ("b", 0.1, 1)]
+    assert points_of_job("10K · train · seed 1") == [("loss", 4.0, 0), ("loss", 3.0, 10), ("b", 0.1, 0)]
+    assert points_of_job("10K · train · seed 2") == [("loss", 4.5, 0), ("b", 0.2, 0)]
+    kept = read_json(RECORD)["trainings"]["10K · train · seed 2"]
+    assert {key: kept[key] for key in ("size", "seed", "dropout", "seeds.weights")} == {
+        "size": "10K",
+        "seed": "2",
+        "dropout": "0.1",
+        "seeds.weights": "1",
+    }
 
 
 def test_points_are_there_at_once_and_those_of_an_earlier_run_are_not(root):
@@ -168,14 +214,15 @@ def test_points_are_there_at_once_and_those_of_an_earlier_run_are_not(root):
     record = RunRecord.read(Path(RECORD))
     assert points_of_job() == [("loss", 2.0, 0), ("loss", 2.0, 1)]
     # Another run's record, and a line that is still being written.
-    assert replace(record, id="other").points(root) == ([], 0)
+    assert replace(record, id="other").points(root) == ({}, 0)
     _, end = record.points(root)
     with record.points_file(root).open("a") as file:
         file.write('["loss", 3.0, 2, 17')
         file.flush()
-        assert record.points(root, since=end) == ([], end)
+        assert record.points(root, since=end) == ({}, end)
         file.write("]\n")
-    assert record.points(root, since=end)[0] == [("loss", 3.0, 2, 17)]
+    # A line without a training is one of an earlier version.
+    assert record.points(root, since=end)[0] == {"": [("loss", 3.0, 2, 17)]}
 
 
 def test_error_passes_through_and_leaves_traceback(root):
@@ -203,7 +250,7 @@ def test_user_error_is_one_clean_line_in_log_and_terminal(root):
     job = start_job(root, body, "log='logs/job.log'")
     _, told = job.communicate()
     assert job.returncode == 1
-    assert told == "[draw_figure] error: novel.txt: empty; give a text\n"
+    assert told == "[Figure · figure] error: novel.txt: empty; give a text\n"
     logged = Path("logs/job.log").read_text()
     assert "error: novel.txt: empty; give a text" in logged
     assert "Traceback" not in logged

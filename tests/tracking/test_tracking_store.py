@@ -1,8 +1,10 @@
 """Records in, MLflow runs out: a real SQLite store updated by many at once, servers that do not serve."""
 
+import json
 import math
 import shutil
 import sqlite3
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,7 @@ def begin_record(root: Path, name: str = "draw_figure fig4", points: int = 20, *
     )
     figure = f"results/preview/figures/{record.id}.svg"
     write(root / figure, "<svg/>")
-    record.params = {"width": "3.5", "long": "x" * 7000, "ü (odd)": ""}
+    record.params = {"width": "3.5", "wildcard.long": "x" * 7000, "ü (odd)": ""}
     record.tags |= {"regenerate": f"snakemake --cores 1 --force {figure}"}
     record.inputs = [describe_file("metrics", figure, root)]
     record.write(root)
@@ -96,12 +98,19 @@ def test_run_holds_what_the_record_says(filled):
     assert run["status"] == "FINISHED"
     assert run["times"] == (record.start_time, record.end_time)
     assert run["parent"] == "snakemake"
-    assert run["params"]["width"] == "3.5"
+    # What is filtered by is a param; the rest is in the record, as it was written.
+    assert run["params"].keys() == {"long"}
     assert len(run["params"]["long"]) == 6000
     assert run["params"]["long"].endswith("(7000 characters; the whole is in the job's record)")
+    kept = json.loads(run["artifacts"].pop("job.json"))
+    assert kept == {key: value for key, value in asdict(record).items() if key != "texts"}
     figure, digest = record.inputs[0]["path"], record.inputs[0]["sha256"]
     assert run["tags"]["regenerate"] == record.tags["regenerate"]
-    assert run["tags"]["output.svg"] == f"{figure} sha256 {digest} (6 bytes)"
+    assert run["tags"]["invocation"] == "snakemake"
+    note = run["tags"]["mlflow.note.content"]
+    assert record.tags["regenerate"] in note
+    assert f"| `{figure}` | `{digest}` |" in note
+    assert f"![{record.id}.svg](get-artifact?path={record.id}.svg&run_uuid=" in note
     assert run["inputs"] == [(figure, digest[:36])]
     assert run["artifacts"] == {Path(figure).name: "<svg/>", "traceback.txt": "line 1"}
 
@@ -114,14 +123,50 @@ def test_metrics_are_complete_also_where_they_are_not_finite(filled):
     assert float(infinity[1]) > 1e308
 
 
-def test_experiments_open_in_the_mode_for_training(filled):
-    assert in_new_process(kind_of_experiment, filled[0]) == "custom_model_development"
-
-
-def kind_of_experiment(root: Path) -> str:
+def tags_of_experiments(root: Path) -> dict[str, dict[str, str]]:
     from mlflow import MlflowClient
 
-    return MlflowClient(local_store(root)).get_experiment_by_name("preview").tags["mlflow.experimentKind"]
+    return {each.name: each.tags for each in MlflowClient(local_store(root)).search_experiments()}
+
+
+@pytest.mark.usefixtures("with_store")
+def test_trainings_have_runs_of_their_own_beside_their_jobs(tmp_path):
+    write(tmp_path / "config/experiments/preview.yaml", "description: All four sizes.")
+    invocation = begin_record(tmp_path, "snakemake", 0, file="results/preview/jobs/invocations/1.json")
+    shape = {
+        "d_model": "32",
+        "n_head": "2",
+        "n_layer": "1",
+        "corpus": "novel",
+        "steps": "20",
+        "device": "cpu",
+    }
+    trainings = {f"10K · train · seed {seed}": {"size": "10K", "seed": str(seed), **shape} for seed in (1, 2)}
+    record = begin_record(tmp_path, "10K", points=0, parent=invocation.id, trainings=trainings)
+    for name, loss in zip(trainings, (3.0, 2.5), strict=True):
+        record.add_points(tmp_path, [("train_loss", 4.0, 0), ("train_loss", loss, 10)], name)
+        update(tmp_path)
+    finish_record(tmp_path, record)
+    update(tmp_path)
+    runs = runs_in(tmp_path)
+    assert runs.keys() == {"snakemake", "10K", *trainings}
+    assert runs["10K"]["parent"] == "snakemake"
+    assert runs["10K"]["metrics"] == {}
+    second = runs["10K · train · seed 2"]
+    # At the top of the list, the first of a job above the others.
+    assert second["parent"] is None
+    assert runs["10K · train · seed 1"]["times"][0] > second["times"][0] > runs["10K"]["times"][0]
+    assert second["metrics"] == {"train_loss": [(0, "4.0"), (10, "2.5")]}
+    del shape["device"]
+    assert second["params"] == {"size": "10K", "seed": "2", **shape}
+    assert second["tags"]["invocation"] == "snakemake"
+    assert "| training loss, nats per character | 4 | 2.5 | 2.5 |" in second["tags"]["mlflow.note.content"]
+    experiments = in_new_process(tags_of_experiments, tmp_path)
+    assert experiments.keys() == {"preview", "preview · figures and jobs"}
+    for tags in experiments.values():
+        assert tags["mlflow.experimentKind"] == "custom_model_development"
+        assert "All four sizes." in tags["mlflow.note.content"]
+        assert "/runs?workflowType=machine_learning" in tags["mlflow.note.content"]
 
 
 def test_nothing_is_told_twice(filled):

@@ -17,10 +17,18 @@ RUN = "nano/seeds-1-1"
 def runs_of(project: ProjectCopy, experiment: str):
     """The experiment's runs in the store, oldest first: those of jobs, and those of invocations."""
     client = MlflowClient(tracking_uri=project.store)
-    found = client.get_experiment_by_name(experiment)
+    found = client.get_experiment_by_name(f"{experiment} · figures and jobs")
     runs = client.search_runs([found.experiment_id], order_by=["start_time"])
     invocations = [run for run in runs if "rule" not in run.data.tags]
     return [run for run in runs if run not in invocations], invocations
+
+
+def trainings_of(project: ProjectCopy, experiment: str):
+    """The runs of what was trained, oldest first."""
+    client = MlflowClient(tracking_uri=project.store)
+    return client.search_runs(
+        [client.get_experiment_by_name(experiment).experiment_id], order_by=["start_time"]
+    )
 
 
 def stop_in_training(project: ProjectCopy, number: int, send: Callable[[int, int], None]) -> Finished:
@@ -94,6 +102,8 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
     assert len(invocations) == 1
     assert invocations[0].info.status in ("FAILED", "KILLED")
     assert jobs[0].data.tags["mlflow.parentRunId"] == invocations[0].info.run_id
+    trained = trainings_of(project, "long")
+    assert [run.info.status for run in trained] == [status]
 
     again = project.build("--cores", "1", "results/long/metrics.csv")
     assert again.jobs()["train_model"] == 1
@@ -103,10 +113,8 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
     assert rows[-1]["step"] == "1500"
     jobs, invocations = runs_of(project, "long")
     # The resumed run has the whole curve too, not only what was measured since.
-    trained = [run for run in jobs if run.data.tags["rule"] == "train_model"][-1]
-    history = MlflowClient(tracking_uri=project.store).get_metric_history(
-        trained.info.run_id, "val_loss/seed-1"
-    )
+    trained = trainings_of(project, "long")[-1]
+    history = MlflowClient(tracking_uri=project.store).get_metric_history(trained.info.run_id, "val_loss")
     assert sorted(point.step for point in history) == [int(row["step"]) for row in rows]
     assert {run.info.status for run in jobs[1:]} == {"FINISHED"}
     assert invocations[1].info.status == "FINISHED"

@@ -14,11 +14,12 @@ from mlflow import MlflowClient
 from project_copy import FIGURES, ProjectCopy, finish, wait_for
 
 from orderparam.files import sha256_of_file
+from orderparam.tables import METRICS
 
 FIG_4 = "results/smoke/figures/fig4_loss_vs_order_parameter"
 
 
-def runs_of(project: ProjectCopy, experiment: str = "smoke"):
+def runs_of(project: ProjectCopy, experiment: str = "smoke · figures and jobs"):
     client = MlflowClient(tracking_uri=project.store)
     found = client.get_experiment_by_name(experiment)
     assert found is not None
@@ -39,28 +40,38 @@ def tracked(smoke):
 def test_every_job_is_a_finished_run_below_the_invocation(tracked, smoke_output):
     _, _, runs = tracked
     (invocation,) = [run for run in runs if "rule" not in run.data.tags]
-    jobs = [run for run in runs if run is not invocation]
+    jobs = [*(run for run in runs if run is not invocation), *runs_of(tracked[0], "corpora")[1]]
     expected = smoke_output.jobs()
     del expected["all"]
     found = {rule: sum(run.data.tags["rule"] == rule for run in jobs) for rule in expected}
     assert found == dict(expected)
     assert len(jobs) == sum(expected.values())
-    assert {run.info.status for run in runs} == {"FINISHED"}
-    assert {run.data.tags["mlflow.parentRunId"] for run in jobs} == {invocation.info.run_id}
+    assert {run.info.status for run in (*runs, *jobs)} == {"FINISHED"}
+    assert {run.data.tags["invocation"] for run in jobs} == {invocation.info.run_name}
+    shown = {run.info.run_name for run in runs if "mlflow.parentRunId" not in run.data.tags}
+    figures = {name for name in shown if name.startswith("Figure ")}
+    assert len(figures) == len(FIGURES)
+    assert shown - figures == {"write up", invocation.info.run_name}
     assert "experiment=smoke" in invocation.data.tags["command"]
     assert all(run.info.start_time <= run.info.end_time for run in runs)
 
 
 def test_a_training_run_has_what_was_measured_at_each_step(tracked):
-    smoke, client, runs = tracked
-    run = only(runs, "train_model nano seeds-2-2")
+    smoke, client, _ = tracked
+    _, trainings = runs_of(smoke, "smoke")
+    assert len(trainings) == 4
+    assert not any("mlflow.parentRunId" in run.data.tags for run in trainings)
+    columns = {key for run in trainings for key in (*run.data.params, *run.data.tags, *run.data.metrics)}
+    assert len(columns) < 40
+    run = only(trainings, "nano · train · seed 2")
     rows = [r for r in smoke.rows("results/smoke/metrics.csv") if (r["size"], r["seed"]) == ("nano", "2")]
     for column in ("order_parameter", "train_loss", "val_loss", "hidden_magnetization"):
-        history = client.get_metric_history(run.info.run_id, f"{column}/seed-2")
+        history = client.get_metric_history(run.info.run_id, column)
         logged = sorted((point.step, point.value) for point in history)
         assert logged == [(int(row["step"]), float(row[column])) for row in rows]
-    assert run.data.params["run.learning_rate"] == "0.01"
-    assert json.loads(run.data.params["seeds"]) == [{"seed": 2, "weights": 1, "batches": 2, "dropout": 2}]
+    assert (run.data.params["learning_rate"], run.data.params["seed"]) == ("0.01", "2")
+    job = json.loads(Path(client.download_artifacts(run.info.run_id, "job.json")).read_text("utf-8"))
+    assert job["trainings"]["nano · train · seed 2"]["seeds.weights"] == "1"
 
 
 def test_a_trainings_curves_are_in_the_store_while_it_trains(project):
@@ -72,7 +83,7 @@ def test_a_trainings_curves_are_in_the_store_while_it_trains(project):
         for _ in range(2):
             *_, last = points.read_text("utf-8").splitlines()[:-1]
             measured, key = json.loads(last)[2], json.loads(last)[0]
-            assert key.endswith("/seed-1")
+            assert key in METRICS.measured
             began = time.monotonic()
             wait_for(lambda step=measured: last_step_in_store(project) >= step, "a measurement", 10)
             time.sleep(max(0, began + 3 - time.monotonic()))
@@ -84,7 +95,7 @@ def test_a_trainings_curves_are_in_the_store_while_it_trains(project):
 
 def last_step_in_store(project: ProjectCopy) -> int:
     """Read without MLflow, which keeps what it has read."""
-    query = "SELECT max(step) FROM metrics WHERE key = 'val_loss/seed-1'"
+    query = "SELECT max(step) FROM metrics WHERE key = 'val_loss'"
     try:
         with sqlite3.connect(f"file:{project.results}/mlflow.db?mode=ro", uri=True) as connection:
             return connection.execute(query).fetchone()[0] or 0
@@ -96,24 +107,21 @@ def last_step_in_store(project: ProjectCopy) -> int:
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_figures_run_has_the_figure_and_its_inputs_sums(tracked, figure):
     smoke, client, runs = tracked
-    run = only(runs, f"draw_{figure}")
+    (run,) = [run for run in runs if run.data.tags.get("rule") == f"draw_{figure}"]
     kept = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
     assert {f"{figure}.svg", f"{figure}.png"} <= kept
     for name in (f"{figure}.svg", f"{figure}.png"):
         copied = Path(client.download_artifacts(run.info.run_id, name))
         assert copied.read_bytes() == (smoke.results / "smoke/figures" / name).read_bytes()
-    inputs = [value for key, value in run.data.tags.items() if key.startswith("input.")]
-    assert len(inputs) >= (1 if figure == "fig2_architecture" else 2)
-    for value in inputs:
-        path, _, digest, *_ = value.split()
-        assert digest == sha256_of_file(smoke.root / path)
     logged = {dataset.dataset.name for dataset in run.inputs.dataset_inputs}
-    assert logged == {value.split()[0] for value in inputs}
+    assert len(logged) >= (1 if figure == "fig2_architecture" else 2)
+    for path in logged:
+        assert f"| `{path}` | `{sha256_of_file(smoke.root / path)}` |" in run.data.tags["mlflow.note.content"]
 
 
 def test_a_runs_command_draws_its_figure_anew(smoke, tracked, tmp_path):
     _, _, runs = tracked
-    tags = only(runs, "draw_fig4_loss_vs_order_parameter").data.tags
+    tags = only(runs, "Figure 4 · loss vs order parameter").data.tags
     clone = smoke.clone(tmp_path / "clone")
     files = [clone.root / f"{FIG_4}{suffix}" for suffix in (".svg", ".png")]
     before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in files]
@@ -125,7 +133,7 @@ def test_a_runs_command_draws_its_figure_anew(smoke, tracked, tmp_path):
         assert file.read_bytes() == content
         assert file.stat().st_mtime_ns > modified
     _, again = runs_of(clone)
-    assert only(again, "draw_fig4_loss_vs_order_parameter").data.tags["regenerate"] == tags["regenerate"]
+    assert only(again, "Figure 4 · loss vs order parameter").data.tags["regenerate"] == tags["regenerate"]
 
 
 def test_a_figure_that_was_removed_is_drawn_again_alone(smoke_clone):

@@ -94,13 +94,13 @@ def figure_texts(project: ProjectCopy) -> dict[str, str]:
 def corpus_tags(project: ProjectCopy) -> dict[str, str]:
     """The tag `corpus` of each job of the latest invocation, by the run's name."""
     client = MlflowClient(tracking_uri=project.store)
-    experiment = client.get_experiment_by_name("smoke")
-    runs = client.search_runs([experiment.experiment_id], max_results=1000, order_by=["start_time DESC"])
-    latest = next(run for run in runs if "rule" not in run.data.tags).info.run_id
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    runs = client.search_runs(experiments, max_results=1000, order_by=["start_time DESC"])
+    latest = next(run for run in runs if "rule" not in run.data.tags).info
     return {
         run.info.run_name: run.data.tags["corpus"]
         for run in runs
-        if run.data.tags.get("mlflow.parentRunId") == latest and "corpus" in run.data.tags
+        if run.info.start_time >= latest.start_time and "corpus" in run.data.tags
     }
 
 
@@ -123,10 +123,10 @@ def test_without_a_source_everything_is_made_from_the_stand_in_and_says_so(offli
 def test_the_runs_in_the_store_name_the_stand_in(offline):
     tags = corpus_tags(offline.project)
     named = [
-        f"get_corpus {CORPUS}",
-        "train_model nano seeds-1-1",
-        "write_up",
-        *(f"draw_{f}" for f in FIGURES),
+        f"{CORPUS} · get corpus",
+        "nano · train · seed 1",
+        "write up",
+        *("Figure " + f.removeprefix("fig").replace("_", " · ", 1).replace("_", " ") for f in FIGURES),
     ]
     assert [name for name in named if name not in tags] == []
     assert [name for name, tag in tags.items() if f"(STAND-IN: {NOTICE}" not in tag] == []
@@ -233,7 +233,11 @@ def test_a_stand_in_that_only_one_size_trains_on_is_named_too(tmp_path):
     words = texts_of(project.read("results/mixed/figures/fig2_architecture.svg"))
     assert f"{int(counted):,} parameters" in words
     (run,) = MlflowClient(tracking_uri=project.store).search_runs(
-        [MlflowClient(tracking_uri=project.store).get_experiment_by_name("mixed").experiment_id],
+        [
+            MlflowClient(tracking_uri=project.store)
+            .get_experiment_by_name("mixed · figures and jobs")
+            .experiment_id
+        ],
         filter_string="tags.rule = 'write_up'",
     )
     assert "STAND-IN" in run.data.tags["corpus"]

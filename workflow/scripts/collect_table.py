@@ -1,13 +1,23 @@
-"""Gather one table of all training jobs of an experiment; each file of a record is checked first."""
+"""Gather one table of all training jobs of an experiment; each file of a record is checked first.
+
+The recorded runs whose metrics are gathered have runs of their own in the store, as if trained here.
+"""
 
 from pathlib import Path
 
 from orderparam.archive.record import Record
-from orderparam.tables import collect_runs, write_table
+from orderparam.tables import METRICS, collect_runs, find_table, write_table
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
-    with tracked_job(snakemake):
-        for manifest in snakemake.input.get("manifest", []):
-            Record(Path(manifest).parent).check()
-        write_table(collect_runs(snakemake.input.tables, snakemake.params.sizes), snakemake.output[0])
+    with tracked_job(snakemake) as job:
+        records = [Record(Path(manifest).parent) for manifest in snakemake.input.get("manifest", [])]
+        for record in records:
+            record.check()
+        table = collect_runs(snakemake.input.tables, snakemake.params.sizes)
+        write_table(table, snakemake.output[0])
+        if records and find_table(snakemake.output[0]) is METRICS:
+            for trained in (each for record in records for each in record.jobs()):
+                for seeds in trained.seeds:
+                    job.add_training(trained.run, seeds, "recorded")
+            job.log_trainings(table)

@@ -12,5 +12,4 @@ if __name__ == "__main__":
         tables = [CLAIMS.read(path).assign(judged_on=Path(path).parent.name) for path in snakemake.input]
         table = pd.concat(tables, ignore_index=True)[list(ALL_CLAIMS.columns)]
         write_table(table, snakemake.output.claims)
-        for row in table.itertuples():
-            job.set_tag(f"claim.{row.judged_on}.{row.id}", row.verdict)
+        job.log_metrics((verdict, count, 0) for verdict, count in table["verdict"].value_counts().items())

@@ -12,5 +12,4 @@ if __name__ == "__main__":
         evidence = Evidence(snakemake.input, snakemake.params.runs, snakemake.params.published)
         verdicts = judge_claims(claims, evidence)
         write_table(verdicts, snakemake.output.claims)
-        for row in verdicts.itertuples():
-            job.set_tag(f"claim.{row.id}", row.verdict)
+        job.log_metrics((verdict, count, 0) for verdict, count in verdicts["verdict"].value_counts().items())

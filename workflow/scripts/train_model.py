@@ -12,9 +12,12 @@ if __name__ == "__main__":
         run = Run.from_dict(
             {**snakemake.params.run, "device": snakemake.resources.device, "threads": snakemake.threads}
         )
+        all_seeds = [Seeds(**seeds) for seeds in snakemake.params.seeds]
+        for each in all_seeds:
+            job.add_training(run, each)
         train_job(
             run,
-            [Seeds(**seeds) for seeds in snakemake.params.seeds],
+            all_seeds,
             Path(snakemake.input.tokens),
             Path(snakemake.input.vocabulary),
             JobPaths(
@@ -26,5 +29,5 @@ if __name__ == "__main__":
             ),
             code=snakemake.params.code,
             start_from=Path(snakemake.input.start_from) if snakemake.input.start_from else None,
-            on_measured=lambda rows: job.log_table(METRICS.frame(rows), step="step", by="seed"),
+            on_measured=lambda rows: job.log_trainings(METRICS.frame(rows)),
         )

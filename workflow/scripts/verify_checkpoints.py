@@ -29,4 +29,4 @@ if __name__ == "__main__":
         write_table(trajectory, snakemake.output.metrics)
         # The outputs are complete, so the job need not go on from its snapshots.
         shutil.rmtree(snakemake.params.unfinished, ignore_errors=True)
-        job.log_table(verification, step="checkpoints", by="seed")
+        job.log_table(verification, step="seed")

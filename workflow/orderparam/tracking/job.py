@@ -11,11 +11,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orderparam.errors import OrderParameterError
 from orderparam.files import read_json
+from orderparam.settings.experiment import RESERVED_EXPERIMENTS, Run, Seeds
 from orderparam.sums import check_sums
 from orderparam.tracking.job_log import set_up_logging
 from orderparam.tracking.kept import KeptOutputs
@@ -47,27 +49,31 @@ class TrackedJob:
         self.record = record
         self._root = root
         self.failed_to_write = False
+        self._trainings: dict[tuple[str, int], str] = {}
 
-    def log_metrics(self, points: Iterable[tuple[str, float, int]]) -> None:
-        """Log (key, value, step) points; NaN and infinities are allowed."""
-        self.attempt(lambda: self.record.add_points(self._root, points))
+    def log_metrics(self, points: Iterable[tuple[str, float, int]], training: str = "") -> None:
+        """Log (key, value, step) points, of the job or of a training in it; NaN, infinities are allowed."""
+        self.attempt(lambda: self.record.add_points(self._root, points, training))
 
-    def log_table(self, table: pd.DataFrame, step: str, by: str | None = None) -> None:
-        """Log every other numeric column of `table` as a series over `step`, for each value of `by`.
-
-        The series' keys are `<column>/<by>-<value>`, which MLflow charts side by side, or `<column>`; empty
-        cells are left out.
-        """
-        parts = [("", table)]
-        if by:
-            parts = [(f"/{by}-{value}", rows) for value, rows in table.groupby(by, sort=False)]
+    def log_table(self, table: pd.DataFrame, step: str, training: str = "") -> None:
+        """Log every other numeric column of `table` as a series over `step`; empty cells are left out."""
         points = []
-        for suffix, rows in parts:
-            for column in rows.select_dtypes("number").columns.difference([step, by], sort=False):
-                filled = rows[rows[column].notna()]
-                pairs = zip(filled[column], filled[step], strict=True)
-                points += [(f"{column}{suffix}", number, at) for number, at in pairs]
-        self.log_metrics(points)
+        for column in table.select_dtypes("number").columns.difference([step], sort=False):
+            filled = table[table[column].notna()]
+            points += [(column, number, at) for number, at in zip(filled[column], filled[step], strict=True)]
+        self.log_metrics(points, training)
+
+    def add_training(self, run: Run, seeds: Seeds, verb: str = "train") -> None:
+        """Have a run of its own, with its curves, for a seed that this job trains or, by `verb`, replays."""
+        name = f"{run.size} · {verb} · seed {seeds.seed}"
+        self._trainings[run.size, seeds.seed] = name
+        self.record.trainings[name] = flatten({**run.to_dict(), "seed": seeds.seed, "seeds": asdict(seeds)})
+        self.save()
+
+    def log_trainings(self, metrics: pd.DataFrame) -> None:
+        """Log rows of a tables.METRICS, each to the run of its size and seed."""
+        for (size, seed), rows in metrics.groupby(["size", "seed"], sort=False):
+            self.log_table(rows.drop(columns="seed"), "step", self._trainings[str(size), int(str(seed))])
 
     def set_tag(self, key: str, value: object) -> None:
         """Set a tag, in place of an earlier value."""
@@ -181,8 +187,8 @@ def _describe_job(snakemake: Any, root: Path) -> RunRecord:
         command = ["snakemake", "--cores", "1", "--force", outputs[0], *invocation.get("settings", [])]
         tags["regenerate"] = shlex.join(command)
     return RunRecord(
-        name=" ".join([snakemake.rule, *wildcards.values()]),
-        experiment=experiment,
+        name=_name_of_run(snakemake.rule, list(wildcards.values()), outputs),
+        experiment=_experiment_of_store(snakemake.rule, folder, experiment),
         file=f"results/{folder}/jobs/{name}.json",
         parent=invocation.get("record"),
         process=this_process(),
@@ -202,6 +208,25 @@ def _describe_job(snakemake: Any, root: Path) -> RunRecord:
 def _is_forced(outputs: list[str]) -> bool:
     """Whether Snakemake was told to make these outputs anew, by --force and the like."""
     return not set(outputs).isdisjoint(_invocation().get("forced", []))
+
+
+def _name_of_run(rule: str, wildcards: list[str], outputs: list[str]) -> str:
+    """What tells the job from others comes first: `Figure 4 · loss vs order parameter`, `10K · sample`."""
+    figure = re.fullmatch(r"draw_(?:fig(\d+)_)?(.+)", rule)
+    if figure:
+        title = f"Figure {figure[1]}" if figure[1] else "Figure"
+        return " · ".join([title, figure[2].replace("_", " "), *wildcards])
+    folder = [outputs[0].split("/")[1]] if rule == "judge_claims" else []
+    return " · ".join([*wildcards, *folder, rule.replace("_", " ")])
+
+
+def _experiment_of_store(rule: str, folder: str, experiment: str) -> str:
+    """Verdicts, texts, and what is no language model are browsed apart from the experiments."""
+    if rule.endswith("_claims"):
+        return "claims"
+    if folder in RESERVED_EXPERIMENTS:
+        return folder if folder in ("corpora", "benchmark") else "known_systems"
+    return experiment
 
 
 def _describe_files(files: Any, root: Path) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from orderparam.files import read_json, write_json
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 RECORDS = "results/*/jobs/**/*.json"
+# A metric's key, value, step and time.
+Point = tuple[str, float, int, int]
 
 
 @dataclass
@@ -25,7 +27,8 @@ class RunRecord:
     `file` is where the record itself is kept; it and the paths of inputs and outputs are relative to the
     project root where they lie inside it. Times are in milliseconds since 1970. `process` is what
     `provenance.this_process` returns. `inputs` and `outputs` hold name, path, sha256 and bytes of each file.
-    `texts` maps a file name to text that the store keeps as an artifact.
+    `texts` maps a file name to text that the store keeps as an artifact. `trainings` names the runs that are
+    trained, or replayed, in the job, one a seed, and says how each is trained.
     """
 
     name: str
@@ -42,6 +45,7 @@ class RunRecord:
     inputs: list[dict[str, Any]] = field(default_factory=list)
     outputs: list[dict[str, Any]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    trainings: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def end(self, status: Status, reason: str | None = None, at: int | None = None) -> None:
         """Set the final status, the end time (now, if not `at`), and the tag `error` to `reason`."""
@@ -68,39 +72,45 @@ class RunRecord:
             raise RecordError(f"{path}: not the record of a run ({error}); delete it") from None
 
     def points_file(self, root: Path) -> Path:
-        """Where the run's metrics are: this record's id, then a line [key, value, step, time] a point."""
+        """Where its metrics are: this record's id, then a line [key, value, step, time, training] a point.
+
+        The training is that of `trainings` which the point belongs to, and empty for the job's own points.
+        """
         return (root / self.file).with_suffix(".points.jsonl")
 
-    def add_points(self, root: Path, points: Iterable[tuple[str, float, int]]) -> None:
+    def add_points(self, root: Path, points: Iterable[tuple[str, float, int]], training: str = "") -> None:
         """Append (key, value, step) points; NaN and infinities are kept, as text, which JSON can hold."""
         at = now()
         lines = []
         for key, value, step in points:
             number = float(value)
             kept = number if math.isfinite(number) else str(number)
-            lines.append(json.dumps([key, kept, int(step), at]) + "\n")
+            lines.append(json.dumps([key, kept, int(step), at, training], ensure_ascii=False) + "\n")
         with self.points_file(root).open("a", encoding="utf-8") as file:
             if file.tell() == 0:
                 file.write(f"{self.id}\n")
             file.writelines(lines)
 
-    def points(self, root: Path, since: int = 0) -> tuple[list[tuple[str, float, int, int]], int]:
-        """The (key, value, step, time) points from byte `since` of their file on, and the byte to go on at.
+    def points(self, root: Path, since: int = 0) -> tuple[dict[str, list[Point]], int]:
+        """Each training's points from byte `since` of their file on, and the byte to go on at.
 
         A line that is still being written is left for the next time.
         """
         try:
             with self.points_file(root).open("rb") as file:
                 if file.readline().strip().decode() != self.id:
-                    return [], 0
+                    return {}, 0
                 since = max(since, file.tell())
                 file.seek(since)
                 text = file.read()
         except FileNotFoundError:
-            return [], 0
+            return {}, 0
         complete = text[: text.rfind(b"\n") + 1]
-        rows = map(json.loads, complete.splitlines())
-        return [(key, float(value), step, at) for key, value, step, at in rows], since + len(complete)
+        found: dict[str, list[Point]] = {}
+        # A record of an earlier version names no training.
+        for key, value, step, at, *training in map(json.loads, complete.splitlines()):
+            found.setdefault("".join(training), []).append((key, float(value), step, at))
+        return found, since + len(complete)
 
 
 def now() -> int:

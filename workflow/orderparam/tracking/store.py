@@ -6,14 +6,16 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from orderparam.errors import OrderParameterError
-from orderparam.tracking.record import RunRecord, Status
+from orderparam.tracking.notes import APART, NOTE, describe_experiment, describe_run, runs_page
+from orderparam.tracking.record import Point, RunRecord, Status
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,8 +27,17 @@ LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_DIGEST = 36
 # Outputs of these kinds, up to this size, are kept as artifacts: figures, tables, pages, samples.
-ARTIFACTS = (".svg", ".png", ".csv", ".json", ".html", ".txt", ".parquet")
+ARTIFACTS = (".svg", ".png", ".csv", ".json", ".html", ".txt")
 LARGEST_ARTIFACT = 5_000_000
+# Of an experiment's own name are its trainings; its other jobs are in one of this ending.
+OF_JOBS = " · figures and jobs"
+LISTED_AT_ONCE = ("draw_", "write_up", "render_")
+# What is told in a run's description and artifacts, since each tag and param is a column of the list of runs.
+IN_NOTE = ("machine.", "version.", "git.")
+PARAMS = (
+    "size", "seed", "corpus", "d_model", "n_head", "n_layer", "attention", "context", "batch_size",
+    "learning_rate", "weight_decay", "dropout", "steps", "start_from", "precision",
+)  # fmt: skip
 # By default MLflow waits four minutes for a server that does not answer, and prints addresses with their
 # secrets.
 DEFAULTS = {
@@ -81,6 +92,7 @@ class RunStore:
         """Open the store, creating and migrating it where needed; not by several processes at once."""
         self._root, self._artifacts = root, artifact_folder(uri, root)
         self._experiments: dict[str, str] = {}
+        self._runs: dict[str, Any] = {}
         for key, value in DEFAULTS.items():
             os.environ.setdefault(key, value)
         # The caller reports errors, once.
@@ -89,7 +101,18 @@ class RunStore:
         from mlflow import MlflowClient
 
         self._client: MlflowClient = MlflowClient(tracking_uri=uri)
-        self._client.search_experiments(max_results=1)
+        self._hide_default()
+
+    def _hide_default(self) -> None:
+        """Take MLflow's own experiment Default, of id 0, out of sight where no run is in it."""
+        shown = [each.experiment_id for each in self._client.search_experiments(max_results=1000)]
+        if "0" in shown and not self._client.search_runs(["0"], max_results=1):
+            self._client.delete_experiment("0")
+
+    def experiments(self) -> dict[str, str]:
+        """Name and id of every experiment that has runs to show."""
+        found = self._client.search_experiments(max_results=1000, order_by=["name ASC"])
+        return {each.name: each.experiment_id for each in found}
 
     def has(self, run_id: str) -> bool:
         """Whether a run of this id is in the store."""
@@ -103,25 +126,32 @@ class RunStore:
             return False
         return True
 
-    def begin(self, record: RunRecord, parent: str | None) -> str:
-        """The id of the record's run, made if there is none; `parent` is that of its invocation's run.
+    def begin(self, record: RunRecord, training: str = "", parent: str | None = None) -> str:
+        """The id of the run of a record, or of a training in it, made if there is none.
 
-        Telling a store what it knows changes nothing, so a run that was begun by halves is completed.
+        `parent` is the run of its invocation, below which a job is listed, unless one looks for it: figures,
+        pages and trainings are listed at once. Telling a store what it knows changes nothing, so a run that
+        was begun by halves is completed.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 
-        experiment = self._experiment(record.experiment)
-        found = self._client.search_runs([experiment], f"tags.{RECORD_TAG} = '{record.id}'", max_results=1)
-        tags = self._tags(record) | ({"mlflow.parentRunId": parent} if parent else {})
-        run = (
-            found[0]
-            if found
-            else self._client.create_run(experiment, record.start_time, tags, run_name=record.name)
-        )
+        experiment = self._experiment(record.experiment, bool(training))
+        identity = f"{record.id} {training}".strip()
+        found = self._client.search_runs([experiment], f"tags.{RECORD_TAG} = '{identity}'", max_results=1)
+        tags = {RECORD_TAG: identity}
+        apart = bool(training) or record.tags.get("rule", "").startswith(LISTED_AT_ONCE)
+        if parent and not apart and self._run(parent).experiment_id == experiment:
+            tags["mlflow.parentRunId"] = parent
+        # Newest runs are listed first, so the first training of a record is made to begin last.
+        place = list(record.trainings).index(training) if training else 0
+        began = record.start_time + (len(record.trainings) - place if training else 0)
+        name = training or record.name
+        run = found[0] if found else self._client.create_run(experiment, began, tags, run_name=name)
         run_id: str = run.info.run_id
-        params = [Param(_name(key), _cut(value, LONGEST_PARAM)) for key, value in record.params.items()]
-        for chunk in _chunks(params, 100):
-            self._client.log_batch(run_id, params=chunk)
+        self._set_tags(run_id, record, training, parent, tags)
+        params = _params(record, training).items()
+        values = [Param(_name(key), _cut(value, LONGEST_PARAM)) for key, value in params]
+        self._client.log_batch(run_id, params=values)
         datasets = [
             DatasetInput(
                 Dataset(
@@ -134,13 +164,13 @@ class RunStore:
                 [InputTag("mlflow.data.context", _name(file["name"]))],
             )
             for file in record.inputs
-            if file["sha256"]
+            if file["sha256"] and not training
         ]
         for some in _chunks(datasets, 500):
             self._client.log_inputs(run_id, datasets=some)
         return run_id
 
-    def add_points(self, run_id: str, points: Iterable[tuple[str, float, int, int]]) -> None:
+    def add_points(self, run_id: str, points: Iterable[Point]) -> None:
         """Add (key, value, step, time) points; those that are there already are left as they are."""
         from mlflow.entities import Metric
 
@@ -148,19 +178,17 @@ class RunStore:
         for chunk in _chunks(metrics, 1000):
             self._client.log_batch(run_id, metrics=chunk)
 
-    def complete(self, run_id: str, record: RunRecord) -> None:
+    def complete(self, run_id: str, record: RunRecord, training: str = "", parent: str | None = None) -> None:
         """Add what is known at the record's end, and end the run."""
-        from mlflow.entities import RunTag
-
-        for pairs in _chunks(list(self._tags(record).items()), 100):
-            self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in pairs])
-        for file in record.outputs:
+        self._set_tags(run_id, record, training, parent, {})
+        for file in () if training else record.outputs:
             path = self._root / file["path"]
             if path.suffix in ARTIFACTS and (file["bytes"] or 0) <= LARGEST_ARTIFACT and path.is_file():
                 # Snakemake or a rerun may delete it meanwhile.
                 with suppress(FileNotFoundError):
                     self._client.log_artifact(run_id, str(path))
-        for name, text in record.texts.items():
+        kept = {name: value for name, value in asdict(record).items() if name != "texts"}
+        for name, text in {**record.texts, "job.json": json.dumps(kept, indent=1)}.items():
             self._client.log_text(run_id, text, name)
         self.end(run_id, record.status, record.end_time)
 
@@ -168,29 +196,61 @@ class RunStore:
         """End a run at `end_time`, in milliseconds since 1970, or now."""
         self._client.set_terminated(run_id, status, end_time)
 
-    def _experiment(self, name: str) -> str:
-        if name not in self._experiments:
-            # Without this tag MLflow's page opens in its mode for language-model applications.
-            kind = ("mlflow.experimentKind", "custom_model_development")
-            found = self._client.get_experiment_by_name(name)
+    def _experiment(self, name: str, trainings: bool) -> str:
+        """The id of the experiment of a name's trainings, or of its jobs, made and described if it is new."""
+        title = name if trainings or name in APART else f"{name}{OF_JOBS}"
+        if title not in self._experiments:
+            found = self._client.get_experiment_by_name(title)
             if found is None:
-                location = (self._artifacts / name).as_uri() if self._artifacts else None
-                self._experiments[name] = self._client.create_experiment(name, location, dict([kind]))
+                location = (self._artifacts / title).as_uri() if self._artifacts else None
+                # Without this tag MLflow's page opens in its mode for language-model applications.
+                tags = {"mlflow.experimentKind": "custom_model_development"}
+                self._experiments[title] = self._client.create_experiment(title, location, tags)
             else:
                 if found.lifecycle_stage == "deleted":
                     self._client.restore_experiment(found.experiment_id)
-                if kind[0] not in found.tags:
-                    self._client.set_experiment_tag(found.experiment_id, *kind)
-                self._experiments[name] = found.experiment_id
-        return self._experiments[name]
+                self._experiments[title] = found.experiment_id
+            others = {name, f"{name}{OF_JOBS}"} - {title}
+            for this, that in ((title, None), *((each, title) for each in others)):
+                self._describe(this, name, that or next(iter(others)))
+        return self._experiments[title]
 
-    def _tags(self, record: RunRecord) -> dict[str, str]:
-        tags = {**record.tags, RECORD_TAG: record.id}
-        for side, files in (("input", record.inputs), ("output", record.outputs)):
-            for file in files:
-                digest = f"sha256 {file['sha256']} ({file['bytes']} bytes)" if file["sha256"] else "missing"
-                tags[f"{side}.{file['name']}"] = f"{file['path']} {digest}"
-        return {_name(key): _cut(value, LONGEST_TAG) for key, value in tags.items()}
+    def _describe(self, title: str, name: str, other: str) -> None:
+        """Say what an experiment holds, and where its trainings, or its jobs, are."""
+        this, that = (self._client.get_experiment_by_name(each) for each in (title, other))
+        if this:
+            note = describe_experiment(name, self._root, title == name, that.experiment_id if that else None)
+            if this.tags.get(NOTE) != note:
+                self._client.set_experiment_tag(this.experiment_id, NOTE, note)
+
+    def _run(self, run_id: str) -> Any:
+        """What MLflow knows of a run."""
+        if run_id not in self._runs:
+            self._runs[run_id] = self._client.get_run(run_id).info
+        return self._runs[run_id]
+
+    def _set_tags(
+        self, run_id: str, record: RunRecord, training: str, parent: str | None, more: Mapping[str, str]
+    ) -> None:
+        from mlflow.entities import RunTag
+
+        points = record.points(self._root)[0].get(training, []) if training else []
+        link = None
+        if parent:
+            link = runs_page(self._run(parent).experiment_id, parent)
+            more = {**more, "invocation": self._run(parent).run_name}
+        note = {NOTE: describe_run(record, training, run_id, points, link)}
+        kept = {key: value for key, value in record.tags.items() if not key.startswith(IN_NOTE)}
+        tags = {_name(key): _cut(value, LONGEST_TAG) for key, value in {**kept, **more, **note}.items()}
+        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+
+def _params(record: RunRecord, training: str) -> dict[str, str]:
+    """What runs are told apart by, and filtered by; the rest is in the job's record."""
+    if training:
+        return {key: record.trainings[training][key] for key in PARAMS if key in record.trainings[training]}
+    wildcards = {key: value for key, value in record.params.items() if key.startswith("wildcard.")}
+    return {key.removeprefix("wildcard."): value for key, value in wildcards.items()}
 
 
 def _name(text: str) -> str:

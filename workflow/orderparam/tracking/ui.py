@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+import webbrowser
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from orderparam.tracking.notes import runs_page
 from orderparam.tracking.provenance import hide_secrets
 from orderparam.tracking.record import RECORDS
-from orderparam.tracking.store import TrackingError, artifact_folder, database_path, resolve_uri
+from orderparam.tracking.store import RunStore, TrackingError, artifact_folder, database_path, resolve_uri
 from orderparam.tracking.update import Follower
-
-# Without the query MLflow's page opens in its mode for language-model applications, and shows no runs.
-PAGE = "/#/experiments?workflowType=machine_learning"
 
 
 def read_config(root: Path) -> dict[str, Any]:
@@ -35,8 +37,10 @@ def read_config(root: Path) -> dict[str, Any]:
 def browse(root: Path, port: int) -> None:
     """Bring the configured store up to date, and serve it on loopback until Ctrl-C or SIGTERM.
 
-    The open page follows what runs meanwhile. Where a server has the store already, its address is printed.
-    Raises TrackingError if there are neither a store nor records of which to make one.
+    The open page follows what runs meanwhile. An address for each experiment is printed, and the first opened
+    where there is a browser. A port that is taken gives way to the next that is free. Where a server has the
+    store already, its addresses are printed. Raises TrackingError if there are neither a store nor records of
+    which to make one.
     """
     uri = resolve_uri(read_config(root), root)
     database = database_path(uri)
@@ -46,10 +50,16 @@ def browse(root: Path, port: int) -> None:
     follower.update()
     folder = artifact_folder(uri, root)
     if folder is None:
-        print(f"The runs are at {hide_secrets(uri).rstrip('/')}{PAGE}")
+        _print_pages("The runs are at", hide_secrets(uri).rstrip("/"), uri, root)
         return
-    print(f"Until Ctrl-C the runs are at http://127.0.0.1:{port}{PAGE}", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)]
+    free = next(each for each in range(port, 65536) if _is_free(each))
+    if free != port:
+        print(f"Port {port} is taken; this is {free}.")
+    first = _print_pages("Until Ctrl-C the runs are at", f"http://127.0.0.1:{free}", uri, root)
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(free)]
+    # Missing where an older version of the library was installed.
+    installed = entry_points(group="mlflow.app", name="orderparam")
+    page = ["--app-name", "orderparam"] if installed else []
     environment = {
         # Not an argument, which everybody on this machine could read.
         "MLFLOW_BACKEND_STORE_URI": uri,
@@ -61,12 +71,51 @@ def browse(root: Path, port: int) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # In a group of its own, so that its workers end with it.
     server = subprocess.Popen(
-        [*command, "--workers", "1"], env={**os.environ, **environment}, start_new_session=True
+        [*command, "--workers", "1", *page],
+        env={**os.environ, **environment},
+        start_new_session=True,
     )
     follower.start()
     try:
+        _open_in_browser(first, free, server)
         server.wait()
     except KeyboardInterrupt:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
     follower.close()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _print_pages(words: str, address: str, uri: str, root: Path) -> str:
+    """Print the address of each experiment's runs; returns the first, or that of the list of experiments."""
+    try:
+        experiments = RunStore(uri, root).experiments()
+    except Exception as error:
+        # The follower has said what is wrong.
+        experiments = {}
+        print(f"The experiments cannot be listed ({type(error).__name__}).", file=sys.stderr)
+    pages = [(name, f"{address}/{runs_page(number)}") for name, number in experiments.items()]
+    pages = pages or [("all experiments", f"{address}/#/experiments?workflowType=machine_learning")]
+    width = max(len(name) for name, _ in pages)
+    print("\n".join([words, *(f"  {name:{width}}  {page}" for name, page in pages)]), flush=True)
+    return pages[0][1]
+
+
+def _open_in_browser(page: str, port: int, server: subprocess.Popen[bytes]) -> None:
+    """Open a page as soon as the server answers, if somebody sits at a screen."""
+    seen = sys.stdout.isatty() and (
+        sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+    )
+    while seen and server.poll() is None and _is_free(port):
+        time.sleep(0.2)
+    if seen and server.poll() is None:
+        webbrowser.open(page)

@@ -26,10 +26,13 @@ LAST_SECONDS_SERVER, LAST_SECONDS_DATABASE = 10.0, 60.0
 
 @dataclass
 class Told:
-    """What a store was told of one record: its id and run, the state of its file, bytes of its points."""
+    """What a store was told of one record: its id, the state of its file, bytes of its points.
+
+    `runs` are the ids of its runs: of each of its trainings, and under an empty name of the job itself.
+    """
 
     id: str
-    run: str
+    runs: dict[str, str]
     ended: bool
     state: str
     points: int
@@ -60,10 +63,11 @@ class _Update:
     def __init__(self, root: Path, store: RunStore, notes: Path) -> None:
         self._root, self._store, self._notes = root, store, notes
         self._told: dict[str, Told] = {}
-        with suppress(RecordError):
+        # TypeError: notes of an earlier version.
+        with suppress(RecordError, TypeError):
             self._told = {file: Told(**values) for file, values in read_json(notes).items()}
         # A store that was made anew since then lacks the run: tell it everything.
-        if self._told and not store.has(next(reversed(self._told.values())).run):
+        if self._told and not store.has(next(reversed(self._told.values())).runs[""]):
             self._told = {}
 
     def run(self) -> None:
@@ -95,12 +99,15 @@ class _Update:
         points, read = record.points(self._root, told.points if told else 0)
         if told and told.state == state and not points:
             return
-        parents = {each.id: each.run for each in self._told.values()}
-        run = told.run if told else self._store.begin(record, parents.get(record.parent or ""))
-        self._store.add_points(run, points)
-        if record.status != "RUNNING":
-            self._store.complete(run, record)
-        self._told[file] = Told(record.id, run, record.status != "RUNNING", state, read)
+        parent = {each.id: each.runs[""] for each in self._told.values()}.get(record.parent or "")
+        runs = told.runs if told else {}
+        for training in ("", *record.trainings):
+            if training not in runs:
+                runs[training] = self._store.begin(record, training, parent)
+            self._store.add_points(runs[training], points.get(training, []))
+            if record.status != "RUNNING":
+                self._store.complete(runs[training], record, training, parent)
+        self._told[file] = Told(record.id, runs, record.status != "RUNNING", state, read)
         self._save()
 
     def _state(self, file: str) -> str:
@@ -128,8 +135,8 @@ class _Update:
     def _forget(self, file: str) -> None:
         """End the run of a record that was deleted, or replaced by that of the job's next run."""
         told = self._told.pop(file)
-        if not told.ended:
-            self._store.end(told.run, "KILLED")
+        for run in () if told.ended else told.runs.values():
+            self._store.end(run, "KILLED")
         self._save()
 
     def _save(self) -> None:
