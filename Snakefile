@@ -36,6 +36,7 @@ include: "workflow/rules/benchmark.smk"
 
 
 rule all:
+    """All of the experiment that config.yaml names, or --config experiment=NAME: the default."""
     default_target: True
     input:
         lambda wildcards: lookup.everything_of(find_experiment(settings, settings.experiment)),

@@ -137,9 +137,12 @@ def test_a_job_that_outlives_its_invocation_is_left_to_end(tmp_path, running):
 
 SNAKEFILE = """
 from pathlib import Path
-from orderparam.tracking import close_invocation, open_invocation, print_hint_at_exit
+from snakemake.logging import logger
+from orderparam.tracking import close_invocation, has_failed, keep_lines_short, open_invocation, print_ending
 
-print_hint_at_exit(workflow, config, lambda: [Path("corpus.json")])
+keep_lines_short(logger)
+made = lambda: [Path(path) for job in workflow.dag.jobs for path in job.output]
+print_ending(workflow, config, made, lambda: [Path("corpus.json")], has_failed)
 
 rule draw_figure:
     output: "results/preview/figures/fig4.svg"
@@ -195,8 +198,12 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
 
     settings = '--configfile more.yaml --config fail=False \'odd={"a b": "1"}\''
     status, told = run_shell(tmp_path, f"snakemake --cores 1 {settings}")
-    assert (status, told[-1]) == (0, HINT)
-    assert sorted((tmp_path / ".snakemake/log").glob("*"))[-1].read_text().endswith(f"\n{HINT}\n")
+    ending = ["Open results/preview/figures/fig4.svg", told[-2], HINT]
+    assert (status, told[-3:]) == (0, ending)
+    assert ending[1].startswith("Next: snakemake ")
+    written = sorted((tmp_path / ".snakemake/log").glob("*"))[-1].read_text()
+    assert written.endswith("\n".join(["", *ending, ""]))
+    assert max(map(len, [*told, *written.splitlines()])) <= 200
     tags = runs_in(tmp_path)["Figure · figure"]["tags"]
     assert tags["mlflow.source.name"] == "draw_figure.py"
     command = shlex.split(f"snakemake --cores 1 --force results/preview/figures/fig4.svg {settings}")
@@ -211,6 +218,7 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
     )
     status, told = run_shell(tmp_path, f"snakemake --cores 1 --force --config {shlex.quote('fail=True')}")
     assert (status, told[-1]) == (1, f"{HINT} [STAND-IN CORPUS speare: sampled]")
+    assert not any(line.startswith(("Open ", "Next: ")) for line in told)
     assert sorted(set(statuses(tmp_path).values())) == ["FAILED", "FINISHED"]
 
     (tmp_path / "off.yaml").write_text("tracking: {enabled: false}")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import json
 import math
+import re
 import zipfile
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from project_copy import CORPUS, FIGURES, SMOKE
+from test_envs import locked_lines
 
 RUNS = [("nano", 1), ("nano", 2), ("micro", 1), ("micro", 2)]
 # Every 10th step, 10^(i / 4) rounded, and the last; 60 steps for nano and 40 for micro.
@@ -37,6 +42,9 @@ def test_every_rule_ran_and_the_last_line_is_the_way_to_the_store(smoke_output):
         "all": 1,
     }
     assert smoke_output.last_line.startswith("Browse the tracked runs: make ui")
+    assert "\nOpen results/smoke/write_up.html\n" in smoke_output.output
+    assert "\r" not in smoke_output.output
+    assert [line for line in smoke_output.output.splitlines() if len(line) > 200] == []
 
 
 def test_metrics_have_a_row_per_measured_step_in_the_order_of_the_experiment(smoke):
@@ -153,16 +161,46 @@ def test_graphs_name_every_rule(smoke, option):
     assert [rule for rule in rules if rule not in done.output] == []
 
 
+def test_each_target_is_described(project):
+    listed = project.build("--list").output.splitlines()
+    listed = listed[listed.index(next(line for line in listed if line.startswith("all "))) :]
+    assert len(listed) > 40
+    assert [line for line in listed if not re.fullmatch(r"\w+ \(.+\.?\)", line)] == []
+
+
 def test_the_linter_is_content(project):
     assert "Congratulations, your workflow is in a good condition!" in project.build("--lint").output
 
 
-def test_reports_hold_every_figure(smoke, tmp_path):
+WITHOUT_TOOLS = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names}:
+            raise ModuleNotFoundError(f"{{name}} is among the development tools", name=name)
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def test_reports_hold_every_figure_in_the_environment_that_make_builds(smoke, tmp_path):
+    everything, kept = (
+        {canonicalize_name(Requirement(line).name) for line in locked_lines(name)}
+        for name in ("requirements-dev.txt", "requirements.txt")
+    )
+    modules = importlib.metadata.packages_distributions().items()
+    tools = {
+        module
+        for module, distributions in modules
+        if {canonicalize_name(each) for each in distributions} <= everything - kept - {"torch"}
+    }
+    assert {"pytest", "playwright"} <= tools
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_TOOLS.format(names=tools))
     page, archive = tmp_path / "report.html", tmp_path / "report.zip"
-    smoke.build("--report", str(page), *SMOKE)
+    for made in (page, archive):
+        done = smoke.shell(f"PYTHONPATH={tmp_path}:$PYTHONPATH snakemake --report {made} {' '.join(SMOKE)}")
+        assert done.status == 0, done.output
     html = page.read_text("utf-8")
     assert [figure for figure in FIGURES if f"{figure}.svg" not in html] == []
-    smoke.build("--report", str(archive), *SMOKE)
     with zipfile.ZipFile(archive) as content:
         names = content.namelist()
     assert [figure for figure in FIGURES if not any(n.endswith(f"{figure}.svg") for n in names)] == []

@@ -2,6 +2,7 @@
 for table in ("metrics", "verification", "probes", "sample_quality"):
 
     rule:
+        """One table of all training jobs of an experiment."""
         name:
             f"collect_{table}"
         input:
@@ -43,6 +44,7 @@ ruleorder: tabulate_published > compute_derivative
 
 
 rule describe_runs:
+    """How each size is trained, and the n-gram entropies of its text."""
     input:
         entropies=of_experiment(lookup.corpora_files, "ngram_entropies.csv"),
     output:
@@ -60,6 +62,7 @@ rule describe_runs:
 
 
 rule describe_architecture:
+    """The largest model as data and as Mermaid source, for Figure 2."""
     input:
         vocabularies=of_experiment(lookup.corpora_files, "vocabulary.json"),
     output:
@@ -77,6 +80,7 @@ rule describe_architecture:
 
 
 rule compare_with_published:
+    """Measured against published values, by prediction intervals."""
     input:
         metrics="results/{experiment}/metrics.csv",
         published="config/published/order_parameter.csv",
@@ -94,6 +98,7 @@ rule compare_with_published:
 
 
 rule compute_derivative:
+    """The loss's derivative by the order parameter, for Figure 5."""
     input:
         metrics="results/{experiment}/metrics.csv",
     output:
@@ -110,6 +115,7 @@ rule compute_derivative:
 
 
 rule analyse_transition:
+    """Changes of slope, plateau, escape and fluctuations of each size."""
     input:
         metrics="results/{experiment}/metrics.csv",
         entropies="results/{experiment}/entropies.csv",
@@ -132,6 +138,7 @@ rule analyse_transition:
 
 
 rule fit_scaling:
+    """A power law of the final losses."""
     input:
         metrics="results/{experiment}/metrics.csv",
     output:

@@ -3,6 +3,7 @@ PROTOCOL = "paper_as_coded"
 
 
 rule measure_throughput:
+    """The training engine timed against a plain model."""
     input:
         tokens=ancient(
             lambda wildcards: lookup.corpora_files(find_experiment(settings, PROTOCOL), "tokens.npy")[0]

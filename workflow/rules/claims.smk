@@ -1,5 +1,6 @@
 # The verdicts on the claims of config/claims.yaml that apply to an experiment, or to known systems.
 rule judge_claims:
+    """The verdicts on the claims about an experiment: results/EXPERIMENT/claims.csv."""
     input:
         tables_for_claims,
     output:
@@ -18,6 +19,7 @@ rule judge_claims:
 
 
 rule gather_claims:
+    """The verdicts on all claims as one table: results/claims.csv."""
     input:
         known="results/known_systems/claims.csv",
         experiments=expand("results/{experiment}/claims.csv", experiment=ledger.experiments),
@@ -34,6 +36,7 @@ rule gather_claims:
 
 
 rule render_claims:
+    """The page of all claims: results/claims.html. From recorded runs, in 20 minutes."""
     input:
         claims="results/claims.csv",
         figures=figures_of_page,

@@ -23,10 +23,13 @@ from orderparam.settings.ising_file import load_ising
 from orderparam.settings.words import find
 from orderparam.tracking import (
     close_invocation,
+    has_failed,
+    keep_lines_short,
     open_invocation,
-    print_hint_at_exit,
+    print_ending,
     unlock_after_a_kill,
 )
+from snakemake.logging import logger
 
 if workflow.is_main_process:
     unlock_after_a_kill(Path.cwd())
@@ -215,4 +218,10 @@ def corpora_of_this_run():
     return {path.parent / "corpus.json" for path in paths if path.parent.parent == Path("results/corpora")}
 
 
-print_hint_at_exit(workflow, config, corpora_of_this_run)
+def made_by_this_run():
+    """What the jobs of this invocation make, and what its targets are where all of them are up to date."""
+    return {Path(path) for job in workflow.dag.jobs for path in job.output}
+
+
+keep_lines_short(logger)
+print_ending(workflow, config, made_by_this_run, corpora_of_this_run, has_failed)

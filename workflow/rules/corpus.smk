@@ -1,4 +1,5 @@
 rule get_corpus:
+    """The text of a corpus, from the first of its sources that answers: results/corpora/NAME/corpus.txt."""
     input:
         unpack(origin_of_corpus),
     output:
@@ -18,6 +19,7 @@ rule get_corpus:
 
 
 rule tokenize_corpus:
+    """The text of a corpus as token ids, and its vocabulary."""
     input:
         # Above 1 MB Snakemake compares times only, so the text is followed through its manifest's sha256.
         text=ancient("results/corpora/{corpus}/corpus.txt"),
@@ -38,6 +40,7 @@ rule tokenize_corpus:
 
 
 rule count_ngrams:
+    """Entropies of a corpus's n-grams, the lowest losses of a model that sees n - 1 characters."""
     input:
         tokens=ancient("results/corpora/{corpus}/tokens.npy"),
         vocabulary="results/corpora/{corpus}/vocabulary.json",

@@ -1,6 +1,7 @@
 for scope, figure in [(scope, figure) for scope in FIGURES for figure in FIGURES[scope]]:
 
     rule:
+        """One figure: results/EXPERIMENT/figures/NAME.svg and .png"""
         name:
             f"draw_{figure}"
         input:
@@ -27,6 +28,7 @@ for scope, figure in [(scope, figure) for scope in FIGURES for figure in FIGURES
 
 
 rule write_up:
+    """The page of an experiment: results/EXPERIMENT/write_up.html."""
     input:
         metrics="results/{experiment}/metrics.csv",
         vocabularies=of_experiment(lookup.corpora_files, "vocabulary.json"),

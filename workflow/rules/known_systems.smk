@@ -3,8 +3,8 @@ ISING_SYSTEMS = list(dict.fromkeys(grid["system"] for grid in ising["grids"].val
 ISING_OBSERVABLES = expand(f"{ISING}/observables/{{system}}.csv", system=ISING_SYSTEMS)
 
 
-# All of the lattices with a known answer: snakemake --cores 2 ising
 rule ising:
+    """All of the lattices with a known answer: snakemake --cores 2 ising"""
     input:
         figure_files(["ising"], ".svg", ".png"),
         f"{ISING}/validation_summary.csv",
@@ -12,8 +12,8 @@ rule ising:
         f"{ISING}/potts_phases.csv",
 
 
-# Systems whose answers are known, and the errors of the analysis: snakemake --cores 2 known_systems
 rule known_systems:
+    """All systems whose answers are known: snakemake --cores 2 known_systems"""
     input:
         rules.ising.input,
         figure_files(KNOWN_SYSTEMS, ".svg", ".png"),
@@ -21,6 +21,7 @@ rule known_systems:
 
 
 rule sample_ising:
+    """Observables of Ising lattices by Monte Carlo."""
     output:
         observables=f"{ISING}/observables/{{system}}.csv",
     log:
@@ -44,6 +45,7 @@ rule sample_ising:
 
 
 rule analyse_ising:
+    """The lattices against their exact solutions, and their critical temperatures."""
     input:
         observables=ISING_OBSERVABLES,
     output:
@@ -62,6 +64,7 @@ rule analyse_ising:
 
 
 rule sample_potts:
+    """Energies of the Potts model at its transition."""
     output:
         histogram=f"{ISING}/potts_histogram.csv",
         phases=f"{ISING}/potts_phases.csv",
@@ -79,6 +82,7 @@ rule sample_potts:
 
 
 rule take_snapshots:
+    """Spin configurations of the square lattice."""
     output:
         snapshots=f"{ISING}/snapshots.parquet",
     log:
@@ -94,6 +98,7 @@ rule take_snapshots:
 
 
 rule calibrate_detector:
+    """False positives and power of the detector of slope changes."""
     output:
         false_positives="results/calibration/false_positives.csv",
         power="results/calibration/power.csv",
@@ -112,6 +117,7 @@ rule calibrate_detector:
 
 
 rule sweep_deep_linear:
+    """Weight decay of deep linear nets swept up and down."""
     output:
         sweep="results/deep_linear/sweep.csv",
         summary="results/deep_linear/summary.csv",
@@ -132,6 +138,7 @@ rule sweep_deep_linear:
 
 
 rule measure_hopfield:
+    """Retrieval of Hopfield networks, and their capacity."""
     output:
         retrieval="results/hopfield/retrieval.csv",
         capacity="results/hopfield/capacity.csv",

@@ -4,6 +4,7 @@ TRAINED = [name for name in settings.experiments if name not in REPLAYS]
 
 
 rule train_model:
+    """Train the seeds of one size: trajectory, every step's b and batch loss, checkpoints."""
     input:
         tokens=ancient(corpus_of_run("tokens.npy")),
         vocabulary=corpus_of_run("vocabulary.json"),
@@ -36,6 +37,7 @@ rule train_model:
 
 
 rule verify_checkpoints:
+    """Recompute a training's losses from its checkpoints by an independent path, and stop if they differ."""
     input:
         trajectory=f"{RUN}/trajectory.parquet",
         checkpoints=f"{RUN}/checkpoints",
@@ -62,6 +64,7 @@ rule verify_checkpoints:
 
 
 rule probe_checkpoints:
+    """Attention, distance to the n-gram predictors and the head's spectrum at each checkpoint."""
     input:
         checkpoints=f"{RUN}/checkpoints",
         tokens=ancient(corpus_of_run("tokens.npy")),
@@ -85,6 +88,7 @@ rule probe_checkpoints:
 
 
 rule sample_text:
+    """Text sampled from the final weights of a run."""
     input:
         checkpoints=lambda wildcards: lookup.checkpoints_of_seed(
             experiment_of(wildcards), wildcards.size, int(wildcards.seed)
@@ -110,6 +114,7 @@ rule sample_text:
 
 
 rule restore_sample:
+    """A recorded sample, for a replay."""
     input:
         sample=lambda wildcards: "results/recorded/{origin}/samples/{size}/seed-{seed}-{mode}.txt".format(
             origin=experiment_of(wildcards).replay_of, **wildcards
@@ -130,6 +135,7 @@ rule restore_sample:
 
 
 rule score_samples:
+    """Quality of text sampled at the best and at the last checkpoint of the largest size."""
     input:
         checkpoints=f"{RUN}/checkpoints",
         metrics=f"{RUN}/metrics.csv",

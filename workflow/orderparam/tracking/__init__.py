@@ -2,11 +2,12 @@
 
 A script wraps its work in `tracked_job`, which only writes the job's record under results/, keeps what took
 long, and ends orderly on a signal. The Snakefile calls `unlock_after_a_kill`, `open_invocation`,
-`close_invocation` and `print_hint_at_exit`. `update_store` tells the store what is new in the records; a
+`close_invocation` and `print_ending`. `update_store` tells the store what is new in the records; a
 thread of Snakemake and one of `make ui` call it again and again. Imports settings.
 """
 
-from orderparam.tracking.invocation import close_invocation, open_invocation, print_hint_at_exit
+from orderparam.tracking.console import keep_lines_short, print_ending
+from orderparam.tracking.invocation import close_invocation, has_failed, open_invocation
 from orderparam.tracking.job import TrackedJob, tracked_job
 from orderparam.tracking.stopping import unlock_after_a_kill
 from orderparam.tracking.update import update_store
@@ -14,8 +15,10 @@ from orderparam.tracking.update import update_store
 __all__ = [
     "TrackedJob",
     "close_invocation",
+    "has_failed",
+    "keep_lines_short",
     "open_invocation",
-    "print_hint_at_exit",
+    "print_ending",
     "tracked_job",
     "unlock_after_a_kill",
     "update_store",

@@ -1,4 +1,4 @@
-"""An invocation of the workflow: its run, the store's follower, and the last line. For the Snakefile."""
+"""An invocation of the workflow: its run, and the store's follower. For the Snakefile."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from orderparam.settings.experiment import RESERVED_EXPERIMENTS
-from orderparam.tracking.job import INVOCATION
+from orderparam.tracking.job import INVOCATION, OF_KNOWN_SYSTEMS
 from orderparam.tracking.provenance import hide_secrets, origin_tags, relative_to_root, this_process
 from orderparam.tracking.record import RunRecord, Status
 from orderparam.tracking.stopping import pass_signals_on
 from orderparam.tracking.store import is_enabled, resolve_uri
 from orderparam.tracking.update import Follower
 
-HINT = "Browse the tracked runs: make ui"
+_failed = False
 _open: list[tuple[Path, RunRecord, Follower | None]] = []
 
 
@@ -65,7 +65,9 @@ def open_invocation(
 
 def close_invocation(status: Status) -> None:
     """Close this invocation's run, for `onsuccess` and `onerror`, and tell the store of it. Never fails."""
+    global _failed
     os.environ.pop(INVOCATION, None)
+    _failed |= status != "FINISHED" and bool(_open)
     while _open:
         root, record, follower = _open.pop()
         record.end(status)
@@ -74,53 +76,21 @@ def close_invocation(status: Status) -> None:
             follower.close()
 
 
-def print_hint_at_exit(
-    workflow: Any, config: dict[str, Any], corpora: Callable[[], Iterable[Path]] | None = None
-) -> None:
-    """Make the hint how to browse the runs the last line of this run of the workflow, and of its log.
-
-    `workflow` and `config` are the globals of these names in a Snakefile. `corpora` returns the corpus
-    manifests that the run rests on; where one of them exists and is a stand-in, the line says so. Where
-    tracking is off, it says nothing else. Nothing is printed after a dry run, by commands that run no jobs,
-    or by the processes of single jobs.
-    """
-    if not workflow.is_main_process:
-        return
-    # Snakemake forgets its log files before the process ends.
-    log_files = [*map(Path, workflow.logger_manager.get_logfile())]
-
-    def print_hint() -> None:
-        if workflow.executor_plugin is None or workflow.dryrun or workflow.touch:
-            return
-        hints = [HINT] if is_enabled(config) else []
-        line = " ".join([*hints, *_stand_in_notices(corpora() if corpora else [])])
-        if not line:
-            return
-        stream = sys.stdout if workflow.output_settings.stdout else sys.stderr
-        print(line, file=stream, flush=True)
-        for path in log_files:
-            if path.is_file():
-                with path.open("a", encoding="utf-8") as file:
-                    file.write(f"{line}\n")
-
-    atexit.register(print_hint)
-
-
-def _stand_in_notices(manifests: Iterable[Path]) -> list[str]:
-    notices = []
-    for path in manifests:
-        try:
-            manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if manifest.get("stand_in"):
-            notices.append(f"[STAND-IN CORPUS {manifest['corpus']}: {manifest.get('notice')}]")
-    return notices
+def has_failed() -> bool:
+    """Whether an invocation of this process was closed as anything but FINISHED."""
+    return _failed
 
 
 def _targeted_experiment(targets: Iterable[str]) -> str | None:
-    found = (re.match(r"(?:\./)?results/([^/]+)/", target) for target in targets)
-    return next((each[1] for each in found if each and each[1] not in RESERVED_EXPERIMENTS), None)
+    """The experiment of the first target that belongs to one; of known systems and claims, their own."""
+    for target in targets:
+        inside = re.match(r"(?:\./)?results/([^/.]+)[/.]|(ising|known_systems)$", target)
+        name = inside and (inside[1] or inside[2])
+        if name in OF_KNOWN_SYSTEMS:
+            return "known_systems"
+        if name and name not in RESERVED_EXPERIMENTS:
+            return str(name)
+    return None
 
 
 def _settings_of(workflow: Any, root: Path) -> list[str]:

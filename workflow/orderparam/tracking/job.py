@@ -38,6 +38,7 @@ INVOCATION = "ORDERPARAM_INVOCATION"
 # The outputs of a job that took so long are kept when it has to run again.
 LONG_JOB_SECONDS = 60.0
 STOPPED = tuple(128 + number for number in STOPPING)
+OF_KNOWN_SYSTEMS = ("known_systems", "ising", "deep_linear", "calibration", "hopfield")
 MANIFESTS = ("corpus.json", "vocabulary.json")
 logger = logging.getLogger("orderparam.tracking")
 
@@ -224,9 +225,9 @@ def _experiment_of_store(rule: str, folder: str, experiment: str) -> str:
     """Verdicts, texts, and what is no language model are browsed apart from the experiments."""
     if rule.endswith("_claims"):
         return "claims"
-    if folder in RESERVED_EXPERIMENTS:
-        return folder if folder in ("corpora", "benchmark") else "known_systems"
-    return experiment
+    if folder in OF_KNOWN_SYSTEMS:
+        return "known_systems"
+    return folder if folder in RESERVED_EXPERIMENTS else experiment
 
 
 def _describe_files(files: Any, root: Path) -> list[dict[str, Any]]:

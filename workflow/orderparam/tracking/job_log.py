@@ -10,6 +10,27 @@ from types import TracebackType
 from orderparam.errors import OrderParameterError
 
 logger = logging.getLogger("orderparam")
+LONGEST_LINE = 200
+
+
+def shorten(line: str) -> str:
+    """A line of at most 200 characters; of a longer list of files, the first and how many are left."""
+    if len(line) <= LONGEST_LINE:
+        return line
+    items = line.split(", ")
+    for kept in range(len(items) - 1, 0, -1) if len(items) > 3 else ():
+        text = f"{', '.join(items[:kept])}, and {len(items) - kept} more"
+        if len(text) <= LONGEST_LINE:
+            return text
+    return f"{line[: LONGEST_LINE - 4]} ..."
+
+
+class _Terminal(logging.Formatter):
+    """Messages of a job, led by its name, in short lines; a traceback's are left as they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.exc_info else "\n".join(map(shorten, text.split("\n")))
 
 
 def set_up_logging(log_file: str | Path | None, name: str) -> None:
@@ -23,7 +44,7 @@ def set_up_logging(log_file: str | Path | None, name: str) -> None:
         root.removeHandler(handler)
         handler.close()
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter(f"[{name.replace('%', '%%')}] %(message)s"))
+    terminal.setFormatter(_Terminal(f"[{name.replace('%', '%%')}] %(message)s"))
     root.addHandler(terminal)
     if log_file:
         Path(log_file).parent.mkdir(parents=True, exist_ok=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import io
 import logging
 import math
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from orderparam.training.snapshots import SnapshotStore
 log = logging.getLogger(__name__)
 
 SNAPSHOT_SECONDS = 30.0
+LINE_SECONDS = 10.0
 
 
 @dataclass
@@ -71,7 +72,7 @@ def train_run(
     if restored := [row for history in engine.histories for row in history.trajectory]:
         on_measured(restored)
     saved = time.monotonic()
-    bar = _progress_bar(engine)
+    bar = _progress(engine)
     try:
         while True:
             if engine.step in to_measure and not engine.is_measured():
@@ -148,18 +149,29 @@ def _tokens_per_step(engine: Engine) -> int:
     return len(engine.histories) * engine.run.batch_size * engine.run.context
 
 
-def _progress_bar(engine: Engine) -> tqdm[Any]:
-    """Loss, tokens per second and time left, twice a second on a terminal, every 15 s elsewhere."""
+class _Lines(io.StringIO):
+    """What tqdm writes to it is logged, a line each: bars of several jobs would overwrite one another."""
+
+    def write(self, text: str) -> int:
+        if line := text.strip():
+            log.info(line)
+        return len(text)
+
+
+def _progress(engine: Engine) -> tqdm[Any]:
+    """A line with loss, tokens per second and time left, at most every 10 s."""
     seeds = [history.seeds.seed for history in engine.histories]
     named = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     return tqdm(
         desc=f"{engine.run.experiment} {engine.run.size} {named}",
+        file=_Lines(),
+        delay=1,
         total=engine.run.steps * _tokens_per_step(engine),
         initial=engine.step * _tokens_per_step(engine),
         unit=" tokens",
         unit_scale=True,
-        mininterval=0.5 if sys.stderr.isatty() else 15.0,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {rate_fmt} {remaining} left{postfix}",
+        mininterval=LINE_SECONDS,
+        bar_format="{desc}: {percentage:.0f}%, {rate_fmt}, {remaining} left{postfix}",
     )
 
 
