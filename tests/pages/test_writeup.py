@@ -1,11 +1,13 @@
 import base64
+import hashlib
 import re
 from html import unescape
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, render_write_up
+from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, quote_answer, render_write_up
 from orderparam.settings.experiment import Experiment, Sampling, Seeds
 from orderparam.tables import COMPARISON
 
@@ -25,10 +27,18 @@ METRICS = pd.DataFrame(
 )
 
 
+SVG = """<?xml version="1.0"?>
+<svg xmlns:xlink="http://www.w3.org/1999/xlink" height="100pt" width="244.8pt">
+<defs><path id="m1" style="fill: #ffffff"/></defs>
+<use xlink:href="#m1" style="stroke: #000000; fill: #d6e8f4"/><text>loss</text></svg>"""
+
+
 @pytest.fixture
-def render(make_run, tmp_path):
+def render(make_run, tmp_path, monkeypatch):
     svg = tmp_path / "fig4_loss_vs_order_parameter.svg"
-    svg.write_text('<svg height="100pt" width="244.8pt"></svg>')
+    svg.write_text(SVG)
+    monkeypatch.chdir(tmp_path)
+    Path("metrics.csv").write_text("size,step\n")
     experiment = Experiment(
         name="made_up",
         description="For a <test>.",
@@ -43,7 +53,7 @@ def render(make_run, tmp_path):
     )
     assert Experiment.from_dict(experiment.to_dict()) == experiment
 
-    def call(notice=None, sample="<tag> & text", comparison=None):
+    def call(notice=None, sample="<tag> & text", comparison=None, metrics=METRICS, **more):
         vocabulary = {
             "corpus": "text_or_stand_in",
             "tokens": 1234567,
@@ -53,7 +63,11 @@ def render(make_run, tmp_path):
         }
         counts = {"tiny": 25_089}
         corpora = [Corpus(vocabulary, ENTROPIES)]
-        return render_write_up(experiment, counts, METRICS, corpora, [svg], {"x": sample}, comparison)
+        figures = {svg: ["metrics.csv"]}
+        page, _ = render_write_up(
+            experiment, counts, metrics, corpora, figures, {"x": sample}, comparison, **more
+        )
+        return page
 
     return call
 
@@ -84,21 +98,80 @@ def test_page_stands_alone_and_escapes_what_it_quotes(render):
     page = render()
     assert "For a &lt;test&gt;." in page
     assert "&lt;tag&gt; &amp; text" in page
-    assert not re.search(r'(src|href)="(?!data:)', page)
-    (data,) = re.findall(r"base64,([^\"]+)", page)
-    assert base64.b64decode(data).startswith(b"<svg")
+    assert not re.search(r'(?<!xlink:)\b(src|href)="(?!data:|#)', page)
+    kept = [base64.b64decode(data).decode() for data in re.findall(r"base64,([^\"]+)", page)]
+    assert kept == [SVG, "size,step\n"]
     assert 'class="column"' in page
 
 
+def test_a_figure_is_part_of_the_page_with_ids_and_colours_of_its_own(render):
+    page = render()
+    inline = page[page.index("<svg") : page.index("</svg>")]
+    assert (
+        'role="img" aria-label="Training loss against the order parameter b in experiment made_up' in inline
+    )
+    assert 'id="fig4_loss_vs_order_parameter-m1"' in inline
+    assert 'xlink:href="#fig4_loss_vs_order_parameter-m1"' in inline
+    assert "stroke: var(--ink)" in inline and "fill: var(--paper)" in inline
+    assert "fill: color-mix(in srgb, #d6e8f4 var(--tint), var(--paper))" in inline
+
+
+def test_a_figure_tells_its_origin_by_its_jobs_record(render, tmp_path, monkeypatch):
+    assert "snakemake --cores 1 --force results/made_up/figures/fig4_loss_vs_order_parameter.svg" in render()
+    record = {
+        "name": "Figure 4 · loss vs order parameter",
+        "tags": {"regenerate": "snakemake x --config a=1", "git.commit": "c0ffee", "git.dirty": "true"},
+    }
+    monkeypatch.setattr("orderparam.pages.page._record_of", lambda figure: record)
+    page = render()
+    assert "<code>snakemake x --config a=1</code>" in page
+    assert "<code>c0ffee and changes</code>" in page
+    assert (
+        "<q>Figure 4 · loss vs order parameter</q> of the experiment <q>made_up · figures and jobs</q>"
+        in page
+    )
+    assert f'sha256 <code class="sum">{hashlib.sha256(SVG.encode()).hexdigest()}</code>' in page
+
+
+def test_the_findings_follow_the_tables(render):
+    rises = "b rises and the loss falls, first to last step, in 1 of 1 sizes; 1 pass the bigram entropy"
+    assert f"{rises} (tiny at step 13)." in render()
+    falling = METRICS.assign(
+        order_parameter=-METRICS["order_parameter"], train_loss=METRICS["train_loss"] + 1
+    )
+    assert "in 0 of 1 sizes; 0 pass the bigram entropy." in render(metrics=falling)
+    two = ["tiny", 1000, "val_loss", 2.5, 0.025, 3, 2.5, 0.01, 2.4, 2.6, True]
+    assert "; 1 of 1 published values agree." in render(
+        comparison=COMPARISON.frame([two]).astype({"inside": "boolean"})
+    )
+
+
+def test_the_answer_is_that_of_the_document(render):
+    document = (
+        "# Title\n\nWhat is asked.\n\n**It is the *last* character\nalone.** And so on.\n\n**Not this.**"
+    )
+    assert quote_answer(document) == "It is the last character alone. And so on."
+    assert "<p>It is the last character alone. And so on.</p>" in render(answer=document)
+    assert quote_answer("nothing") == ""
+
+
+def test_headings_can_be_linked_to_and_tables_name_their_columns(render):
+    page = render()
+    headings = re.findall(r"<h2( id=\"(\w+)\")?>", page)
+    assert len(headings) > 5
+    assert all(identity for _, identity in headings)
+    assert [cell for cell in re.findall(r"<th\b[^>]*>", page) if 'scope="col"' not in cell] == []
+
+
 def test_caption_is_the_reports_rendered(render):
-    assert "snakemake" not in render()
+    assert "{{" not in render()
     assert "made_up" in re.search(r"<figcaption>(.*?)</figcaption>", render(), re.DOTALL)[1]
 
 
 def test_a_stand_in_is_named_at_the_head_and_only_then(render):
     notice = "STAND-IN for text: made of nothing"
     page = render(notice)
-    assert page.index(notice) < page.index("Sizes and protocol")
+    assert page.index(notice) < page.index("The question")
     assert "text_or_stand_in" in page
     assert "stand_in" not in render() and "STAND-IN" not in render()
 

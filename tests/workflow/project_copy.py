@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -227,5 +228,6 @@ def loopback_sources(port: int) -> str:
 
 
 def texts_of(svg: str) -> str:
-    """The words of a figure: matplotlib draws them as paths and leaves each line in a comment."""
-    return " ".join(re.findall(r"<!-- (.*?) -->", svg))
+    """The words of a figure, in the order in which they were drawn."""
+    found = re.findall(r"<text[^>]*>(.*?)</text>", svg, re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", text)) for text in found)

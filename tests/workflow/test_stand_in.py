@@ -115,7 +115,7 @@ def test_without_a_source_everything_is_made_from_the_stand_in_and_says_so(offli
     assert NOTICE in project.read(f"results/corpora/logs/get_corpus/{CORPUS}.log").splitlines()[-1]
     assert [name for name, text in figure_texts(project).items() if NOTICE not in text] == []
     page = project.read("results/smoke/write_up.html")
-    assert NOTICE in page[: page.index("<h2>")]
+    assert NOTICE in page[: page.index("<h2")]
     assert offline.printed.last_line.startswith("Browse the tracked runs: make ui [STAND-IN CORPUS ")
     assert NOTICE in offline.printed.last_line
 

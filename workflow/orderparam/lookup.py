@@ -180,6 +180,21 @@ def figure_inputs(experiment: Experiment, figure: str) -> Sources:
     return {"vocabularies": corpora_files(experiment, "vocabulary.json"), **tables}
 
 
+def tables_of_figures(experiment: Experiment) -> dict[str, list[str]]:
+    """The paths of the tables of each of an experiment's figures."""
+    found = {}
+    for figure in experiment.figures:
+        sources = figure_inputs(experiment, figure)
+        paths = (path for each in sources.values() for path in ([each] if isinstance(each, str) else each))
+        found[figure] = sorted(path for path in paths if path.endswith(".csv"))
+    return found
+
+
+def quality_of_samples(experiment: Experiment) -> list[str]:
+    """The scores of its samples, of a replay whose record has them: to score takes a minute or more."""
+    return tables_to_judge(experiment, ["sample_quality.csv"]) if experiment.replay_of else []
+
+
 def sizes_on_own_corpus(experiment: Experiment) -> list[str]:
     """The sizes that train on the experiment's corpus, whose n-gram entropies the figures show."""
     return [size for size, run in experiment.runs.items() if run.corpus == experiment.corpus]

@@ -39,13 +39,17 @@ rule write_up:
             f"workflow/report/{figure}.rst" for figure in experiment_of(wildcards).figures
         ],
         samples=of_experiment(lookup.samples_of),
+        quality=of_experiment(lookup.quality_of_samples),
+        answer="docs/phase_transition.md",
     output:
         page="results/{experiment}/write_up.html",
+        findings="results/{experiment}/write_up.txt",
     log:
         "results/{experiment}/logs/write_up.log",
     params:
         experiment=of_experiment(lookup.settings_of_all),
         missing=of_experiment(lookup.missing_runs),
+        tables=of_experiment(lookup.tables_of_figures),
         code=code_digest("write_up"),
     message:
         "Writing up {wildcards.experiment}"

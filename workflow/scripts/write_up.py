@@ -6,7 +6,7 @@ from orderparam.analysis.scaling import count_parameters
 from orderparam.files import atomic_write, read_json
 from orderparam.pages.write_up import Corpus, render_write_up
 from orderparam.settings.experiment import Experiment
-from orderparam.tables import read_table
+from orderparam.tables import read_table, read_tables
 from orderparam.tracking import tracked_job
 
 
@@ -23,7 +23,7 @@ if __name__ == "__main__":
         vocabularies = [read_json(path) for path in source.vocabularies]
         characters = {found["corpus"]: len(found["characters"]) for found in vocabularies}
         compared = [read_table(path) for path in source.comparison]
-        page = render_write_up(
+        page, findings = render_write_up(
             experiment,
             {
                 size: count_parameters(run.to_dict(), characters[run.corpus])
@@ -34,10 +34,14 @@ if __name__ == "__main__":
                 Corpus(vocabulary, read_table(entropies))
                 for vocabulary, entropies in zip(vocabularies, source.ngram_entropies, strict=True)
             ],
-            figures=[Path(svg) for svg in source.figures],
+            figures={Path(svg): snakemake.params.tables[Path(svg).stem] for svg in source.figures},
             samples={heading_of(Path(path)): Path(path).read_text("utf-8") for path in source.samples},
             comparison=compared[0] if compared else None,
             missing=snakemake.params.missing,
+            answer=Path(source.answer).read_text("utf-8"),
+            quality=read_tables(source.quality) if source.quality else None,
         )
         with atomic_write(snakemake.output.page) as file:
             file.write(page)
+        with atomic_write(snakemake.output.findings) as file:
+            file.write(f"{findings}\n")

@@ -1,8 +1,9 @@
-"""What the HTML pages share: templates, and figures embedded with their captions."""
+"""What the HTML pages share: templates, and figures and tables embedded with their origin."""
 
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,13 +12,18 @@ from typing import Any
 
 import jinja2
 
+from orderparam.errors import RecordError
+from orderparam.files import read_json, sha256_of_file
 from orderparam.text.vocabulary import describe_corpora
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 CAPTION_FOLDER = Path(__file__).parents[2] / "report"
 # Files that templates include. The code digest finds files by names in modules, not in templates.
-INCLUDED = ("style.css", "figure.html.j2")
+INCLUDED = ("style.css", "frame.html.j2", "figure.html.j2")
 NARROW_POINTS = 300
+LARGEST_TABLE = 700_000
+# The figures' white, black and grey follow the reader's light or dark page.
+COLOURS = {"#ffffff": "var(--paper)", "#000000": "var(--ink)", "#595959": "var(--grey)"}
 
 
 def render_page(template: str, vocabularies: Iterable[Mapping[str, Any]], **values: Any) -> str:
@@ -37,8 +43,12 @@ def render_page(template: str, vocabularies: Iterable[Mapping[str, Any]], **valu
     return environment.get_template(template).render(notice=notice, **values)
 
 
-def embed_figure(path: Path, experiment: str) -> dict[str, Any]:
-    """The figure of an SVG file as data for the page, with its caption rendered for `experiment`."""
+def embed_figure(path: Path, experiment: str, tables: Iterable[str] = ()) -> dict[str, Any]:
+    """The figure of an SVG file as data for the page, with its caption rendered for `experiment`.
+
+    `tables` are the paths of what it is drawn from. The command and commit are those of its job's record,
+    where there is one.
+    """
     svg = path.read_text(encoding="utf-8")
     caption_file = CAPTION_FOLDER / f"{path.stem}.rst"
     width = re.search(r'<svg [^>]*?\bwidth="([\d.]+)pt"', svg)
@@ -47,9 +57,55 @@ def embed_figure(path: Path, experiment: str) -> dict[str, Any]:
     caption = jinja2.Template(caption_file.read_text(encoding="utf-8")).render(
         snakemake=SimpleNamespace(wildcards=wildcards)
     )
+    record = _record_of(path)
+    tags = record.get("tags", {})
+    command = f"snakemake --cores 1 --force results/{experiment}/figures/{path.name}"
     return {
         "name": path.stem,
+        "svg": _inline(svg, path.stem, " ".join(caption.split())),
         "data": base64.b64encode(svg.encode()).decode("ascii"),
         "narrow": width is not None and float(width[1]) < NARROW_POINTS,
         "caption": " ".join(caption.split()),
+        "command": tags.get("regenerate", command),
+        "commit": tags.get("git.commit", "") + (" and changes" if tags.get("git.dirty") == "true" else ""),
+        "sha256": sha256_of_file(path),
+        "tables": sorted(tables),
+        "run": record.get("name", path.stem),
+        "store": f"{experiment} · figures and jobs",
     }
+
+
+def embed_table(path: str) -> dict[str, str]:
+    """A table for download from the page: its path, digest and, unless it is too large, its bytes."""
+    content = Path(path).read_bytes()
+    return {
+        "path": path,
+        "name": path.removeprefix("results/").replace("/", "_"),
+        "sha256": sha256_of_file(path),
+        "data": base64.b64encode(content).decode("ascii") if len(content) <= LARGEST_TABLE else "",
+    }
+
+
+def _record_of(figure: Path) -> dict[str, Any]:
+    """What the job that drew a figure recorded of itself; empty where it recorded nothing."""
+    try:
+        return dict(read_json(figure.parents[1] / f"jobs/draw_{figure.stem}.json"))
+    except (RecordError, IndexError):
+        return {}
+
+
+def _tint(colour: re.Match[str]) -> str:
+    """A pale colour that is mixed with the page's own where that is dark."""
+    return f"color-mix(in srgb, {colour[0]} var(--tint), var(--paper))"
+
+
+def _inline(svg: str, name: str, caption: str) -> str:
+    """An SVG as part of the page: ids of its own, the page's colours, and a text for who does not see it."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", svg)
+    for colour, variable in COLOURS.items():
+        svg = re.sub(rf"(?<=[:\s\"]){colour}\b", variable, svg, flags=re.IGNORECASE)
+    svg = re.sub(r"(?<=fill: )#[b-f][0-9a-f][b-f][0-9a-f][b-f][0-9a-f]\b", _tint, svg)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(caption)}"', 1)

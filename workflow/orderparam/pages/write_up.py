@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +13,23 @@ import pandas as pd
 
 from orderparam.analysis.derivative import find_crossings
 from orderparam.analysis.published_values import describe_row, summarise_comparison
+from orderparam.environment import git_state, package_versions
 from orderparam.figures.style import describe_seeds
-from orderparam.pages.page import embed_figure, render_page
+from orderparam.pages.page import embed_figure, embed_table, render_page
 from orderparam.settings.experiment import Experiment
 from orderparam.tables import find_entropies
 from orderparam.text.vocabulary import corpus_label
 
 TEMPLATE = "write_up.html.j2"
 EXCERPT_CHARACTERS = 600
+PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "snakemake")
+# Which figures a section shows; those of none are further figures.
+SECTIONS = {
+    "curves": ("fig4_loss_vs_order_parameter", "fig5_loss_derivative_vs_order_parameter"),
+    "slope": ("transition_loss_slope", "loss_and_floors", "attention_and_ngrams"),
+    "training": ("fig3_loss_vs_steps",),
+    "background": ("fig1_hmmt", "fig2_architecture"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,34 +55,96 @@ def render_write_up(
     parameter_counts: Mapping[str, int],
     metrics: pd.DataFrame,
     corpora: Sequence[Corpus],
-    figures: Sequence[Path],
+    figures: Mapping[Path, Sequence[str]],
     samples: Mapping[str, str],
     comparison: pd.DataFrame | None = None,
     missing: Sequence[str] = (),
-) -> str:
-    """The page's HTML. Every number on it comes from the arguments.
+    answer: str = "",
+    quality: pd.DataFrame | None = None,
+) -> tuple[str, str]:
+    """The page's HTML, and its findings in a line. Every number in them comes from the arguments.
 
-    `corpora` holds those of all sizes, `figures` the SVG files, `samples` maps a heading to sampled text,
-    `comparison` is that with published values, `missing` says which runs a record lacks. Losses are in
-    nats per character.
+    `corpora` holds those of all sizes, `figures` maps the SVG files to the paths of their tables, `samples` a
+    heading to sampled text, `comparison` is that with published values, `missing` says which runs a record
+    lacks, `answer` is docs/phase_transition.md, whose first paragraph in bold is quoted, `quality` a
+    tables.SAMPLE_QUALITY. Losses are in nats per character.
     """
     by_name = {corpus.record["corpus"]: corpus for corpus in corpora}
-    return render_page(
+    sizes = [
+        summarise_size(experiment, size, parameter_counts[size], metrics, by_name[run.corpus])
+        for size, run in experiment.runs.items()
+    ]
+    agreement = [] if comparison is None else summarise_comparison(comparison)
+    findings = find(sizes, agreement)
+    commit, dirty = git_state()
+    embedded = [
+        {**embed_figure(svg, experiment.name, tables), "number": number}
+        for number, (svg, tables) in enumerate(figures.items(), 1)
+    ]
+    names = [figure["name"] for figure in embedded]
+    placed = {name for section in SECTIONS.values() for name in section}
+    places = {**SECTIONS, "further": tuple(name for name in names if name not in placed)}
+    page = render_page(
         TEMPLATE,
         [corpus.record for corpus in corpora],
         experiment=experiment,
         corpora=corpora,
         seeds=describe_seeds(seeds.seed for seeds in experiment.seeds),
-        sizes=[
-            summarise_size(experiment, size, parameter_counts[size], metrics, by_name[run.corpus])
-            for size, run in experiment.runs.items()
-        ],
-        figures=[embed_figure(svg, experiment.name) for svg in figures],
+        sizes=sizes,
+        answer=quote_answer(answer),
+        findings=findings,
+        figures=embedded,
+        shown=lambda section: [name for name in places[section] if name in names],
+        tables=[embed_table(path) for path in sorted({path for paths in figures.values() for path in paths})],
+        quality=[] if quality is None else summarise_quality(quality),
+        environment={
+            "commit": f"{commit or 'unknown'}{' and changes' if dirty else ''}",
+            "python": platform.python_version(),
+            **package_versions(PACKAGES),
+        },
         samples={heading: text[:EXCERPT_CHARACTERS] for heading, text in samples.items()},
         comparison=[] if comparison is None else [describe_row(row) for row in comparison.to_dict("records")],
-        agreement=[] if comparison is None else summarise_comparison(comparison),
+        agreement=agreement,
         missing=missing,
     )
+    return page, findings
+
+
+def quote_answer(document: str) -> str:
+    """The first paragraph of a Markdown document that begins in bold, as plain text; empty if none does."""
+    found = re.search(r"^\*\*.+?(?=\n\n|\Z)", document, re.MULTILINE | re.DOTALL)
+    return " ".join(found[0].replace("*", "").split()) if found else ""
+
+
+def find(sizes: Sequence[Mapping[str, Any]], agreement: Sequence[Mapping[str, Any]]) -> str:
+    """What the experiment found, in one line of plain text."""
+    moved = [
+        row
+        for row in sizes
+        if row["last"]["order_parameter"] > row["first"]["order_parameter"]
+        and row["last"]["train_loss"] < row["first"]["train_loss"]
+    ]
+    passed = [row for row in sizes if row["bigram_step"] is not None]
+    where = [f"{row['size']} at step {row['bigram_step']:,.0f}" for row in passed]
+    named = f" ({', '.join(where)})" if 0 < len(where) <= 4 else ""
+    parts = [
+        f"b rises and the loss falls, first to last step, in {len(moved)} of {len(sizes)} sizes",
+        f"{len(passed)} pass the bigram entropy{named}",
+    ]
+    judged = sum(row["judged"] for row in agreement)
+    if judged:
+        inside = sum(row["inside"] for row in agreement)
+        parts.append(f"{inside} of {judged} published values agree")
+    return "; ".join(parts) + "."
+
+
+def summarise_quality(quality: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of each quantity the mean score of the text at each checkpoint, by size and checkpoint."""
+    quality = quality.assign(of=quality["size"] + ", " + quality["checkpoint"] + " checkpoint")
+    means = quality.pivot_table("value", "quantity", "of", sort=False)
+    return [
+        {"quantity": str(name).replace("_", " "), "scores": row.to_dict()} for name, row in means.iterrows()
+    ]
 
 
 def summarise_size(
