@@ -92,3 +92,13 @@ def test_of_the_published_values_figures_take_no_run_of_ours(settings):
         "results/published/metrics.csv"
     ]
     assert "the author's values, not run here" in lookup.label_of(published)
+
+
+def test_a_target_that_nothing_makes_is_told_with_the_known_names(settings):
+    for target in ("results/smoke/metrics.csv", "results/recorded/x", "results/claims.csv", "all", "docs/x"):
+        lookup.check_target(target, settings)
+    lookup.check_target("results/smoke/figures/fig2_architecture.mmd", settings)
+    with pytest.raises(ConfigError, match=r'no figure "fig9"; .*known here: .*fig1_hmmt'):
+        lookup.check_target("results/smoke/figures/fig9.svg", settings)
+    with pytest.raises(ConfigError, match=r'no experiment "smok"; did you mean smoke'):
+        lookup.check_target("results/smok/metrics.csv", settings)

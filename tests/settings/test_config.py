@@ -467,8 +467,8 @@ def snakemake(folder: Path, config: str | None, *options: str) -> subprocess.Com
 def test_recorded_experiments_are_known_by_their_folders(root: Path) -> None:
     for name in ("trial", ".record-x", "No"):
         (root / "results/recorded" / name).mkdir(parents=True)
-    resolved = load_settings({**CONFIG, "experiment": "trial_recorded", "replay": "thesis"}, root)
-    assert resolved.recorded == {"trial_recorded": "trial", "replay": "thesis"}
+    resolved = load_settings({**CONFIG, "experiment": "trial_recorded", "replay": "trial"}, root)
+    assert resolved.recorded == {"trial_recorded": "trial", "replay": "trial"}
     (line,) = errors(root, {**CONFIG, "experiment": "trial_recordet"})
     assert "did you mean trial_recorded? known here: trial, trial_recorded, replay" in line
 
@@ -478,3 +478,30 @@ def test_machines_that_only_train_import_runs_with_the_standard_library_alone() 
     code = f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
     code += "from orderparam.settings.experiment import Run, Seeds, Experiment; Run.from_dict"
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "workflow", check=True)
+
+
+def test_what_is_to_be_replayed_must_exist(root: Path) -> None:
+    (told,) = errors(root, {**CONFIG, "replay": "tryal"})
+    assert 'replay: found "tryal"; neither recorded in results/recorded nor an experiment' in told
+    assert "did you mean trial?" in told
+
+
+def test_aliases_of_aliases_are_told_at_once(root: Path) -> None:
+    nested: Any = ["x"]
+    for _ in range(40):
+        nested = [nested] * 9
+    (told,) = errors(root, {**CONFIG, "corpora": nested})
+    assert "more than 100,000 values" in told
+    lines = ["a0: &a0 [x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 40))]
+    write(root, "\n".join(lines))
+    assert any("anchors (&) and aliases (*) are not supported" in line for line in errors(root))
+    write(root, "[" * 5000)
+    assert any("nested too deeply" in line for line in errors(root))
+
+
+@pytest.mark.parametrize(("key", "least"), [("measure_every", 100), ("checkpoint_every", 1000)])
+def test_measurements_without_end_are_refused(root: Path, key: str, least: int) -> None:
+    text = f"training: {{steps: 100000000}}\nmeasurement: {{{key}: {least - 1}}}\n"
+    write(root, TRIAL.replace("training:\n  steps: 2000\n", text))
+    told = [line for line in errors(root) if key in line]
+    assert told and all(f"must be >= {least}" in line for line in told)

@@ -3,8 +3,10 @@
 import hashlib
 import logging
 import random
+import re
 import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -55,6 +57,26 @@ class Server:
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
+
+
+class Endless(Server):
+    """An HTTP server that sends the parts that `drip()` yields, until nobody listens, and no length."""
+
+    def __init__(self, drip):
+        super().__init__((200, b"", None))
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                with suppress(OSError):
+                    for piece in drip():
+                        self.wfile.write(piece)
+
+            def log_message(self, *_):
+                pass
+
+        self._http.RequestHandlerClass = Handler
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +164,45 @@ def test_wrong_bytes_never_lead_to_another_source(fetch, tmp_path, reply, messag
         with pytest.raises(CorpusError, match=rf"{tmp_path}/play\.txt does not hold .*{SHA256}"):
             fetch({"mirror_file": "play.txt", "urls": [good.url], "sha256": SHA256}, mirror=tmp_path)
         assert good.requests == []
+        # Wrong bytes stay wrong, and what broke off may not do so again.
+        assert len(bad.requests) == (1 if "does not hold" in message else corpus.ATTEMPTS)
     assert out_files(tmp_path) == []
+
+
+def test_a_transfer_that_broke_off_is_tried_again(fetch, tmp_path):
+    with Server((200, CONTENT[:1_000], len(CONTENT)), (200, CONTENT, None)) as server:
+        fetch({"urls": [server.url], "sha256": SHA256})
+    assert (tmp_path / "out" / "corpus.txt").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("pause", "piece", "reason"),
+    [(0.1, b"x", r"sends \d+ bytes a second"), (0, b"x" * 65_536, "sends more than 3,000,000 bytes")],
+    ids=["a byte at a time", "without end"],
+)
+def test_a_source_that_never_ends_leads_to_the_next(
+    fetch, tmp_path, monkeypatch, caplog, pause, piece, reason
+):
+    monkeypatch.setattr(corpus, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(corpus, "PROGRESS_SECONDS", 0.2)
+    monkeypatch.setattr(corpus, "LARGEST_BYTES", 3_000_000)
+    caplog.set_level("INFO")
+    stopped = threading.Event()
+
+    def drip():
+        while not stopped.wait(pause):
+            yield piece
+
+    try:
+        with Endless(drip) as endless, Server((200, CONTENT, None)) as good:
+            fetch({"urls": [endless.url, good.url], "sha256": SHA256})
+            stopped.set()
+    finally:
+        stopped.set()
+    assert re.search(f"{endless.url} not reached: {reason}", caplog.text)
+    assert pause == 0 or re.search(r"\d+ bytes in \d+ s", caplog.text)
+    assert (tmp_path / "out" / "corpus.txt").read_bytes() == CONTENT
+    assert out_files(tmp_path) == ["corpus.json", "corpus.txt"]
 
 
 def test_failure_leaves_the_earlier_text(fetch, tmp_path):

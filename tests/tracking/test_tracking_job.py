@@ -273,7 +273,53 @@ def test_other_errors_and_messages_are_logged_in_full(root):
         assert "RuntimeError: 50% broken" in text
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("OSError(28, 'No space left on device')", "the disk is full ([Errno 28] No space left on device)"),
+        ("MemoryError()", "too little memory (MemoryError)"),
+        (
+            'RuntimeError("[enforce fail] DefaultCPUAllocator: can\'t allocate memory: you tried 9 bytes")',
+            "too little memory ([enforce fail]",
+        ),
+        ("PermissionError(13, 'Permission denied', 'x')", "not allowed to write or read there"),
+    ],
+)
+def test_what_the_machine_lacks_is_told_in_one_line(root, error, told):
+    job = start_job(root, f"raise {error}")
+    _, output = job.communicate()
+    assert job.returncode == 1
+    assert output.startswith(f"[draw_figure] error: {told}")
+    assert output.count("\n") == 1
+
+
+def test_real_shortages_are_told_in_one_line(root):
+    body = "import torch; torch.empty(1 << 50)"
+    _, output = start_job(root, body).communicate()
+    assert output.startswith("[draw_figure] error: too little memory") and output.count("\n") == 1
+    _, output = start_job(root, "open('/dev/full', 'w', buffering=1).write('x\\n')").communicate()
+    assert output.startswith("[draw_figure] error: the disk is full") and output.count("\n") == 1
+
+
+def test_temporary_files_of_a_killed_job_go(root):
+    body = """
+        import os
+        from orderparam.files import atomic_write
+        with atomic_write("results/preview/a.csv") as file:
+            os.kill(os.getpid(), 9)
+    """
+    start_job(root, body, "output={'a': 'results/preview/a.csv'}").communicate()
+    left = [path.name for path in Path("results/preview").glob(".*")]
+    assert len(left) == 1
+    job = start_job(root, "Path('results/preview/a.csv').touch()", "output={'a': 'results/preview/a.csv'}")
+    assert job.wait() == 0
+    assert [path.name for path in Path("results/preview").iterdir() if path.is_file()] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, -signal.SIGINT)],
+)
 def test_stop_signal_unwinds_and_leaves_a_killed_run(root, number, code):
     body = """
         try:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from orderparam.errors import OrderParameterError
+from orderparam.errors import OrderParameterError, explain_shortage
 from orderparam.settings.experiment import PRECISIONS, Run, Seeds
 
 
@@ -33,6 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
     except OrderParameterError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (OSError, MemoryError, RuntimeError) as error:
+        shortage = explain_shortage(error)
+        if not shortage:
+            raise
+        print(f"error: {shortage}", file=sys.stderr)
         return 1
     return 0
 

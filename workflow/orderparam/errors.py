@@ -1,8 +1,24 @@
 """The one error that users are meant to read: what was wrong, where, and what to do."""
 
+import errno
+
 
 class OrderParameterError(Exception):
     """A failure whose message is complete without a traceback."""
+
+
+def explain_shortage(error: BaseException) -> str | None:
+    """One line for an error that says that the machine lacks something; None for any other."""
+    text = str(error).strip().partition("\n")[0]
+    number = getattr(error, "errno", None)
+    again = "and give the same command again"
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
+        return f"the disk is full ({text}); free some space {again}"
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"not allowed to write or read there ({text}); correct the rights {again}"
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+        return f"too little memory ({text or 'MemoryError'}); run fewer jobs at once, or a smaller batch_size"
+    return None
 
 
 class ConfigError(OrderParameterError):

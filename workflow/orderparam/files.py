@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -37,6 +38,12 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files that killed processes left beside `path`, which nobody else may be writing."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}"):
+        leftover.unlink(missing_ok=True)
 
 
 def _umask() -> int:

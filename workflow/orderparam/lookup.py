@@ -8,13 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from orderparam.archive.record import Record
 from orderparam.errors import ConfigError
-from orderparam.figure_register import EXPERIMENT, Sources, figure_tables
-from orderparam.settings.experiment import Experiment, Run, Seeds
+from orderparam.figure_register import EXPERIMENT, FIGURES, Sources, figure_tables
+from orderparam.settings.config import Settings, find_experiment
+from orderparam.settings.experiment import RESERVED_EXPERIMENTS, Experiment, Run, Seeds
 from orderparam.settings.words import find
+
+
+def check_target(target: str, settings: Settings) -> None:
+    """ConfigError, with the known ones, for a target under results/ of an unknown experiment or figure.
+
+    Snakemake itself says of such a target only that no rule makes it.
+    """
+    parts = PurePosixPath(target).parts
+    if parts[:1] != ("results",) or len(parts) < 3 or parts[1] in (*RESERVED_EXPERIMENTS, "known_systems"):
+        return
+    find_experiment(settings, parts[1])
+    if parts[2] == "figures" and len(parts) == 4:
+        find("there is no figure", PurePosixPath(parts[3]).stem, FIGURES[EXPERIMENT])
 
 
 def find_run(experiment: Experiment, size: str) -> Run:

@@ -37,6 +37,8 @@ try:
     settings = with_recorded(load_settings(config, ROOT), ROOT)
     ising = load_ising(ROOT)
     ledger = load_ledger(ROOT)
+    for target in workflow.dag_settings.targets:
+        lookup.check_target(target, settings)
 except OrderParameterError as error:
     raise WorkflowError(str(error)) from None
 

@@ -44,6 +44,9 @@ class SeedsSection(Section):
     """The seeds of one run, set apart."""
 
 
+# More would fill the memory, and say no more.
+MOST_MEASUREMENTS, MOST_CHECKPOINTS = 1_000_000, 100_000
+
 # What an entry of `sizes` may set for itself alone.
 OVERRIDES = ["corpus", *keys_of(Training, Schedule, Verification)]
 
@@ -156,8 +159,14 @@ def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) 
 
 
 def _check_steps(name: str, own: dict[Any, Any], entry: dict[Any, Any]) -> Problem | None:
-    """A run must reach its first checkpoint; the key to blame is the one that is the size's own."""
+    """A run must reach its first checkpoint, and have no end of them; the key to blame is the size's own."""
     every, steps = entry.get("checkpoint_every"), entry.get("steps")
+    for key, most in (("measure_every", MOST_MEASUREMENTS), ("checkpoint_every", MOST_CHECKPOINTS)):
+        interval = entry.get(key)
+        if interval and steps and steps / interval > most:
+            allowed = f"must be >= {-(-steps // most)}: {steps:,} steps allow at most {most:,} of these"
+            place: Place = ("sizes", name, key) if key in own else ("measurement", key)
+            return Problem(place, str(interval), allowed)
     if every is None or steps is None or every <= steps:
         return None
     if "steps" in own and "checkpoint_every" not in own:

@@ -74,6 +74,8 @@ def read_yaml(root: Path, file: str) -> YamlFile:
         line = text.count("\n", 0, error.position) + 1
         character = f"{chr(error.character)!a}"
         found.problems.append(f"{found.name}:{line}: the character {character} is not allowed in YAML")
+    except RecursionError:
+        found.problems.append(f"{found.name}: nested too deeply; write it flat")
     except MarkedYAMLError as error:
         found.problems.append(_explain(found.name, error))
     except ConfigError as error:

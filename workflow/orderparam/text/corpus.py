@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError
+from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util.retry import Retry
 
 from orderparam.errors import CorpusError
@@ -25,10 +27,19 @@ CHUNK_BYTES = 1 << 20
 # tried once or twice at each of its addresses.
 TIMEOUT = (3.0, 8.0)
 BACKOFF_SECONDS = 0.25
+# Whole transfers of one source that breaks off.
+ATTEMPTS = 3
+# A source is given up that sends more bytes, or fewer a second once it had some seconds.
+LARGEST_BYTES, SLOWEST_BYTES, PATIENCE_SECONDS = 1 << 32, 2_000, 20.0
+PROGRESS_SECONDS = 5.0
 
 
 class _Unreachable(Exception):
-    """A source did not answer; the message says why."""
+    """A source did not answer, or not as it should; the message says why."""
+
+
+class _BrokenOff(CorpusError):
+    """A transfer ended before its end."""
 
 
 def fetch_corpus(
@@ -43,20 +54,27 @@ def fetch_corpus(
 
     `entry` is the corpus's entry in the configuration. One with `file` is copied from there. Otherwise
     the sources are, in order, `mirror_file` in the folder `mirror` and the `urls`, and the first that
-    answers wins. If none does and the entry has `stand_in` (order, seed, characters), the text is sampled
-    from the 4-gram table of Tiny Shakespeare and the manifest says so. Relative paths are relative to
-    `root`. The manifest has the keys corpus, source, sha256 (of the text), bytes, stand_in, notice (None
-    unless it is a stand-in) and alphabet (None, or all characters that the vocabulary must have).
+    answers, neither too slowly nor without end, wins. If none does and the entry has `stand_in` (order, seed,
+    characters), the text is sampled from the 4-gram table of Tiny Shakespeare and the manifest says so.
+    Relative paths are relative to `root`. The manifest has the keys corpus, source, sha256 (of the text),
+    bytes, stand_in, notice (None unless it is a stand-in) and alphabet (None, or all characters that the
+    vocabulary must have).
 
-    Raises CorpusError when no source answers, a transfer breaks off, or the bytes are not those of the
-    entry's `sha256`: wrong bytes never lead to another source or to the stand-in.
+    Raises CorpusError when no source answers, a transfer breaks off again and again, or the bytes are not
+    those of the entry's `sha256`: wrong bytes never lead to another source or to the stand-in.
     """
     tried = []
     for source, opened in _sources(entry, mirror, root):
         logger.info("corpus %s: trying %s", name, source)
         try:
-            with opened as body:
-                return _store(name, source, body, text_path, manifest_path, entry.get("sha256"))
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    with opened() as body:
+                        return _store(name, source, body, text_path, manifest_path, entry.get("sha256"))
+                except _BrokenOff as error:
+                    if attempt == ATTEMPTS:
+                        raise
+                    logger.info("%s", error)
         except _Unreachable as error:
             logger.info("corpus %s: %s not reached: %s", name, source, error)
             tried.append(f"  {source}: {error}")
@@ -107,15 +125,15 @@ def generate_surrogate(
 
 def _sources(
     entry: dict[str, Any], mirror: Path | None, root: Path
-) -> Iterator[tuple[str, AbstractContextManager[Iterator[bytes]]]]:
-    """The sources in order: how each is named, and a context that opens it or raises _Unreachable."""
+) -> Iterator[tuple[str, Callable[[], AbstractContextManager[Iterator[bytes]]]]]:
+    """The sources in order: how each is named, and what opens it or raises _Unreachable."""
     if "file" in entry:
-        yield entry["file"], _open_file(root / entry["file"])
+        yield entry["file"], partial(_open_file, root / entry["file"])
     if mirror is not None and "mirror_file" in entry:
         path = mirror / entry["mirror_file"]
-        yield str(path), _open_file(root / path)
+        yield str(path), partial(_open_file, root / path)
     for url in entry.get("urls", []):
-        yield url, _open_url(url)
+        yield url, partial(_open_url, url)
 
 
 @contextmanager
@@ -152,7 +170,24 @@ def _open_url(url: str) -> Iterator[Iterator[bytes]]:
         with response:
             if response.status_code != 200:
                 raise _Unreachable(f"HTTP {response.status_code} {response.reason}")
-            yield response.iter_content(CHUNK_BYTES)
+            announced = int(response.headers.get("Content-Length") or 0)
+            yield _watched(iter(lambda: response.raw.read1(CHUNK_BYTES), b""), announced)
+
+
+def _watched(body: Iterator[bytes], announced: int) -> Iterator[bytes]:
+    """The parts of a download; _Unreachable for one that is too slow or without end. Logs its progress."""
+    began = told = time.monotonic()
+    size = 0
+    for chunk in body:
+        yield chunk
+        size, now = size + len(chunk), time.monotonic()
+        if size > LARGEST_BYTES:
+            raise _Unreachable(f"sends more than {LARGEST_BYTES:,} bytes")
+        if now - began > PATIENCE_SECONDS and size < SLOWEST_BYTES * (now - began):
+            raise _Unreachable(f"sends {size / (now - began):.0f} bytes a second")
+        if now - told > PROGRESS_SECONDS:
+            told = now
+            logger.info("%d%s bytes in %.0f s", size, f" of {announced}" if announced else "", now - began)
 
 
 def _root_cause(error: BaseException) -> str:
@@ -182,11 +217,11 @@ def _store(
             for chunk in body:
                 sha256.update(chunk)
                 size += file.write(chunk)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             broken = _root_cause(error)
         found = sha256.hexdigest()
         if broken is not None:
-            raise CorpusError(
+            raise _BrokenOff(
                 f"corpus {name}: the transfer from {source} broke off after {size} bytes ({broken}): "
                 f"expected sha256 {expected}, found {found}; run again"
             )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orderparam.errors import OrderParameterError
-from orderparam.files import read_json
+from orderparam.files import read_json, remove_leftovers
 from orderparam.settings.experiment import RESERVED_EXPERIMENTS, Run, Seeds
 from orderparam.sums import check_sums
 from orderparam.tracking.job_log import set_up_logging
@@ -131,6 +131,8 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
         try:
             check_sums(root, record.inputs)
             kept = KeptOutputs(root, record, snakemake.params)
+            for path in outputs:
+                remove_leftovers(root / path)
             if not _is_forced(outputs) and kept.put_back(outputs):
                 sys.exit(0)
             yield job

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from orderparam.errors import OrderParameterError
+from orderparam.errors import OrderParameterError, explain_shortage
 
 logger = logging.getLogger("orderparam")
 LONGEST_LINE = 200
@@ -36,7 +36,8 @@ class _Terminal(logging.Formatter):
 def set_up_logging(log_file: str | Path | None, name: str) -> None:
     """Send Python's logging, warnings and uncaught errors to `log_file` (if any) and to stderr.
 
-    An uncaught OrderParameterError is reported by its message alone, any other error with its traceback;
+    An uncaught OrderParameterError is reported by its message alone, as are a full disk, missing rights and
+    too little memory, any other error with its traceback;
     both leave exit status 1. On the terminal every message is led by `name`, as jobs run side by side.
     """
     root = logging.getLogger()
@@ -61,6 +62,8 @@ def _report_uncaught(
 ) -> None:
     if issubclass(kind, OrderParameterError):
         logger.error("error: %s", error)
+    elif shortage := explain_shortage(error):
+        logger.error("error: %s", shortage)
     elif issubclass(kind, KeyboardInterrupt):
         logger.error("interrupted")
     else:

@@ -140,7 +140,9 @@ def train_job(
     # Linked, not moved: a kill in the middle must leave the unfinished job whole.
     new = paths.checkpoints.with_name(f".{paths.checkpoints.name}.new")
     shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(unfinished_checkpoints, new, copy_function=_link_or_copy)
+    # A kill may have left temporary files among them.
+    leftovers = shutil.ignore_patterns(".*", "*.partial")
+    shutil.copytree(unfinished_checkpoints, new, ignore=leftovers, copy_function=_link_or_copy)
     if paths.checkpoints.exists():
         shutil.rmtree(paths.checkpoints)
     new.rename(paths.checkpoints)
