@@ -37,8 +37,10 @@ try:
     settings = with_recorded(load_settings(config, ROOT), ROOT)
     ising = load_ising(ROOT)
     ledger = load_ledger(ROOT)
-    for target in workflow.dag_settings.targets:
-        lookup.check_target(target, settings)
+    # Snakemake's own targets are not known yet, and its report may lie anywhere.
+    if workflow.is_main_process and "--report" not in sys.argv:
+        for target in sys.argv[1:]:
+            lookup.check_target(target, settings)
 except OrderParameterError as error:
     raise WorkflowError(str(error)) from None
 
