@@ -22,6 +22,8 @@ SHAPES = {
 def test_counts_are_those_of_the_article_with_embeddings_and_head_and_without(d_model, layers, published):
     run = {"d_model": d_model, "n_layer": layers, "attention": "causal", "context": 256}
     assert count_parameters(run, 65) == published
+    with pytest.raises(ValueError, match="LayerNorms"):
+        count_parameters({**run, "norm_parameters": False}, 65)
     outside = (65 + 256) * d_model + 65 * d_model + 65
     assert non_embedding_parameters(d_model, layers) == published - outside
 

@@ -94,3 +94,5 @@ def test_published_values_are_drawn_and_written_up_as_the_author_s(project):
     assert "The author's published values." in page
     assert "10,788,929" in page
     assert "exact over fixed windows" not in page
+    # Between step 0 and 1,000, where nothing is published, no step is interpolated.
+    assert page.count("by step 1,000") == 2

@@ -173,8 +173,7 @@ def figures_of(experiment: Experiment, *suffixes: str) -> list[str]:
 
 def everything_of(experiment: Experiment) -> list[str]:
     """What `rule all` builds of an experiment."""
-    names = ["metrics.csv", "derivative.csv", *([] if experiment.is_published else ["verification.csv"])]
-    tables = [f"results/{experiment.name}/{name}" for name in names]
+    tables = [f"results/{experiment.name}/{name}" for name in ("metrics.csv", "derivative.csv")]
     page = f"results/{experiment.name}/write_up.html"
     return [*tables, page, *figures_of(experiment, ".svg", ".png"), *samples_of(experiment)]
 

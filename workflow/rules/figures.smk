@@ -34,6 +34,7 @@ rule write_up:
         vocabularies=of_experiment(lookup.corpora_files, "vocabulary.json"),
         ngram_entropies=of_experiment(lookup.corpora_files, "ngram_entropies.csv"),
         figures=of_experiment(lookup.figures_of, ".svg"),
+        verification=of_experiment(lookup.tables_to_judge, ["verification.csv"]),
         comparison=of_experiment(lookup.tables_to_judge, ["comparison.csv"]),
         captions=lambda wildcards: [
             f"workflow/report/{figure}.rst" for figure in experiment_of(wildcards).figures

@@ -21,14 +21,21 @@ if __name__ == "__main__":
         source = snakemake.input
         experiment = Experiment.from_dict(snakemake.params.experiment)
         vocabularies = [read_json(path) for path in source.vocabularies]
-        characters = {found["corpus"]: len(found["characters"]) for found in vocabularies}
+        # Of runs, those of the models that were built.
+        parameters = {
+            str(size): int(count)
+            for path in source.verification
+            for size, count in read_table(path).groupby("size")["parameters"].first().items()
+        }
+        if experiment.is_published:
+            characters = len(vocabularies[0]["characters"])
+            parameters = {
+                size: count_parameters(run.to_dict(), characters) for size, run in experiment.runs.items()
+            }
         compared = [read_table(path) for path in source.comparison]
         page, findings = render_write_up(
             experiment,
-            {
-                size: count_parameters(run.to_dict(), characters[run.corpus])
-                for size, run in experiment.runs.items()
-            },
+            parameters,
             metrics=read_table(source.metrics),
             corpora=[
                 Corpus(vocabulary, read_table(entropies))

@@ -157,11 +157,16 @@ def summarise_size(
     """What the page's table says of one size: its run, and seed means at the first and last step.
 
     `bigram_step` is the mean step at which the seeds' training losses pass the bigram entropy of their
-    corpus (None if a seed does not), `lowest_val_loss` the lowest seed mean of the validation loss.
+    corpus (None if a seed does not; the first below it, of published values), `lowest_val_loss` the lowest
+    seed mean of the validation loss.
     """
     of_size = metrics[metrics["size"] == size]
     by_step = of_size.groupby("step")[["order_parameter", "train_loss", "val_loss"]].mean()
-    crossings = find_crossings(of_size, find_entropies(corpus.ngram_entropies, (2,))[2])
+    bigram = find_entropies(corpus.ngram_entropies, (2,))[2]
+    crossings = find_crossings(of_size, bigram)
+    if experiment.is_published:
+        # Published steps are too far apart to interpolate: the first that is below.
+        crossings = of_size[of_size["train_loss"] < bigram].nsmallest(1, "step")
     runs = of_size["seed"].nunique()
     return {
         "size": size,
