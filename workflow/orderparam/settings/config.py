@@ -84,12 +84,9 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
     elif (name := valid.get("experiment")) and name not in (known := [*documents, *recorded]):
         allowed = f"no such experiment in {EXPERIMENTS_FOLDER}; {suggest(name, known)}"
         problems.append(Problem(("experiment",), show(name), allowed))
-    replay, known = (
-        valid.get("replay"),
-        dict.fromkeys([*documents, *_recorded_experiments(root, None).values()]),
-    )
-    if config and "replay" in config and replay and replay not in known:
-        allowed = f"neither recorded in {RECORDED_FOLDER} nor an experiment; {suggest(replay, known)}"
+    replay, replayable = valid.get("replay"), {*documents, *_recorded_experiments(root, None).values()}
+    if config and "replay" in config and replay and replay not in replayable:
+        allowed = f"neither recorded in {RECORDED_FOLDER} nor an experiment; {suggest(replay, replayable)}"
         problems.append(Problem(("replay",), show(replay), allowed))
     told = [f"{_origin(problem.place, config, own)}: {problem}" for problem in problems]
     raise_all("The configuration", own.problems + told + messages)
