@@ -13,13 +13,12 @@ from scipy.signal import lfilter
 from orderparam.analysis.statistics import (
     autocovariance,
     binder_cumulant,
-    bootstrap_interval,
-    centred_binder_cumulant,
     choose_block_length,
     estimate_by_jackknife,
     estimate_mean,
     share_interval,
     specific_heat,
+    student_interval,
     susceptibility,
 )
 from orderparam.errors import StatisticsError
@@ -138,29 +137,12 @@ def test_a_series_that_bears_no_estimate_is_told(series, message):
         estimate_mean(series)
 
 
-def test_centred_binder_cumulant_of_known_distributions():
+def test_student_intervals_cover_even_for_three_seeds():
     rng = np.random.default_rng(0)
-    assert centred_binder_cumulant([8, 6] * 5) == pytest.approx(2 / 3)
-    assert centred_binder_cumulant(rng.normal(3, 2, 200_000)) == pytest.approx(0, abs=0.02)
-    assert centred_binder_cumulant(rng.uniform(size=200_000)) == pytest.approx(0.4, abs=0.01)
-    assert np.isnan(centred_binder_cumulant([2.0, 2.0]))
-
-
-def test_bootstrap_intervals_cover():
-    inside = []
-    for seed in range(60):
-        lower, upper = bootstrap_interval(np.random.default_rng(seed).normal(5, 1, 20), np.mean)
-        inside.append(lower < 5 < upper)
-    assert 0.8 < np.mean(inside) <= 1
-    assert np.isnan(bootstrap_interval([1.0, 2.0], np.mean)).all()
-
-
-def test_bootstrap_leaves_out_what_has_no_statistic():
-    # Of three seeds one resample in nine holds a single one, whose cumulant is not defined.
-    values = np.column_stack([[1.0, 2.0, 4.0], [5.0, 5.0, 5.0]])
-    lower, upper = bootstrap_interval(values, centred_binder_cumulant)
-    assert lower[0] <= upper[0]
-    assert np.isnan([lower[1], upper[1]]).all()
+    bounds = np.array([student_interval(rng.normal(5, 1, 3)) for _ in range(2000)])
+    assert np.mean((bounds[:, 0] < 5) & (bounds[:, 1] > 5)) == pytest.approx(0.95, abs=0.015)
+    assert np.isnan(student_interval([1.0])).all()
+    assert student_interval([2.0, 2.0, 2.0]) == (2.0, 2.0)
 
 
 def test_share_has_its_exact_interval():

@@ -6,16 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orderparam.analysis.escape import Levels, levels_of, transition_step
-from orderparam.analysis.fluctuations import (
-    align,
-    measure_fluctuations,
-    share_of_timing,
-)
+from orderparam.analysis.escape import Levels, levels_of, steepest_progress, transition_step
 from orderparam.analysis.transition import analyse_transition
 from orderparam.errors import RecordError
-from orderparam.figures import transition_loss_slope, transition_susceptibility
-from orderparam.tables import LOSS_SLOPE, SUSCEPTIBILITY, TRANSITION
+from orderparam.figures import sharpening_with_width, transition_loss_slope
+from orderparam.tables import LOSS_SLOPE, TRANSITION
 
 LEVELS = Levels(2.45, 1.9)
 STEPS = np.unique(np.concatenate([[0], np.geomspace(1, 4000, 45).astype(int)]))
@@ -45,10 +40,7 @@ def make_metrics(size="small", seeds=9, middle=1000.0, last=4000):
 def analyse(metrics, levels=LEVELS):
     sizes = metrics["size"].unique()
     by_size = {size: levels for size in sizes} if levels else {}
-    fluctuations = measure_fluctuations(
-        metrics, by_size, dict.fromkeys(sizes, 32), dict.fromkeys(sizes, 25_089)
-    )
-    return *analyse_transition(metrics, by_size, fluctuations, dict.fromkeys(sizes, 32)), fluctuations
+    return analyse_transition(metrics, by_size, dict(zip(sizes, (16, 32, 64), strict=False)))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +53,7 @@ def values_of(table):
 
 
 def test_plateau_escape_and_transition_are_found_with_intervals_over_seeds(ensemble):
-    table, slopes, _ = ensemble
+    table, slopes = ensemble
     assert tuple(table.columns) == TRANSITION.columns
     assert tuple(slopes.columns) == LOSS_SLOPE.columns
     found = values_of(table)
@@ -83,35 +75,18 @@ def test_plateau_escape_and_transition_are_found_with_intervals_over_seeds(ensem
     assert found.loc["log_step_kink_share", "upper"] < 0.5
 
 
-def test_fluctuations_peak_at_the_transition_and_vanish_when_aligned(ensemble):
-    *_, fluctuations = ensemble
-    assert tuple(fluctuations.columns) == SUSCEPTIBILITY.columns
-    plain = fluctuations[fluctuations["aligned"] == 0]
-    near = plain[plain["step"].between(500, 2000)]
-    peak = near.loc[near["variance"].idxmax()]
-    assert peak["step"] == pytest.approx(1000, rel=0.25)
-    assert peak["variance_lower"] < peak["variance"] <= peak["variance_upper"] * 1.01
-    assert peak["susceptibility_width"] == pytest.approx(32 * peak["variance"])
-    assert peak["susceptibility_parameters"] == pytest.approx(25_089 * peak["variance"])
-    aligned = fluctuations[(fluctuations["aligned"] == 1) & fluctuations["step"].between(500, 2000)]
-    assert aligned["variance"].max() < 0.1 * peak["variance"]
-
-
 def test_one_seed_has_no_interval_and_says_so():
     found = values_of(analyse(make_metrics(seeds=1))[0])
     assert np.isnan(found.loc["transition_step", "lower"])
     assert "no interval" in found.loc["transition_step", "method"]
-    assert "at least 8 are needed" in found.loc["susceptibility_peak", "method"]
 
 
 def test_a_run_that_ends_before_the_bigram_level_has_notes_in_place_of_values():
-    table, slopes, fluctuations = analyse(make_metrics(seeds=1, last=40))
+    table, slopes = analyse(make_metrics(seeds=1, last=40))
     found = values_of(table)
     assert found.loc["bigram_passage_step", "method"] == "no seed's loss passes the bigram entropy"
     assert np.isnan(found.loc["transition_step", "value"])
-    assert fluctuations.empty
     transition_loss_slope.draw(slopes, table)
-    transition_susceptibility.draw(fluctuations)
 
 
 def test_a_corpus_without_trigram_structure_has_no_levels():
@@ -140,40 +115,57 @@ def test_transition_is_where_progress_passes_one_half():
     assert transition_step(np.array([0.0, 10, 20]), np.array([-1, 0.25, 0.75])) == pytest.approx(15)
 
 
-def test_aligned_copies_of_one_curve_coincide():
-    steps = np.geomspace(1, 4000, 400)
-    times = np.array([700, 1000, 1300])
-    progress = 1 / (1 + (steps / times[:, None]) ** -3.0)
-    aligned_steps, usable, aligned = align(steps, progress)
-    assert usable.tolist() == list(range(len(progress)))
-    assert np.ptp(aligned, axis=0).max() < 2e-3
-    assert aligned_steps.min() < 10
+def three_widths(exponent):
+    """Ensembles whose passage is shorter by width^-exponent, each size at a time of its own."""
+    tables = []
+    for factor, middle in ((1, 1000.0), (2, 600.0), (4, 360.0)):
+        metrics = make_metrics(f"d{16 * factor}", seeds=3, middle=middle)
+        # Stretch the curve around its own time.
+        ratio = np.maximum(metrics["step"], 0.5) / middle
+        steps = middle * ratio ** (factor**-exponent)
+        tables.append(metrics.assign(step=np.where(metrics["step"] > 0, steps, 0.0)))
+    return pd.concat(tables, ignore_index=True)
 
 
-def test_variance_of_timing_goes_with_aligning_and_other_variance_stays():
-    rng = np.random.default_rng(3)
-    steps = np.geomspace(1, 4000, 200)
-    curve = steps**3 / (steps**3 + 1000.0**3)
-    # Times alone differ: aligned, nothing is left but interpolation.
-    times = 1000 * np.exp(rng.normal(0, 0.2, 16))
-    shifted = 1 / (1 + (steps / times[:, None]) ** -3.0)
-    value, lower, _ = share_of_timing(steps, shifted)
-    assert value > lower > 100
-    # Heights differ where the mean is near 0.2, and all pass 1/2 at one time.
-    bump = np.exp(-((curve - 0.2) ** 2) / 0.005)
-    value, lower, upper = share_of_timing(steps, curve + rng.normal(0, 0.03, (16, 1)) * bump)
-    assert lower <= value <= upper
-    assert value == pytest.approx(1, abs=0.1)
-    assert share_of_timing(steps, shifted[:2]) is None
-    assert share_of_timing(steps, shifted - 1) is None
+@pytest.fixture(scope="module")
+def sharpening():
+    return analyse(three_widths(0.5))
 
 
-def test_figures_show_what_was_found(ensemble):
-    table, slopes, fluctuations = ensemble
+@pytest.mark.parametrize("exponent", [0.0, 0.5])
+def test_widths_that_sharpen_are_told_from_those_that_do_not(sharpening, exponent):
+    table, slopes = sharpening if exponent else analyse(three_widths(exponent))
+    found = table[table["size"] == "all"].set_index("quantity")["value"]
+    assert found["collapse_width_exponent"] == pytest.approx(exponent, abs=0.15)
+    if exponent:
+        assert found["collapse_held_out"] < found["collapse_unscaled"] / 3
+    steepest = [
+        np.mean([steepest_progress(run.reset_index(drop=True), LEVELS) for _, run in of_size.groupby("seed")])
+        for _, of_size in slopes.groupby("size", sort=False)
+    ]
+    measured = np.log(steepest[-1] / steepest[0]) / np.log(4)
+    assert (measured > 0.2) == (exponent > 0)
+    if not exponent:
+        assert abs(measured) < 0.1
+
+
+def test_an_escape_that_is_not_passed_is_a_lower_bound():
+    table = values_of(analyse(make_metrics(seeds=3, last=1000))[0])
+    assert "log_step_escape_phi" not in table.index
+    assert 0 < table.loc["log_step_escape_lower_bound_phi", "value"] < 0.7
+
+
+def test_figures_show_what_was_found(ensemble, sharpening):
+    table, slopes = ensemble
     figure = transition_loss_slope.draw(slopes, table)
     marks = {line.get_gid() for axes in figure.axes for line in axes.lines}
     assert {"slope-0", "passage-0", "plateau-0", "escape-0"} <= marks
-    figure = transition_susceptibility.draw(fluctuations)
-    whole, between = figure.axes[0].lines
-    assert (whole.get_gid(), between.get_gid()) == ("susceptibility_width-small", "between-small")
-    assert 0 < len(between.get_xdata()) < len(whole.get_xdata())
+    runs = pd.DataFrame({"size": ["d16", "d32", "d64"], "d_model": [16, 32, 64]})
+    metrics = three_widths(0.5)
+    levels = {"order": [2, 3], "train_entropy": [LEVELS.bigram, LEVELS.trigram]}
+    entropies = pd.concat([pd.DataFrame({"size": size, **levels}) for size in runs["size"]])
+    left, right = sharpening_with_width.draw(metrics, runs, entropies, sharpening[1]).axes
+    assert [line.get_gid() for line in left.lines[:3]] == ["phi-d16", "phi-d32", "phi-d64"]
+    assert [label.get_text() for label in right.get_xticklabels()] == ["16", "32", "64"]
+    nothing = sharpening_with_width.draw(metrics[metrics["step"] < 50], runs, entropies, sharpening[1])
+    assert not nothing.axes[0].lines

@@ -71,7 +71,7 @@ def make_job(experiment, tmp_path):
         measured = measured.assign(train_loss=2.6, val_loss=2.7, hidden_magnetization=1.0)
         updates = pd.DataFrame({"step": np.arange(run.steps)})
         updates[list(STEPS.columns[3:])] = np.linspace(0.1, 0.2, 2 * run.steps).reshape(-1, 2)
-        verified = pd.DataFrame([[99, 0.0, 0.0, 3, 3]], columns=list(VERIFICATION.columns[2:]))
+        verified = pd.DataFrame([[99, 0.0, 0.0, 3, 3, 3.3, 2.5, 1.9]], columns=list(VERIFICATION.columns[2:]))
         probes = pd.DataFrame([[0, "head_stable_rank", *[None] * 3, 2.5]], columns=list(PROBES.columns[2:]))
         tables = {"metrics.csv": measured, "steps.parquet": updates, "verification.csv": verified}
         for name, table in (tables | ({"probes.csv": probes} if probed else {})).items():

@@ -62,5 +62,6 @@ def loss_slopes(size, steepness, loss, seeds=5, error=0.05):
         values = {"step": 100 * place, "order_parameter": 0.1 + 0.001 * place, "train_loss": loss}
         values |= dict.fromkeys(("dloss_dorder", "dloss_dlogstep"), slope)
         values |= dict.fromkeys(("dloss_dorder_error", "dloss_dlogstep_error"), error)
+        values |= dict.fromkeys(("loss_dorder", "loss_dlogstep"), loss)
         tables.append(pd.DataFrame({"size": size, "seed": seed, **values}))
     return pd.concat(tables, ignore_index=True)

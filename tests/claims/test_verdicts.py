@@ -8,15 +8,18 @@ import pytest
 from claim_tables import H1, H2, H3, entropies, falling, loss_slopes, metrics, rising, write_evidence
 
 from orderparam.analysis.published_values import tabulate_published
+from orderparam.analysis.slopes import measure_loss_slopes
 from orderparam.claims.all_tests import TESTS
 from orderparam.claims.evidence import Evidence
-from orderparam.claims.judge import judge_claims
+from orderparam.claims.judge import gather_verdicts, judge_claims
 from orderparam.claims.ledger import Claim
+from orderparam.claims.sizes import seeds_needed
 from orderparam.errors import RecordError
-from orderparam.tables import read_table, write_table
+from orderparam.tables import CLAIMS, read_table, write_table
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "config/published"
 SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive"
+NOT_DETECTABLE = "not detectable by this test"
 NOT_TESTED = "not tested at this scale"
 
 
@@ -66,25 +69,38 @@ def test_monotonicity(tmp_path, test, sizes, expected):
     assert row["file"] == str(tmp_path / "metrics.csv")
     if expected == REFUTED:
         assert row["upper"] < 0
-        assert row["note"].startswith(f"{'bumpy' if 'bumpy' in sizes else 'bad'}, 5 seeds")
+        assert row["note"].startswith(f"{'bumpy' if 'bumpy' in sizes else 'bad'}, 5 seeds, 5 against")
 
 
 def test_noise_is_allowed_for_only_where_it_is_said(tmp_path):
     curves = {size: CURVES[size] for size in ("good", "bad")}
     found = write_evidence(tmp_path, metrics=metrics(curves, noise=0.002, steps=range(0, 20001, 40)))
-    for test in ("order_parameter_rises", "loss_falls_with_order_parameter"):
-        assert verdict(test, found, sizes=["good"]) == REFUTED
-        assert verdict(test, found, sizes=["good"], allow_noise=True) == SUPPORTED
-    assert verdict("order_parameter_rises", found, sizes=["bad"], allow_noise=True) == REFUTED
+    # b is read off the weights: what falls, falls. A loss is allowed its noise where the claim says so.
+    assert verdict("order_parameter_rises", found, sizes=["good"]) == REFUTED
+    for allowed, expected in ((False, REFUTED), (True, SUPPORTED)):
+        arguments = {"sizes": ["good"], "allow_noise": allowed}
+        assert verdict("loss_falls_with_order_parameter", found, **arguments) == expected
 
 
-@pytest.mark.parametrize("size", ["good", "bad"])
-def test_one_seed_leaves_open(tmp_path, size):
+@pytest.mark.parametrize(("size", "expected"), [("good", INCONCLUSIVE), ("bad", REFUTED)])
+def test_one_run_refutes_a_claim_on_all_runs_and_supports_none(tmp_path, size, expected):
     found = write_evidence(tmp_path, metrics=metrics(CURVES, seeds=1))
     row = judge("order_parameter_rises", found, sizes=[size], every=1000)
-    assert row["verdict"] == INCONCLUSIVE
-    assert "1 seed gives no interval" in row["note"]
-    assert np.isfinite(row["value"]) and np.isnan(row["lower"])
+    assert row["verdict"] == expected
+    assert ("needs 3" in row["note"]) == (expected == INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    ("sample", "low", "needed"),
+    [
+        ([1.0], 0.0, 3),
+        # t_3 sd / 2 = 1.59 sd < 1 < t_2 sd / sqrt 3 = 2.48 sd, for sd = 0.5.
+        ([0.5, 1.0, 1.5], 0.0, 4),
+        ([-1.0, 1.0], 0.0, 1000),
+    ],
+)
+def test_how_many_seeds_would_decide(sample, low, needed):
+    assert seeds_needed(np.array(sample), low, np.inf, 0.95) == needed
 
 
 def test_missing_size_table_and_steps_are_told(tmp_path):
@@ -97,7 +113,7 @@ def test_missing_size_table_and_steps_are_told(tmp_path):
         row = judge("order_parameter_rises", found, sizes=sizes, every=every)
         assert row["verdict"] == NOT_TESTED and note in row["note"]
     for name, test in TESTS.items():
-        arguments = {"sizes": ["10K"]} if name == "loss_floors_at_entropy" else {}
+        arguments = {"sizes": ["10K"], "tolerance": 0.1} if name == "loss_floors_at_entropy" else {}
         if not test.misfit(arguments) and test.tables != ("metrics.csv",):
             row = judge(name, found, **arguments)
             assert row["verdict"] == NOT_TESTED and "there is no" in row["note"], name
@@ -146,8 +162,8 @@ LOSS = np.concatenate([np.linspace(4.2, H2, 10), np.linspace(H2 - 0.01, H3, 18)]
 )
 def test_dip_is_seen_where_there_is_one(tmp_path, slopes, dips, plain, along):
     found = write_evidence(tmp_path, loss_slope=slopes, entropies=entropies("10K"))
-    assert verdict("slope_dips_at_entropy", found, along=along) == dips
-    assert verdict("slope_dips_at_entropy", found, along=along, expected=False) == plain
+    assert verdict("slope_dips_at_entropy", found, along=along, near=0.15) == dips
+    assert verdict("slope_dips_at_entropy", found, along=along, near=0.15, expected=False) == plain
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(0, SUPPORTED), (700, REFUTED)])
@@ -160,7 +176,7 @@ def test_marked_point_is_compared_with_the_escape(tmp_path, offset, expected):
     ]
     tables = {"loss_slope": loss_slopes("10K", STEEP_DIP, LOSS), "derivative": rows}
     found = write_evidence(tmp_path, **tables, entropies=entropies("10K"))
-    assert verdict("marked_point_is_escape", found, every=300, from_step=0) == expected
+    assert verdict("marked_point_is_escape", found, every=300, from_step=0, near=0.15) == expected
 
 
 def test_slopes_that_flatten_or_steepen(tmp_path):
@@ -196,9 +212,9 @@ def test_floors(tmp_path):
 
     curves = {"at-2": (rising, floor(H2), falling), "below": (rising, floor(H3), falling)}
     found = write_evidence(tmp_path, metrics=metrics(curves), entropies=entropies(*curves))
-    assert verdict("loss_floors_at_entropy", found, sizes=["at-2"]) == SUPPORTED
-    assert verdict("loss_floors_at_entropy", found, sizes=["below"]) == REFUTED
-    assert verdict("loss_floors_at_entropy", found, sizes=["below"], order=3) == SUPPORTED
+    assert verdict("loss_floors_at_entropy", found, sizes=["at-2"], tolerance=0.05) == SUPPORTED
+    assert verdict("loss_floors_at_entropy", found, sizes=["below"], tolerance=0.05) == REFUTED
+    assert verdict("loss_floors_at_entropy", found, sizes=["below"], order=3, tolerance=0.05) == SUPPORTED
 
 
 @pytest.mark.parametrize("vanishes", [True, False])
@@ -213,16 +229,27 @@ def test_weight_decay(tmp_path, vanishes):
         "l2-down-0.1": sweep(1e-5 if vanishes else 0.2, H1),
     }
     shapes = {size: {"weight_decay": float(size.rsplit("-", 1)[1])} for size in curves}
-    found = write_evidence(tmp_path, shapes, metrics=metrics(curves), entropies=entropies(*curves))
+    masses = {"l2-up-0.1": 0.8, "l2-up-1": 0.1, "l2-down-0.1": 0.1 if vanishes else 0.8}
+    probes = [
+        {"size": size, "seed": seed, "step": 9, "quantity": "attention_mass", "layer": 0, "head": head}
+        | {"order": 1, "value": (mass if head else 0.05) * (1 + 0.01 * seed)}
+        for size, mass in masses.items()
+        for seed in range(5)
+        for head in range(2)
+    ]
+    found = write_evidence(
+        tmp_path, shapes, metrics=metrics(curves), probes=probes, entropies=entropies(*curves)
+    )
     expected = SUPPORTED if vanishes else REFUTED
-    assert verdict("weight_decay_has_zero_phase", found, prefix="l2-up-") == expected
-    assert verdict("strongest_decay_leaves_unigrams", found, prefix="l2-up-") == expected
-    assert verdict("weight_decay_has_hysteresis", found, prefix="l2") == expected
+    assert verdict("weight_decay_has_zero_phase", found, prefix="l2-up-", share=0.05) == expected
+    assert verdict("strongest_decay_leaves_unigrams", found, prefix="l2-up-", tolerance=0.05) == expected
+    assert verdict("weight_decay_has_hysteresis", found, prefix="l2", factor=1.1) == expected
+    assert verdict("attention_has_two_branches", found, prefix="l2", factor=2) == expected
     # Of this sweep b comes back or does not, and the loss never does.
-    row = judge("weight_decay_has_hysteresis", found, prefix="l2", quantity="train_loss")
+    row = judge("weight_decay_has_hysteresis", found, prefix="l2", factor=1.1, quantity="train_loss")
     assert row["verdict"] == SUPPORTED
     assert row["value"] == pytest.approx(H1 / H2, rel=1e-3)
-    assert verdict("weight_decay_has_hysteresis", found, prefix="adamw") == NOT_TESTED
+    assert verdict("weight_decay_has_hysteresis", found, prefix="adamw", factor=1.1) == NOT_TESTED
 
 
 @pytest.mark.parametrize("looks_back", [True, False])
@@ -241,7 +268,7 @@ def test_attention_and_divergence(tmp_path, looks_back):
     found = write_evidence(tmp_path, metrics=table, probes=rows, entropies=entropies("10K"))
     expected = SUPPORTED if looks_back else REFUTED
     assert verdict("previous_token_mass_rises_at_escape", found) == expected
-    assert verdict("divergence_is_least_at_passage", found) == expected
+    assert verdict("divergence_is_least_at_passage", found, window=0.2) == expected
 
 
 @pytest.mark.parametrize(
@@ -308,66 +335,69 @@ def transition_table(rows):
     return pd.DataFrame(rows, columns=["size", "quantity", "value", "lower", "upper"]).assign(seeds=8)
 
 
-def test_sharpness_and_common_values(tmp_path):
-    rows = [
-        ("10K", "kink_evidence", 30.0, 20.0, 40.0),
-        ("0.1M", "kink_evidence", -30.0, -40.0, -20.0),
-        ("10K", "escape_order_parameter", 0.33, 0.32, 0.34),
-        ("0.1M", "escape_order_parameter", 0.165, 0.164, 0.166),
-        ("10K", "escape_phi", 0.32, 0.30, 0.34),
-        ("0.1M", "escape_phi", 0.33, 0.31, 0.345),
-    ]
-    shapes = {"10K": {"d_model": 32}, "0.1M": {"d_model": 64}}
-    curves = {size: (rising, falling, falling) for size in shapes}
-    found = write_evidence(tmp_path, shapes, transition=transition_table(rows), metrics=metrics(curves))
-    assert verdict("slope_change_is_sharp", found, sizes=["10K"]) == SUPPORTED
-    assert verdict("slope_change_is_sharp", found, sizes=["10K", "0.1M"]) == REFUTED
-    assert verdict("critical_values_differ", found, quantity="b") == SUPPORTED
-    # 0.33 x 32 = 0.165 x 64: one norm, and the intervals overlap.
-    assert verdict("critical_values_differ", found, quantity="norm") in (REFUTED, INCONCLUSIVE)
-    assert verdict("critical_values_differ", found, quantity="phi") == REFUTED
-
-
-@pytest.mark.parametrize(("exponent", "expected"), [(-1.0, SUPPORTED), (0.0, REFUTED), (1.0, REFUTED)])
-def test_passage_against_d_model(tmp_path, exponent, expected):
-    wobble = (1.0, 1.03, 0.98, 1.01, 1.02) if exponent else (1.0, 1.02, 1.05, 1.06, 1.1)
-    lengths = {
-        d: 0.1 * factor * d**exponent for d, factor in zip((16, 32, 64, 128, 256), wobble, strict=True)
-    }
-    shapes = {f"d{d}": {"d_model": d} for d in lengths}
-    rows = [(f"d{d}", "passage_efolds", x, x * 0.9, x * 1.1) for d, x in lengths.items()]
-    found = write_evidence(tmp_path, shapes, transition=transition_table(rows))
-    assert verdict("passage_shortens_with_width", found, quantity="passage_efolds") == expected
-    assert verdict("passage_shortens_with_width", found, quantity="passage_rise") == NOT_TESTED
-
-
-def test_fluctuations(tmp_path):
-    shapes = {f"d{d}": {"d_model": d} for d in (16, 32, 64, 128)}
-    rows = []
-    for size, shape in shapes.items():
-        d = shape["d_model"]
-        for aligned, variance in ((0, 0.1), (1, 0.01 / d**1.3)):
-            row = {"size": size, "step": 100, "aligned": aligned, "mean": 0.5, "variance": variance}
-            row |= {"susceptibility_width": d * variance, "susceptibility_parameters": d * d * variance}
-            rows.append(row)
-    found = write_evidence(tmp_path, shapes, susceptibility=rows)
-    assert verdict("susceptibility_grows", found, aligned=False) == SUPPORTED
-    assert verdict("susceptibility_grows", found, aligned=True) == REFUTED
-
-
 @pytest.mark.parametrize(
-    ("test", "quantity", "interval", "expected"),
-    [
-        ("fluctuations_are_of_timing", "timing_variance_ratio", (9.0, 4.0, 20.0), SUPPORTED),
-        ("fluctuations_are_of_timing", "timing_variance_ratio", (1.1, 0.8, 1.5), REFUTED),
-        ("fluctuations_are_of_timing", "timing_variance_ratio", (3.0, 1.5, 9.0), INCONCLUSIVE),
-        ("progress_is_bimodal", "binder_at_peak", (0.6, 0.5, 0.66), SUPPORTED),
-        ("progress_is_bimodal", "binder_at_peak", (0.0, -0.3, 0.3), REFUTED),
-    ],
+    ("evidence", "expected"),
+    [(30.0, SUPPORTED), (-30.0, REFUTED), (0.0, NOT_DETECTABLE), (12.0, INCONCLUSIVE)],
 )
-def test_what_the_seeds_share(tmp_path, test, quantity, interval, expected):
-    found = write_evidence(tmp_path, transition=transition_table([("10K", quantity, *interval)]))
-    assert verdict(test, found) == expected
+def test_a_test_that_finds_nothing_refutes_only_what_its_interval_excludes(tmp_path, evidence, expected):
+    rows = [("10K", "kink_evidence", evidence, evidence - 5, evidence + 5)]
+    found = write_evidence(tmp_path, transition=transition_table(rows))
+    assert verdict("slope_change_is_sharp", found, sizes=["10K"], threshold=10) == expected
+
+
+def escapes(places, seeds=4):
+    """Runs of each size whose loss leaves H2, at a step around which it falls by half of H2 - H3 and more."""
+    rng = np.random.default_rng(1)
+    steps = np.unique(np.r_[np.geomspace(1, 20, 9).astype(int), np.arange(40, 3001, 40)])
+    metrics, slopes = [], []
+    for size, (escape, width, start) in places.items():
+        for seed in range(seeds):
+            own = escape * np.exp(rng.normal(0, 0.02))
+            loss = (
+                H2
+                + 1.9 / (1 + (steps / 30) ** 1.5)
+                - 0.45 / (1 + (np.maximum(steps, 1) / own) ** (-1 / width))
+            )
+            values = {
+                "size": size,
+                "seed": seed,
+                "step": steps,
+                "train_loss": loss + rng.normal(0, 1e-3, steps.size),
+            }
+            run = pd.DataFrame(
+                {**values, "order_parameter": start * (1 + 0.02 * np.sqrt(steps)), "val_loss": 3.0}
+            )
+            metrics.append(run)
+            slopes.append(measure_loss_slopes(run))
+        metrics.append(metrics[-1].iloc[:1].assign(step=0, order_parameter=start, seed=99))
+    return {"metrics": pd.concat(metrics), "loss_slope": pd.concat(slopes), "entropies": entropies(*places)}
+
+
+def test_common_values_at_the_escape(tmp_path):
+    shapes = {"10K": {"d_model": 32}, "0.1M": {"d_model": 64}}
+    found = write_evidence(tmp_path, shapes, **escapes({"10K": (800, 0.3, 0.2), "0.1M": (800, 0.3, 0.1)}))
+    for quantity, expected in (
+        ("b", SUPPORTED),
+        ("norm", REFUTED),
+        ("b_over_initial", REFUTED),
+        ("phi", REFUTED),
+    ):
+        row = judge("critical_values_differ", found, quantity=quantity, equal=0.05, near=0.15)
+        assert row["verdict"] == expected, (quantity, row["note"])
+        assert row["p_value"] < 0.05
+    row = judge("critical_values_differ", found, quantity="b", equal=0.05, near=0.15, sizes=["10K", "1M"])
+    assert row["verdict"] == NOT_TESTED
+
+
+@pytest.mark.parametrize(("exponent", "expected"), [(0.5, SUPPORTED), (0.0, REFUTED)])
+def test_passage_against_d_model(tmp_path, exponent, expected):
+    places = {f"d{d}": (800, 0.3 * (d / 16) ** -exponent, 0.1) for d in (16, 32, 64)}
+    shapes = {size: {"d_model": int(size[1:])} for size in places}
+    found = write_evidence(tmp_path, shapes, **escapes(places))
+    for quantity in ("steepest_progress", "passage_efolds"):
+        arguments = {"sharpening": 0.2, "not_sharpening": 0.1, "near": 0.15}
+        row = judge("passage_sharpens_with_width", found, quantity=quantity, **arguments)
+        assert row["verdict"] == expected, (quantity, row["note"])
 
 
 def test_critical_temperatures(tmp_path):
@@ -411,13 +441,19 @@ def test_deep_linear_nets_and_detector(tmp_path):
     errors = {"curve": ["line", "bend"], "curves": 400, "detected": [0, 60]}
     power = {"curve": "line", "slope_change": [0.25, 1.0], "curves": 400, "detected": [100, 398]}
     found = write_evidence(tmp_path, summary=summary, false_positives=errors, power=power)
-    assert verdict("closed_form_is_met", found, quantities=["D=1 gamma_c"]) == SUPPORTED
-    assert verdict("closed_form_is_met", found, quantities=["D=1 gamma_c", "D=2 gamma_c"]) == REFUTED
-    sweeps = {"down": "D=2 largest s of the sweep down", "up": "D=2 collapse"}
+    assert verdict("closed_form_is_met", found, quantities=["D=1 gamma_c"], tolerance=0.01) == SUPPORTED
+    assert (
+        verdict("closed_form_is_met", found, quantities=["D=1 gamma_c", "D=2 gamma_c"], tolerance=0.01)
+        == REFUTED
+    )
+    sweeps = {"down": "D=2 largest s of the sweep down", "up": "D=2 collapse", "spared": 0.05}
     assert verdict("sweep_down_stays_at_zero", found, **sweeps) == SUPPORTED
-    assert verdict("detector_is_seldom_wrong", found) == REFUTED
+    assert verdict("detector_is_seldom_wrong", found, at_most=0.05) == REFUTED
     for slope_change, expected in ((1, SUPPORTED), (0.2, REFUTED), (2, NOT_TESTED)):
-        assert verdict("detector_sees_planted_changes", found, slope_change=slope_change) == expected
+        assert (
+            verdict("detector_sees_planted_changes", found, slope_change=slope_change, at_least=0.9)
+            == expected
+        )
 
 
 @pytest.mark.parametrize(("decay", "expected"), [(-0.1, SUPPORTED), (0.1, REFUTED)])
@@ -437,7 +473,7 @@ def test_capacity(tmp_path):
     table = pd.DataFrame(rows, columns=["estimate", "neurons", "value", "lower", "upper"])
     found = write_evidence(tmp_path, capacity=table)
     for load, expected in ((0.138, SUPPORTED), (0.3, REFUTED), (0.125, INCONCLUSIVE)):
-        assert verdict("retrieval_breaks_down", found, load=load) == expected
+        assert verdict("retrieval_breaks_down", found, load=load, tolerance=0.1) == expected
 
 
 @pytest.mark.parametrize(("fall", "expected"), [(0.001, SUPPORTED), (0.02, NOT_TESTED)])
@@ -445,8 +481,8 @@ def test_scaling_is_not_tested_far_from_convergence(tmp_path, fall, expected):
     fit = {"loss": ["val_loss"], "sizes": 4, "exponent": 0.076, "lower": 0.07, "upper": 0.08}
     points = {"size": ["10K"], "late_fall": fall}
     found = write_evidence(tmp_path, scaling=fit, scaling_points=points)
-    assert verdict("loss_scales_with_exponent", found, exponent=0.076) == expected
-    assert verdict("loss_scales_with_exponent", found, exponent=0.3) != SUPPORTED
+    assert verdict("loss_scales_with_exponent", found, exponent=0.076, tolerance=0.2) == expected
+    assert verdict("loss_scales_with_exponent", found, exponent=0.3, tolerance=0.2) != SUPPORTED
 
 
 @pytest.mark.parametrize(("drop", "expected"), [(0.0, SUPPORTED), (0.2, REFUTED)])
@@ -457,8 +493,63 @@ def test_samples_of_an_overfit_model(tmp_path, drop, expected):
         rows.append(("10M", 1, "last", 20000, sample, "words_in_corpus", 0.915 - drop - 0.001 * sample))
     names = ["size", "seed", "checkpoint", "step", "sample", "quantity", "value"]
     found = write_evidence(tmp_path, sample_quality=pd.DataFrame(rows, columns=names))
-    arguments = {"size": "10M", "quantity": "words_in_corpus", "tolerance": 0.02}
+    arguments = {"size": "10M", "quantity": "words_in_corpus", "tolerance": 0.02, "overfit": 0.1}
     assert verdict("overfit_sample_is_no_worse", found, **arguments) == expected
     # A model that is not overfit has no sample to be judged by.
-    row = judge("overfit_sample_is_no_worse", found, **arguments, overfit=2.0)
+    row = judge("overfit_sample_is_no_worse", found, **{**arguments, "overfit": 2.0})
     assert row["verdict"] == NOT_TESTED and "is not overfit" in row["note"]
+
+
+def test_detector_and_extrema_of_finite_systems(tmp_path):
+    rows = [
+        {"system": system, "extent": extent, "curves": 200, "detected": detected, "rate": detected / 200}
+        | {"steepest": 2.0, "bend": 3.0 * extent**exponent if np.isfinite(extent) else None}
+        for system, exponent in (("one", 0.5), ("other", 1.0))
+        for extent, detected in ((8, 0), (16, 20), (64, 190), (np.inf, 200))
+    ]
+    found = write_evidence(tmp_path, finite_size=rows)
+    row = judge("detector_sees_finite_systems", found, at_least=0.5)
+    assert row["verdict"] == REFUTED and "one from 64 on" in row["note"]
+    assert verdict("detector_sees_finite_systems", found, at_least=0.5, finite=False) == SUPPORTED
+    row = judge("extrema_grow", found, sharpening=0.2)
+    assert row["verdict"] == SUPPORTED and row["value"] == pytest.approx(0.5)
+    assert verdict("extrema_grow", found, sharpening=0.6) == REFUTED
+
+
+def test_each_claim_has_one_verdict_and_holm_corrects_all_of_them():
+    def table(**verdicts):
+        rows = [
+            (name, name, verdict, "x", 1.0, 0.5, 1.5, p, "", "") for name, (verdict, p) in verdicts.items()
+        ]
+        return CLAIMS.frame(rows)
+
+    claims = [Claim(name, name, "s", "t", {}, ("seeds", "paper*"), ()) for name in ("one", "two", "three")]
+    tables = {
+        "replay": table(one=(SUPPORTED, 0.5), two=(SUPPORTED, 0.03), three=(SUPPORTED, 0.01)),
+        "seeds_recorded": table(one=(REFUTED, 0.02), two=(NOT_TESTED, None)),
+    }
+    found = gather_verdicts(tables, claims)
+    assert found[["id", "judged_on", "role"]].apply(tuple, axis=1).tolist() == [
+        ("one", "seeds_recorded", "verdict"),
+        ("one", "replay", "further evidence"),
+        ("two", "replay", "verdict"),
+        ("two", "seeds_recorded", "further evidence"),
+        ("three", "replay", "verdict"),
+    ]
+    corrected = found.set_index(["id", "role"])["p_holm"]
+    assert corrected["three", "verdict"] == pytest.approx(0.03)
+    assert corrected["one", "verdict"] == corrected["two", "verdict"] == pytest.approx(0.04)
+    assert corrected.drop(index="verdict", level=1).isna().all()
+
+
+def test_other_values_of_what_was_chosen_are_tried(tmp_path):
+    found = write_evidence(
+        tmp_path, transition=transition_table([("10K", "kink_evidence", 30.0, 20.0, 40.0)])
+    )
+    arguments = {"sizes": ["10K"], "threshold": 10}
+    claim = Claim(
+        "c", "A.", "m", "slope_change_is_sharp", arguments, ("any",), (), "", {"threshold": [25, 50]}
+    )
+    row = judge_claims([claim], found).iloc[0]
+    assert row["verdict"] == SUPPORTED
+    assert row["note"].endswith("with threshold 25 inconclusive, 50 not detectable by this test")

@@ -118,15 +118,18 @@ def test_a_sweep_is_split_into_its_ways_up_and_down():
         ],
         columns=["size", "seed", "step", "order_parameter", "train_loss"],
     )
-    figure = decay_sweep.draw(metrics, runs, make_entropies(["a"]))
-    drawn = {
-        container.lines[0].get_gid() or container.get_gid(): container.lines[0].get_xydata().tolist()
-        for container in figure.axes[0].containers
-    }
-    up, down = drawn.values()
-    # Means over the seeds at the last step: place + 1.5 + 1.
+    probes = metrics.assign(quantity="attention_mass", order=1, value=metrics["order_parameter"] / 10)
+    heads = pd.concat([probes, probes.assign(value=0.01)])
+    figure = decay_sweep.draw(metrics, runs, make_entropies(["a"]), heads)
+
+    def drawn(axes):
+        return [container.lines[0].get_xydata().tolist() for container in axes.containers]
+
+    # Means over the seeds at the last step, place + 1.5 + 1; of the attention, of the head that has most.
+    up, down = drawn(figure.axes[1])
     assert up == [[0.1, 2.5], [1.0, 3.5], [10.0, 4.5]]
     assert down == [[0.1, 6.5], [1.0, 5.5]]
+    np.testing.assert_allclose(drawn(figure.axes[0])[1], [[0.1, 0.65], [1.0, 0.55]])
     assert "$H_1$" in texts_of(figure)
 
 

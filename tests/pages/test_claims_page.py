@@ -11,14 +11,86 @@ from orderparam.tables import ALL_CLAIMS
 NAN = float("nan")
 VERDICTS = pd.DataFrame(
     [
-        ("replay", "rises", "b rises", SUPPORTED, "least step of b", 0.25, 0.125, 0.5, "a.csv", "10K"),
-        ("replay", "sharp", "a kink", REFUTED, "BIC", -8.4, -10.4, -7.2, "b.csv", NAN),
-        ("replay", "half", "one <run>", INCONCLUSIVE, "BIC", 3.0, NAN, NAN, "b.csv", "one seed"),
-        ("known_systems", "exact", "is exact", SUPPORTED, "count", 4.0, 4.0, 4.0, "c.csv", NAN),
-        ("known_systems", "absent", "never ran", NOT_TESTED, NAN, NAN, NAN, NAN, NAN, "no such size"),
+        (
+            "verdict",
+            "replay",
+            "rises",
+            "b rises",
+            SUPPORTED,
+            "step of b",
+            0.25,
+            0.125,
+            0.5,
+            0.01,
+            "a.csv",
+            "10K",
+            0.02,
+        ),
+        (
+            "further evidence",
+            "known_systems",
+            "rises",
+            "b rises",
+            REFUTED,
+            "",
+            7,
+            NAN,
+            NAN,
+            NAN,
+            "d.csv",
+            NAN,
+            NAN,
+        ),
+        ("verdict", "replay", "sharp", "a kink", REFUTED, "BIC", -8.4, -10.4, -7.2, 0.04, "b.csv", NAN, 0.06),
+        (
+            "verdict",
+            "replay",
+            "half",
+            "one <run>",
+            INCONCLUSIVE,
+            "BIC",
+            3.0,
+            NAN,
+            NAN,
+            NAN,
+            "b.csv",
+            "one seed",
+            NAN,
+        ),
+        (
+            "verdict",
+            "known_systems",
+            "exact",
+            "is exact",
+            SUPPORTED,
+            "count",
+            4.0,
+            4.0,
+            4.0,
+            NAN,
+            "c.csv",
+            NAN,
+            NAN,
+        ),
+        (
+            "verdict",
+            "known_systems",
+            "absent",
+            "never ran",
+            NOT_TESTED,
+            NAN,
+            NAN,
+            NAN,
+            NAN,
+            NAN,
+            NAN,
+            "no such size",
+            NAN,
+        ),
     ],
     columns=list(ALL_CLAIMS.columns),
 )
+OF_CLAIMS = VERDICTS[VERDICTS["role"] == "verdict"]
 
 
 @pytest.fixture
@@ -39,28 +111,33 @@ def rows_of(page):
     return [[unescape(re.sub("<.*?>", " ", cell)) for cell in row] for row in rows if row]
 
 
-def test_each_verdict_stands_beside_its_numbers(sections):
-    page = render_claims(VERDICTS, {"rises": "article, claim A"}, sections)
+def test_each_claim_stands_once_beside_its_numbers(sections):
+    claims = {"rises": {"source": "article, claim A", "bounds": "Set before."}}
+    page = render_claims(VERDICTS, claims, sections)
     rows = rows_of(page)
-    assert [row[1].strip() for row in rows] == list(VERDICTS["verdict"])
-    assert "article, claim A" in rows[0][0]
+    assert [row[1].strip() for row in rows] == list(OF_CLAIMS["verdict"])
+    assert "article, claim A · Set before." in rows[0][0]
     assert rows[0][2].split()[:3] == ["0.25", "[0.125,", "0.5]"]
-    assert "10K · a.csv" in rows[0][2]
+    assert "replay · p = 0.02 of all · 10K · a.csv" in rows[0][2]
+    assert "known_systems refuted" in rows[0][2]
+    # Corrected for all verdicts, the second may be chance.
+    assert "does not stand" in rows[1][2] and "does not stand" not in rows[0][2]
+    assert "Of 2 verdicts" in page and "1 do not stand" in page
     # No interval where there is none, nor around what is exact; no number where nothing was tested.
     assert rows[2][2].split()[:2] == ["3", "BIC"]
     assert rows[3][2].split()[:2] == ["4", "count"]
-    assert rows[4][2].split() == ["no", "such", "size"]
+    assert rows[4][2].split()[:4] == ["known_systems", "·", "no", "such"]
     assert "nan" not in page
 
 
 def test_counts_are_those_of_the_verdicts(sections):
     counts = re.findall(r'class="verdict \w+">(\d+) ', render_claims(VERDICTS, {}, sections))
-    assert [int(count) for count in counts] == [2, 1, 1, 1]
+    assert [int(count) for count in counts] == [2, 1, 1, 0, 1]
 
 
 def test_sections_without_verdicts_are_left_out(sections):
     page = render_claims(VERDICTS, {}, sections)
-    assert re.findall(r'<h2 id="(\w+)"', page) == ["replay", "known_systems"]
+    assert re.findall(r'<h3 id="(\w+)"', page) == ["replay", "known_systems"]
     assert "Not there." not in page
     with pytest.raises(KeyError):
         render_claims(VERDICTS, {}, sections[:2])

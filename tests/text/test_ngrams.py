@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderparam.errors import CorpusError
-from orderparam.text.ngrams import NgramCounts, ngram_entropies
+from orderparam.text.ngrams import NgramCounts, ngram_entropies, window_entropies
 
 
 def naive_counts(tokens, order):
@@ -141,6 +141,20 @@ def test_bigram_entropy_of_tiny_shakespeare():
         expected = naive_entropies(ids[:split], ids[split:], len(rank), order)
         found = table.loc[order - 1, ["train_entropy", "val_cross_entropy"]]
         assert tuple(found) == pytest.approx(expected, rel=1e-10)
+
+
+def test_levels_of_windows_are_entropies_over_all_of_them_and_counts_over_one():
+    tokens = np.random.default_rng(5).integers(3, size=601).astype(np.uint8)
+    table = ngram_entropies(tokens, tokens, 3, max_order=3)["train_entropy"]
+    found = window_entropies(tokens, np.array([0]), 600, 3)
+    # One window holds every bigram as a target; unigrams lack the first token, trigrams have one bigram more.
+    assert found[1] == pytest.approx(table[1], rel=1e-9)
+    assert found[0] == pytest.approx(table[0], abs=2e-3) and found[2] == pytest.approx(table[2], abs=5e-3)
+    # a b a a b: after a come b, a, b, so that the window a b costs -ln 2/3 by bigrams, and nothing to go by
+    # for a trigram.
+    short = np.array([0, 1, 0, 0, 1], np.uint8)
+    expected = [np.log(5 / 2), np.log(3 / 2), np.log(3 / 2)]
+    np.testing.assert_allclose(window_entropies(short, np.array([0]), 1, 2), expected, rtol=1e-9)
 
 
 def test_tokens_may_be_memory_mapped(tmp_path):

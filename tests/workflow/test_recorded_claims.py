@@ -43,5 +43,7 @@ def test_the_documented_claims_are_those_of_the_ledger():
     claims = yaml.safe_load((PROJECT / "config/claims.yaml").read_text("utf-8"))
     assert {row["id"] for row in DOCUMENTED} <= claims["claims"].keys()
     assert {row["judged_on"] for row in DOCUMENTED} == {"known_systems", *claims["experiments"]}
+    verdicts = [row["id"] for row in DOCUMENTED if row["role"] == "verdict"]
+    assert len(verdicts) == len(set(verdicts)) == len({row["id"] for row in DOCUMENTED})
     for row in DOCUMENTED:
         assert row["claim"] == " ".join(claims["claims"][row["id"]]["text"].split())

@@ -47,8 +47,18 @@ FIGURES: dict[str, dict[str, dict[str, str]]] = {
             "loss_slope": "{results}/loss_slope.csv",
             "transition": "{results}/transition.csv",
         },
-        "transition_susceptibility": {"susceptibility": "{results}/susceptibility.csv"},
-        "decay_sweep": {"metrics": METRICS, "runs": "{results}/runs.csv", "entropies": ENTROPIES},
+        "decay_sweep": {
+            "metrics": METRICS,
+            "runs": "{results}/runs.csv",
+            "entropies": ENTROPIES,
+            "probes": "{results}/probes.csv",
+        },
+        "sharpening_with_width": {
+            "metrics": METRICS,
+            "runs": "{results}/runs.csv",
+            "entropies": ENTROPIES,
+            "loss_slope": "{results}/loss_slope.csv",
+        },
         "equilibrium": {"metrics": METRICS, "probes": "{results}/probes.csv", "entropies": ENTROPIES},
         "attention_and_ngrams": {
             "probes": "{results}/probes.csv",
@@ -74,6 +84,7 @@ FIGURES: dict[str, dict[str, dict[str, str]]] = {
             "false_positives": "{results}/false_positives.csv",
             "power": "{results}/power.csv",
         },
+        "finite_size": {"finite_size": "{results}/finite_size.csv"},
     },
     "hopfield": {
         "hopfield": {"retrieval": "{results}/retrieval.csv", "capacity": "{results}/capacity.csv"},

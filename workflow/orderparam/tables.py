@@ -74,13 +74,15 @@ POINT = {
 _VERDICT = {
     "id": "name of the claim",
     "claim": "what is claimed",
-    "verdict": "supported, refuted, inconclusive or not tested at this scale",
+    "verdict": "supported, refuted, inconclusive, not tested at this scale or not detectable by this test",
     "statistic": "what the verdict follows from",
     "value": "the statistic's value",
     **_INTERVAL,
+    "p_value": "two-sided, of the nearest bound of the claim; empty where it is exact or open",
     "file": "the table of the numbers",
     "note": "what else to know",
 }
+_WINDOWS = "cross-entropy of the n-gram predictor on the training windows that losses are taken over, nats"
 _RATE = {
     "points": "points of a curve",
     "noise": "standard deviation of the noise, nats",
@@ -124,6 +126,7 @@ VERIFICATION = Table(
         "loss_difference": "largest relative difference from the trajectory",
         "checkpoints": "count",
         "verified_checkpoints": "count of those whose losses were recomputed",
+        **{f"window_entropy_{order}": _WINDOWS for order in (1, 2, 3)},
     },
     key=("size", "seed"),
 )
@@ -151,7 +154,12 @@ NGRAM_ENTROPIES = Table(
 )
 ENTROPIES = Table(
     "entropies.csv",
-    {**_SIZE, "corpus": "text that the entry learns", **NGRAM_ENTROPIES.meanings},
+    {
+        **_SIZE,
+        "corpus": "text that the entry learns",
+        **NGRAM_ENTROPIES.meanings,
+        "window_entropy": f"{_WINDOWS}; of orders 1 to 3",
+    },
     key=("size", "order"),
 )
 RUNS = Table(
@@ -225,27 +233,10 @@ LOSS_SLOPE = Table(
         "dloss_dorder_error": "its standard error",
         "dloss_dlogstep": "local slope of the training loss by ln(step), nats",
         "dloss_dlogstep_error": "its standard error",
+        "loss_dorder": "training loss of the fit along b, nats per character",
+        "loss_dlogstep": "training loss of the fit along ln(step), nats per character",
     },
     key=("size", "seed", "step"),
-)
-SUSCEPTIBILITY = Table(
-    "susceptibility.csv",
-    {
-        **_SIZE,
-        **_STEP,
-        "aligned": "1 where each seed's clock starts at its own transition",
-        "seeds": "number of seeds",
-        "mean": "of phi over seeds",
-        "variance": "of phi over seeds",
-        "variance_lower": "lower end of its 95% interval",
-        "variance_upper": "upper end of its 95% interval",
-        "susceptibility_width": "d_model times the variance",
-        "susceptibility_parameters": "parameter count times the variance",
-        "binder": "Binder cumulant of phi over seeds",
-        "binder_lower": "lower end of its 95% interval",
-        "binder_upper": "upper end of its 95% interval",
-    },
-    key=("size", "step", "aligned"),
 )
 SCALING = Table(
     "scaling.csv",
@@ -323,7 +314,16 @@ GPU_THROUGHPUT = Table(
 )
 CLAIMS = Table("*/claims.csv", _VERDICT, key=("id",))
 # The verdicts of several experiments in one table.
-ALL_CLAIMS = Table("results/claims.csv", {"judged_on": "experiment", **_VERDICT}, key=("judged_on", "id"))
+ALL_CLAIMS = Table(
+    "results/claims.csv",
+    {
+        "role": "verdict, or further evidence on the claim above",
+        "judged_on": "experiment",
+        **_VERDICT,
+        "p_holm": "of a verdict, after Holm's correction for all of the table",
+    },
+    key=("judged_on", "id"),
+)
 
 HMMT = Table(
     "hmmt.csv",
@@ -507,6 +507,34 @@ POWER = Table(
     },
 )
 
+FINITE_SIZE = Table(
+    "finite_size.csv",
+    {
+        "system": "and its observable",
+        "extent": "side length, number of spins, or inf",
+        **{key: _RATE[key] for key in ("points",)},
+        "noise": "standard deviation of the noise, as a share of the curve's range",
+        **{key: _RATE[key] for key in ("curves", "detected", "rate")},
+        **_INTERVAL,
+        "evidence": "median difference in BIC of smooth less sharp curves",
+        "steepest": "largest slope of the exact curve, in its range over that of the control parameter",
+        "bend": "largest curvature of the exact curve, in the same units",
+    },
+    key=("system", "extent"),
+)
+FINITE_SIZE_COLLAPSE = Table(
+    "finite_size_collapse.csv",
+    {
+        "system": "and its observable",
+        "extent": "that was held out",
+        "width_exponent": "of the size, that scales the distance from the critical point",
+        "value_exponent": "of the size, that scales the observable",
+        "held_out": "root mean square distance of the size held out, in standard errors",
+        "unscaled": "the same with both exponents 0",
+    },
+    key=("system",),
+)
+
 # A path with a folder in it is looked at before a bare file name.
 TABLES: tuple[Table, ...] = tuple(
     sorted(
@@ -575,12 +603,16 @@ def collect_runs(paths: Sequence[str | Path], sizes: Sequence[str]) -> pd.DataFr
 
 
 def find_entropies(table: pd.DataFrame, orders: Iterable[int], size: str | None = None) -> dict[int, float]:
-    """Plug-in entropies (nats per character) by order, from an NGRAM_ENTROPIES or, of a `size`, an ENTROPIES.
+    """Entropies (nats per character) by order, from an NGRAM_ENTROPIES or, of a `size`, an ENTROPIES.
 
-    Raises RecordError if an order is missing.
+    Where they are known, those of the very windows that training losses are taken over; else those of the
+    training split. Raises RecordError if an order is missing.
     """
     rows = table if size is None else table[table["size"] == size]
-    entropies = dict(zip(rows["order"], rows["train_entropy"], strict=True))
+    levels = rows["train_entropy"]
+    if "window_entropy" in rows:
+        levels = rows["window_entropy"].fillna(levels)
+    entropies = dict(zip(rows["order"], levels, strict=True))
     missing = [order for order in orders if order not in entropies]
     if missing:
         whose = "" if size is None else f" of {size}"

@@ -47,6 +47,7 @@ rule describe_runs:
     """How each size is trained, and the n-gram entropies of its text."""
     input:
         entropies=of_experiment(lookup.corpora_files, "ngram_entropies.csv"),
+        verification="results/{experiment}/verification.csv",
     output:
         runs="results/{experiment}/runs.csv",
         entropies="results/{experiment}/entropies.csv",
@@ -119,11 +120,9 @@ rule analyse_transition:
     input:
         metrics="results/{experiment}/metrics.csv",
         entropies="results/{experiment}/entropies.csv",
-        verification="results/{experiment}/verification.csv",
     output:
         transition="results/{experiment}/transition.csv",
         loss_slope="results/{experiment}/loss_slope.csv",
-        susceptibility="results/{experiment}/susceptibility.csv",
     log:
         "results/{experiment}/logs/analyse_transition.log",
     benchmark:

@@ -28,6 +28,7 @@ rule gather_claims:
     log:
         "results/known_systems/logs/gather_claims.log",
     params:
+        claims=[asdict(claim) for claim in ledger.claims],
         code=code_digest("gather_claims"),
     message:
         "Gathering the verdicts of all ledgers"
@@ -56,7 +57,7 @@ rule render_claims:
         "results/known_systems/logs/render_claims.log",
     params:
         sections=sections_of_page,
-        sources={claim.id: claim.source for claim in ledger.claims},
+        claims={claim.id: {"source": claim.source, "bounds": claim.bounds} for claim in ledger.claims},
         code=code_digest("render_claims"),
     message:
         "Writing the page of the claims"

@@ -116,6 +116,25 @@ rule calibrate_detector:
         "../scripts/make_tables.py"
 
 
+rule measure_finite_size:
+    input:
+        histogram=f"{ISING}/potts_histogram.csv",
+        phases=f"{ISING}/potts_phases.csv",
+    output:
+        finite_size="results/calibration/finite_size.csv",
+        collapse="results/calibration/finite_size_collapse.csv",
+    log:
+        "results/calibration/logs/measure_finite_size.log",
+    params:
+        **function_of_tables("known_systems.finite_size.measure_finite_size"),
+        curves=200,
+        seed=1337,
+    message:
+        "Showing the analysis finite systems with a known transition"
+    script:
+        "../scripts/make_tables.py"
+
+
 rule sweep_deep_linear:
     """Weight decay of deep linear nets swept up and down."""
     output:

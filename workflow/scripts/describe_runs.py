@@ -12,8 +12,10 @@ if __name__ == "__main__":
         runs = snakemake.params.runs
         write_table(RUNS.frame(list(runs.values())), snakemake.output.runs)
         paths = {Path(path).parent.name: path for path in snakemake.input.entropies}
-        tables = [
-            read_table(paths[run["corpus"]]).assign(size=size, corpus=run["corpus"])
-            for size, run in runs.items()
-        ]
+        verified = read_table(snakemake.input.verification).groupby("size").first()
+        tables = []
+        for size, run in runs.items():
+            table = read_table(paths[run["corpus"]]).assign(size=size, corpus=run["corpus"])
+            windows = {order: verified.loc[size, f"window_entropy_{order}"] for order in (1, 2, 3)}
+            tables.append(table.assign(window_entropy=table["order"].map(windows)))
         write_table(ENTROPIES.frame(pd.concat(tables, ignore_index=True)), snakemake.output.entropies)

@@ -9,7 +9,7 @@ if __name__ == "__main__":
     with tracked_job(snakemake):
         page = render_claims(
             ALL_CLAIMS.read(snakemake.input.claims),
-            snakemake.params.sources,
+            snakemake.params.claims,
             snakemake.params.sections,
             [read_json(path) for path in snakemake.input.vocabularies],
         )

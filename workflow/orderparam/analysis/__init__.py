@@ -1,3 +1,3 @@
-"""From tables to tables: derivative, slopes, escape, fluctuations, scaling, published values. Imports no
+"""From tables to tables: derivative, slopes, escape, collapse, scaling, published values. Imports no
 other room.
 """

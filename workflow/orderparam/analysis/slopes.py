@@ -127,4 +127,4 @@ def measure_loss_slopes(run: pd.DataFrame) -> pd.DataFrame:
             found = estimate_slope(clock, loss[rows], reach=reach)
             fitted = np.column_stack([found.slope, found.standard_error, found.value])
             table.loc[table.index[rows], columns] = fitted
-    return table.loc[table.index[rising], [*LOSS_SLOPE.columns, "loss_dorder", "loss_dlogstep"]]
+    return table.loc[table.index[rising], list(LOSS_SLOPE.columns)]

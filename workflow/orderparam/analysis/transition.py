@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from orderparam.analysis.collapse import fit_collapse
-from orderparam.analysis.escape import NEAR, SIGNIFICANCE, Levels, measure_escape, measure_passages
-from orderparam.analysis.fluctuations import is_between, progress_of_seeds, share_of_timing
+from orderparam.analysis.escape import (
+    NEAR,
+    SIGNIFICANCE,
+    Levels,
+    measure_escape,
+    measure_passages,
+    steepest_progress,
+)
 from orderparam.analysis.slope_change import MIN_POINTS, RESOLUTION, THRESHOLD, detect_slope_change
 from orderparam.analysis.slopes import measure_loss_slopes, rising_rows
-from orderparam.analysis.statistics import bootstrap_interval, share_interval
+from orderparam.analysis.statistics import share_interval, student_interval
 from orderparam.errors import RecordError
-from orderparam.tables import LOSS_SLOPE, TRANSITION
+from orderparam.tables import TRANSITION
 
 Vector = NDArray[np.float64]
 # A row of the table of quantities: size, quantity, value, lower, upper, seeds, method.
 Row = tuple[str, str, float, float, float, int, str]
 
-# Fewer seeds than these do not show the shape of their distribution.
-SHAPE_SEEDS = 8
-_COLLAPSE_SIZES = 4
+# Of a collapse: the fewest sizes, and the range of the mean phi in which curves are compared.
+_COLLAPSE_SIZES = 3
+_COMPARED = (0.0, 0.6)
+# Standard errors by which one size's mean phi must lie above another's to be above it.
+_SURELY = 3.0
 
 _DETECTOR = (
     f"sharp against smooth models by BIC, detected above {THRESHOLD:g}; sharp means narrower than "
@@ -42,9 +51,13 @@ METHODS = {
     "passage_efolds": "logarithm of the ratio of the steps at which phi passes 1/2 and 0",
     "passage_rise": "relative rise of b from where phi passes 0 to where it passes 1/2",
     "plateau": f"dL/db, {_DIP}",
-    "escape": "steepest dL/db after that dip",
+    "escape": "steepest dL/db after that dip, where the loss surely flattens again",
+    "escape_lower_bound": "phi at the steepest dL/db of runs that end before it is passed",
+    "slope_change": "dL/db at the plateau less that at the steepest place after it, times the range of b",
+    "steepest": "largest dphi/dln(step) from the dip on, of runs that pass phi = 1/2",
     "log_step_plateau": f"dL/dlog(step), {_DIP}",
-    "log_step_escape": "steepest dL/dlog(step) after that dip",
+    "log_step_escape": "steepest dL/dlog(step) after that dip, where the loss surely flattens again",
+    "log_step_escape_lower_bound": "phi at the steepest dL/dlog(step) of runs that end before it is passed",
 }
 _NO_LEVELS = "the corpus's bigram and trigram entropies do not differ"
 # Why a quantity is missing, where no seed has it.
@@ -58,17 +71,16 @@ _MISSING = {
 
 
 def analyse_transition(
-    metrics: pd.DataFrame, levels: Mapping[str, Levels], fluctuations: pd.DataFrame, widths: Mapping[str, int]
+    metrics: pd.DataFrame, levels: Mapping[str, Levels], widths: Mapping[str, int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Quantities with intervals over seeds, and the local slopes of each run.
 
     `metrics` has an experiment's rows (size, seed, step, order_parameter, train_loss); `levels` the
-    n-gram levels of each size's corpus, where it has them; `fluctuations` is the table of
-    `measure_fluctuations`, `widths` d_model by size. The first table is a tables.TRANSITION: means over
-    the seeds that have the quantity, 95% intervals by bootstrap over seeds (exact binomial for shares;
-    none for fewer than 3 seeds), and how it was found or why it is missing (value NaN). `<kink>_detected`
-    is 1 where more than half of the seeds show it. Rows of size `all` hold the finite-size collapse. The
-    second is a tables.LOSS_SLOPE. Raises RecordError, naming size and seed, for losses or b that are not
+    n-gram levels of each size's measured windows, where it has them; `widths` is d_model by size. The first
+    table is a tables.TRANSITION: means over the seeds that have the quantity, Student's 95% intervals (exact
+    binomial for shares; none for fewer than 3 seeds), and how it was found or why it is missing (value NaN).
+    `<kink>_detected` is 1 where more than half of the seeds show it. Rows of size `all` compare the widths.
+    The second is a tables.LOSS_SLOPE. Raises RecordError, naming size and seed, for losses or b that are not
     finite.
     """
     rows: list[Row] = []
@@ -83,10 +95,8 @@ def analyse_transition(
             slopes.append(measure_loss_slopes(ordered))
             found.append(_measure_run(ordered, slopes[-1], levels.get(name)))
         rows += _over_seeds(name, pd.DataFrame(found), name in levels)
-        rows += _shape(name, fluctuations[fluctuations["size"] == name], of_size["seed"].nunique())
-        rows += _timing(name, of_size, levels.get(name))
-    rows += _collapse(fluctuations, widths)
-    return TRANSITION.frame(rows), pd.concat(slopes, ignore_index=True)[list(LOSS_SLOPE.columns)]
+    rows += _compare_widths(metrics, levels, widths)
+    return TRANSITION.frame(rows), pd.concat(slopes, ignore_index=True)
 
 
 def _measure_run(run: pd.DataFrame, slopes: pd.DataFrame, levels: Levels | None) -> dict[str, float]:
@@ -99,6 +109,8 @@ def _measure_run(run: pd.DataFrame, slopes: pd.DataFrame, levels: Levels | None)
         found["log_step_kink_step"] = float(np.exp(found["log_step_kink_step"]))
     if levels is not None:
         found |= measure_passages(run, levels) | measure_escape(slopes, levels)
+        steepest = steepest_progress(slopes, levels)
+        found |= {} if steepest is None else {"steepest_progress": steepest}
     return found
 
 
@@ -139,7 +151,7 @@ def _over_seeds(size: str, found: pd.DataFrame, has_levels: bool) -> list[Row]:
             share = quantity.replace("_detected", "_share")
             rows.append((size, share, detected / count, *bounds, count, f"share of seeds; {method}"))
             continue
-        lower, upper = (float(bound) for bound in bootstrap_interval(values, np.mean))
+        lower, upper = student_interval(values) if count > 2 else (np.nan, np.nan)
         if count < 3:
             method += f"; {count} of {total} seeds: no interval"
         rows.append((size, quantity, float(values.mean()), lower, upper, count, method))
@@ -151,69 +163,54 @@ def _over_seeds(size: str, found: pd.DataFrame, has_levels: bool) -> list[Row]:
     return rows
 
 
-def _shape(size: str, table: pd.DataFrame, seeds: int) -> list[Row]:
-    """Where phi varies most over seeds, and the Binder cumulant there; before and after aligning."""
-    rows: list[Row] = []
-    for aligned, suffix in ((0, ""), (1, "_aligned")):
-        moments = table[table["aligned"] == aligned]
-        between = moments[is_between(moments["mean"].to_numpy(dtype=float))]
-        reason = "the mean phi is never between 0 and 1"
-        if seeds < SHAPE_SEEDS:
-            reason = f"{seeds} seeds; at least {SHAPE_SEEDS} are needed"
-        elif moments.empty:
-            reason = "no phi" if aligned == 0 else "fewer than 3 seeds reach phi = 1/2"
-        if seeds < SHAPE_SEEDS or between.empty:
-            rows.append(_missing(size, f"susceptibility_peak{suffix}", seeds, reason))
+def _compare_widths(
+    metrics: pd.DataFrame, levels: Mapping[str, Levels], widths: Mapping[str, int]
+) -> list[Row]:
+    """Do the curves of phi over log step cross, and do they collapse, the widest held out?
+
+    Each width is taken from its own mean time of phi = 1/2: at one learning rate no time is common to all.
+    """
+    means: dict[float, tuple[Vector, Vector, Vector]] = {}
+    seeds = 0
+    for size, of_size in metrics.groupby("size", sort=False):
+        if str(size) not in levels:
             continue
-        peak = between.sort_values("variance").iloc[-1]
-        scale = peak["susceptibility_width"] / peak["variance"] if peak["variance"] > 0 else np.nan
-        bounds = [scale * peak["variance_lower"], scale * peak["variance_upper"]]
-        binder = [peak["binder"], peak["binder_lower"], peak["binder_upper"]]
-        method = "d_model times Var(phi) over seeds, largest where the mean phi is from 0 to 1"
-        for quantity, (value, lower, upper), note in (
-            ("susceptibility_peak", [peak["susceptibility_width"], *bounds], method),
-            ("susceptibility_peak_step", [peak["step"], np.nan, np.nan], method),
-            ("binder_at_peak", binder, "centred Binder cumulant of phi at that step"),
-        ):
-            numbers = float(value), float(lower), float(upper), int(peak["seeds"])
-            rows.append((size, f"{quantity}{suffix}", *numbers, note))
-    return rows
-
-
-def _timing(size: str, of_size: pd.DataFrame, levels: Levels | None) -> list[Row]:
-    """What part the seeds' own transition times have in Var(phi)."""
-    name, seeds = "timing_variance_ratio", int(of_size["seed"].nunique())
-    found = None
-    if levels is not None and seeds >= SHAPE_SEEDS:
-        found = share_of_timing(*progress_of_seeds(of_size, levels))
-    if found is None:
-        reason = f"takes {SHAPE_SEEDS} seeds, of which 3 reach phi = 1/2" if levels else _NO_LEVELS
-        return [_missing(size, name, seeds, reason)]
-    method = "largest Var(phi) over seeds where the mean phi is from 0 to 1, before over after aligning"
-    return [(size, name, *found, seeds, method)]
-
-
-def _collapse(fluctuations: pd.DataFrame, widths: Mapping[str, int]) -> list[Row]:
-    """phi against log step of all sizes on one curve, the widest size held out."""
-    curves = {}
-    plain = fluctuations[(fluctuations["aligned"] == 0) & (fluctuations["step"] > 0)]
-    for size, table in plain.groupby("size", sort=False):
-        mean, variance = table["mean"].to_numpy(dtype=float), table["variance"].to_numpy(dtype=float)
-        near = is_between(mean) & (variance > 0)
-        if near.sum() >= 8:
-            error = np.sqrt(variance[near] / table["seeds"].to_numpy()[near])
-            log_step = np.log(table["step"].to_numpy(dtype=float)[near])
-            curves[float(widths[str(size)])] = (log_step, mean[near], error)
-    if len(curves) < _COLLAPSE_SIZES:
-        note = f"{len(curves)} widths with at least 3 seeds between phi 0 and 1; {_COLLAPSE_SIZES} are needed"
+        loss = of_size.pivot_table(index="step", columns="seed", values="train_loss").dropna()
+        loss = loss[loss.index > 0]
+        phi = levels[str(size)].progress(loss.to_numpy())
+        if phi.shape[1] > 2 and phi.mean(axis=1).max(initial=-1.0) > 1 / 2:
+            error = phi.std(axis=1, ddof=1) / np.sqrt(phi.shape[1])
+            log_step = np.log(loss.index.to_numpy(dtype=float))
+            means[float(widths[str(size)])] = (log_step, phi.mean(axis=1), error)
+            seeds = phi.shape[1]
+    if len(means) < _COLLAPSE_SIZES:
+        note = f"{len(means)} widths with 3 seeds whose mean phi passes 1/2; {_COLLAPSE_SIZES} are needed"
         return [_missing("all", "collapse_held_out", 0, note)]
+    names = ", ".join(f"{width:g}" for width in sorted(means))
+    pairs = list(pairwise(sorted(means)))
+    crossing = sum(_cross(means[one], means[other]) for one, other in pairs)
+    note = f"d_model {names}; mean phi of neighbouring widths, each above the other by {_SURELY:g} errors"
+    rows: list[Row] = [("all", "pairs_that_cross", float(crossing), np.nan, np.nan, seeds, note)]
+    curves = {}
+    for width, (x, y, error) in means.items():
+        own = float(np.interp(0.5, y, x))
+        near = (y > _COMPARED[0]) & (y < _COMPARED[1]) & (error > 0)
+        curves[width] = (x[near] - own, y[near], error[near])
     widest = max(curves)
-    fitted = {width: curve for width, curve in curves.items() if width != widest}
-    start = float(np.mean([np.interp(0.5, y, x) for x, y, _ in fitted.values()]))
-    result = fit_collapse(fitted, {widest: curves[widest]}, (start, 0.0, 0.0))
-    note = f"phi of log step scaled with d_model, {widest:g} held out; mean square in standard errors"
-    seeds = int(fluctuations["seeds"].min())
-    quantities = ("width_exponent", "value_exponent", "quality", "held_out", "unscaled")
-    return [
+    result = fit_collapse(
+        {key: value for key, value in curves.items() if key != widest}, {widest: curves[widest]}
+    )
+    note = f"phi of log step from each width's own time, d_model {names}, {widest:g} held out; in errors"
+    quantities = ("width_exponent", "value_exponent", "held_out", "unscaled")
+    return rows + [
         ("all", f"collapse_{name}", getattr(result, name), np.nan, np.nan, seeds, note) for name in quantities
     ]
+
+
+def _cross(one: tuple[Vector, Vector, Vector], other: tuple[Vector, Vector, Vector]) -> bool:
+    """Whether each of two curves (x, y, standard error) is surely above the other somewhere past H_2."""
+    x = one[0]
+    y, error = (np.interp(x, other[0], values) for values in other[1:])
+    between = (x >= other[0][0]) & (x <= other[0][-1]) & (np.maximum(one[1], y) > 0)
+    score = ((one[1] - y) / np.hypot(one[2], error))[between]
+    return bool(np.any(score > _SURELY) and np.any(score < -_SURELY))

@@ -70,7 +70,7 @@ def _time_of_growth(values: pd.Series, growth: float) -> int:
 
 @claim_test("probes.csv", "metrics.csv", "entropies.csv")
 def divergence_is_least_at_passage(
-    evidence: Evidence, *, sizes: list[str] | None = None, order: int = 2, window: float = 0.2
+    evidence: Evidence, *, window: float, sizes: list[str] | None = None, order: int = 2
 ) -> Finding:
     """The KL divergence from the n-gram predictor of `order` is least where the loss passes its entropy.
 

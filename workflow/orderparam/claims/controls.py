@@ -21,12 +21,16 @@ from orderparam.claims.verdict import (
 
 # Share of a run, at its end, over which a loss or b counts as final.
 _LAST = 0.1
-_NAMES = {"order_parameter": "b", "train_loss": "training loss"}
+_NAMES = {
+    "order_parameter": "b",
+    "train_loss": "training loss",
+    "previous_token_mass": "the attention mass on the previous token",
+}
 
 
 @claim_test("metrics.csv", "entropies.csv")
 def loss_floors_at_entropy(
-    evidence: Evidence, *, sizes: list[str], order: int = 2, tolerance: float = 0.05
+    evidence: Evidence, *, sizes: list[str], tolerance: float, order: int = 2
 ) -> Finding:
     """The training loss ends within `tolerance` (nats) of the entropy of `order` of the size's text."""
 
@@ -41,7 +45,7 @@ def loss_floors_at_entropy(
 
 
 @claim_test("metrics.csv")
-def weight_decay_has_zero_phase(evidence: Evidence, *, prefix: str, share: float = 0.05) -> Finding:
+def weight_decay_has_zero_phase(evidence: Evidence, *, prefix: str, share: float) -> Finding:
     """At the strongest decay of the entries `prefix`..., b ends below `share` of its initial value.
 
     Steps of the learning rate's size keep Adam's weights from zero: 0.001 a weight is 1% of the initial b.
@@ -58,7 +62,7 @@ def weight_decay_has_zero_phase(evidence: Evidence, *, prefix: str, share: float
 
 
 @claim_test("metrics.csv", "entropies.csv")
-def strongest_decay_leaves_unigrams(evidence: Evidence, *, prefix: str, tolerance: float = 0.05) -> Finding:
+def strongest_decay_leaves_unigrams(evidence: Evidence, *, prefix: str, tolerance: float) -> Finding:
     """At the strongest decay of the entries `prefix`..., the loss ends at H_1, within `tolerance` (nats).
 
     That is the loss of a head whose weights are zero and whose bias is free; one that is zero altogether
@@ -74,7 +78,7 @@ def strongest_decay_leaves_unigrams(evidence: Evidence, *, prefix: str, toleranc
 
 @claim_test("metrics.csv")
 def weight_decay_has_hysteresis(
-    evidence: Evidence, *, prefix: str, quantity: str = "order_parameter", factor: float = 1.1
+    evidence: Evidence, *, prefix: str, factor: float, quantity: str = "order_parameter"
 ) -> Finding:
     """At some weight decay, b at convergence differs by more than `factor` between the sweeps up and down.
 
@@ -82,6 +86,19 @@ def weight_decay_has_hysteresis(
     `<prefix>-down-<decay>`. Seeds are paired; intervals are Student's, with Bonferroni's correction for
     the number of decays.
     """
+    return _compare_sweeps(evidence, prefix, factor, quantity)
+
+
+@claim_test("probes.csv", "metrics.csv")
+def attention_has_two_branches(evidence: Evidence, *, prefix: str, factor: float) -> Finding:
+    """At some decay the attention mass on the previous token differs by more than `factor` up and down.
+
+    At the end of each stage, of the head that has most. Otherwise as `weight_decay_has_hysteresis`.
+    """
+    return _compare_sweeps(evidence, prefix, factor, "previous_token_mass")
+
+
+def _compare_sweeps(evidence: Evidence, prefix: str, factor: float, quantity: str) -> Finding:
     up, down = (_sweep(evidence, f"{prefix}-{way}-") for way in ("up", "down"))
     size_of = {decay: size for size, decay in reversed(down.items())}
     pairs = {decay: (size, size_of[decay]) for size, decay in up.items() if decay in size_of}
@@ -103,16 +120,28 @@ def weight_decay_has_hysteresis(
     elif all(verdict == REFUTED for verdict in verdicts.values()):
         ruling = REFUTED
     ratio, (one, two) = ratios[decay], pairs[decay]
+    apart = [f"{each:g}" for each in sorted(verdicts) if verdicts[each] == SUPPORTED]
+    ends = [float(final_values(evidence, size, quantity).mean()) for size in (one, two)]
     note = (
-        f"{one} and {two}, largest of {len(pairs)} decays; {_drift(evidence, one, quantity)}; "
-        f"{_drift(evidence, two, quantity)}; what still drifts is not at convergence"
+        f"{one} {ends[0]:.3g} and {two} {ends[1]:.3g}, largest of {len(pairs)} decays, apart at "
+        f"{', '.join(apart) or 'none'}; {_drift(evidence, one)}; {_drift(evidence, two)}; what still drifts "
+        "is not at convergence"
     )
-    interval = Interval(*np.exp([ratio.value, ratio.lower, ratio.upper]).tolist())
-    return Finding(f"ratio of {_NAMES[quantity]} between the sweeps", interval, note, ruling=ruling)
+    value, lower, upper = np.exp([ratio.value, ratio.lower, ratio.upper]).tolist()
+    interval = Interval(value, lower, upper, ratio.freedom, level)
+    statistic = f"ratio of {_NAMES[quantity]} between the sweeps"
+    return Finding(statistic, interval, note, low=factor, ruling=ruling, looks=len(pairs))
 
 
 def final_values(evidence: Evidence, size: str, column: str) -> np.ndarray:
-    """Of each seed of a size, the mean of a column over the last tenth of the steps."""
+    """Of each seed of a size, the mean of a column over the last tenth of the steps.
+
+    `previous_token_mass` is the attention's at the last probed step, of the head that has most.
+    """
+    if column == "previous_token_mass":
+        probes = evidence.rows("probes.csv", size=size, quantity="attention_mass", order=1)
+        last = probes[probes["step"] == probes["step"].max()]
+        return np.asarray(last.groupby("seed")["value"].max(), dtype=np.float64)
     table = evidence.rows("metrics.csv", size=size)
     late = table[table["step"] >= (1 - _LAST) * table["step"].max()]
     return np.asarray(late.groupby("seed")[column].mean(), dtype=np.float64)
@@ -131,8 +160,8 @@ def _sweep(evidence: Evidence, prefix: str) -> dict[str, float]:
     return sweep
 
 
-def _drift(evidence: Evidence, size: str, quantity: str = "order_parameter") -> str:
-    mean = evidence.rows("metrics.csv", size=size).groupby("step")[quantity].mean()
+def _drift(evidence: Evidence, size: str) -> str:
+    mean = evidence.rows("metrics.csv", size=size).groupby("step")["order_parameter"].mean()
     late = mean[mean.index >= (1 - 2 * _LAST) * mean.index.max()]
     change = late.iloc[-1] / late.iloc[0] - 1 if late.iloc[0] > 0 else 0.0
-    return f"{_NAMES[quantity]} of {size} changes by {change:+.1%} over the last {2 * _LAST:.0%} of the steps"
+    return f"b of {size} changes by {change:+.1%} over the last {2 * _LAST:.0%} of the steps"

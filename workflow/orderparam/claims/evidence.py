@@ -25,7 +25,6 @@ EXPERIMENT_TABLES = (
     "comparison.csv",
     "transition.csv",
     "loss_slope.csv",
-    "susceptibility.csv",
     "scaling.csv",
     "scaling_points.csv",
     "sample_quality.csv",
@@ -64,7 +63,7 @@ class Evidence:
         if self.published:
             return "one run, as published"
         runs = np.size(values)
-        return "1 seed gives no interval" if runs == 1 else f"{runs} seeds"
+        return f"{runs} seed{'' if runs == 1 else 's'}"
 
     def path(self, name: str) -> str:
         """Where a table lies."""

@@ -71,7 +71,7 @@ def phases_coexist(evidence: Evidence, *, states: int = 10) -> Finding:
 
 
 @claim_test("summary.csv")
-def closed_form_is_met(evidence: Evidence, *, quantities: list[str], tolerance: float = 0.01) -> Finding:
+def closed_form_is_met(evidence: Evidence, *, quantities: list[str], tolerance: float) -> Finding:
     """Each of the quantities of deep linear nets deviates from its closed form by less than `tolerance`.
 
     The sweeps are deterministic; the grid of the weight decay sets the precision of points read off them.
@@ -87,7 +87,7 @@ def closed_form_is_met(evidence: Evidence, *, quantities: list[str], tolerance: 
 
 
 @claim_test("summary.csv")
-def sweep_down_stays_at_zero(evidence: Evidence, *, down: str, up: str, spared: float = 0.05) -> Finding:
+def sweep_down_stays_at_zero(evidence: Evidence, *, down: str, up: str, spared: float) -> Finding:
     """A sweep `up` loses order at a finite weight decay, and the sweep `down` below it does not regain it.
 
     `down` begins the name of the largest s of the sweep down, `up` that of the point of collapse.
@@ -102,16 +102,14 @@ def sweep_down_stays_at_zero(evidence: Evidence, *, down: str, up: str, spared: 
 
 
 @claim_test("false_positives.csv")
-def detector_is_seldom_wrong(evidence: Evidence, *, at_most: float = 0.05) -> Finding:
+def detector_is_seldom_wrong(evidence: Evidence, *, at_most: float) -> Finding:
     """On every smooth curve the detector reports a change of slope in at most a share `at_most` of cases."""
     interval, worst = _extreme_share(evidence.table("false_positives.csv"), largest=True)
     return Finding("largest share of false positives of a smooth curve", interval, worst, high=at_most)
 
 
 @claim_test("power.csv")
-def detector_sees_planted_changes(
-    evidence: Evidence, *, slope_change: float, at_least: float = 0.9
-) -> Finding:
+def detector_sees_planted_changes(evidence: Evidence, *, slope_change: float, at_least: float) -> Finding:
     """On every curve the detector finds a share `at_least` of changes by `slope_change` (nats per range)."""
     table = evidence.table("power.csv")
     planted = table[table["slope_change"] >= slope_change]
@@ -121,7 +119,7 @@ def detector_sees_planted_changes(
 
 
 @claim_test("capacity.csv")
-def retrieval_breaks_down(evidence: Evidence, *, load: float, tolerance: float = 0.1) -> Finding:
+def retrieval_breaks_down(evidence: Evidence, *, load: float, tolerance: float) -> Finding:
     """The load at which a Hopfield network ceases to retrieve, for many neurons, is `load` to `tolerance`."""
     row = evidence.rows("capacity.csv", estimate="extrapolated").iloc[0]
     interval = Interval(*(float(row[name]) for name in ("value", "lower", "upper")))
@@ -139,3 +137,41 @@ def _extreme_share(table: pd.DataFrame, largest: bool) -> tuple[Interval, str]:
     detected, curves = (int(sums[name].iloc[worst]) for name in ("detected", "curves"))
     note = f"{sums.index[worst]}: {detected} of {curves}, over all noises and lengths"
     return Interval.of_share(detected, curves), note
+
+
+@claim_test("finite_size.csv")
+def detector_sees_finite_systems(evidence: Evidence, *, at_least: float, finite: bool = True) -> Finding:
+    """The detector finds a sharp change in a share `at_least` of the noisy curves of each system.
+
+    Of those of `finite` size, or of the limits that are known in closed form.
+    """
+    table = evidence.table("finite_size.csv")
+    table = table[np.isfinite(table["extent"]) == finite]
+    row = table.sort_values("rate").iloc[0]
+    seen = [
+        f"{system} from {rows['extent'].min():g} on"
+        for system, rows in table[table["rate"] >= at_least].groupby("system", sort=False)
+    ]
+    note = f"least: {row['system']}, size {row['extent']:g}; {'; '.join(seen) or 'none seen'}"
+    share = Interval.of_share(int(row["detected"]), int(row["curves"]))
+    return Finding("smallest share of curves with a change", share, note, low=at_least)
+
+
+@claim_test("finite_size.csv")
+def extrema_grow(evidence: Evidence, *, sharpening: float) -> Finding:
+    """The largest slope or curvature of each system grows with its size, by an exponent above `sharpening`.
+
+    A power of the size, between neighbouring sizes along exact curves; of each system the extremum counts
+    whose smallest such exponent is larger.
+    """
+    table = evidence.table("finite_size.csv")
+    found, told = [], []
+    for system, rows in table[np.isfinite(table["extent"])].groupby("system", sort=False):
+        steps = np.diff(np.log(rows["extent"]))
+        least = {name: float((np.diff(np.log(rows[name])) / steps).min()) for name in ("steepest", "bend")}
+        found.append(max(least.values()))
+        told.append(f"{system}: slope {least['steepest']:.2f}, curvature {least['bend']:.2f}")
+    note = f"{'; '.join(told)}; exact curves"
+    return Finding(
+        "smallest exponent of the system with the least", Interval.exact(min(found)), note, low=sharpening
+    )

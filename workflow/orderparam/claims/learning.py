@@ -12,7 +12,7 @@ _CONVERGED = 0.005
 
 @claim_test("scaling.csv", "scaling_points.csv")
 def loss_scales_with_exponent(
-    evidence: Evidence, *, exponent: float, sizes: int = 4, tolerance: float = 0.2, loss: str = "val_loss"
+    evidence: Evidence, *, exponent: float, tolerance: float, sizes: int = 4, loss: str = "val_loss"
 ) -> Finding:
     """The loss falls with the non-embedding parameter count N as N^-exponent, to `tolerance` of it.
 
@@ -35,7 +35,7 @@ def loss_scales_with_exponent(
 
 @claim_test("sample_quality.csv")
 def overfit_sample_is_no_worse(
-    evidence: Evidence, *, size: str, quantity: str, tolerance: float, overfit: float = 0.1
+    evidence: Evidence, *, size: str, quantity: str, tolerance: float, overfit: float
 ) -> Finding:
     """Text from the last checkpoint is no worse, by `tolerance`, than from the one of least validation loss.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ class Claim:
     """A claim, the test that judges it with its arguments, and where.
 
     `experiments` are names or shell patterns of the experiments whose tables it is judged on; `tables`
-    the paths of the tables of a known system instead. One of the two is empty.
+    the paths of the tables of a known system instead. One of the two is empty. `bounds` says why the
+    arguments are what they are; `vary` gives other values to try of those that were chosen after data had
+    been seen.
     """
 
     id: str
@@ -32,6 +34,8 @@ class Claim:
     arguments: dict[str, Any]
     experiments: tuple[str, ...]
     tables: tuple[str, ...]
+    bounds: str = ""
+    vary: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Claim:
@@ -42,6 +46,12 @@ class Claim:
     def applies_to(self, experiment: str) -> bool:
         """Whether it is judged on an experiment."""
         return any(fnmatchcase(experiment, pattern) for pattern in self.experiments)
+
+    def rank_of(self, experiment: str) -> int:
+        """The place of an experiment, or of the replay of one, in the order in which the claim names them."""
+        name = {"replay": "paper"}.get(experiment, experiment.removesuffix("_recorded"))
+        places = [place for place, pattern in enumerate(self.experiments) if fnmatchcase(name, pattern)]
+        return min(places, default=len(self.experiments))
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,8 @@ def _claim(name: str, entry: dict[str, Any]) -> Claim:
         dict(entry.get("arguments", {})),
         experiments,
         tables,
+        " ".join(entry.get("bounds", "").split()),
+        dict(entry.get("vary", {})),
     )
 
 
@@ -110,7 +122,7 @@ def _check_claims(entries: dict[str, dict[str, Any]]) -> Iterator[Problem]:
                 allowed = f"no such test; {suggest(entry['test'], sorted(TESTS))}"
                 yield Problem((*place, "test"), show(entry["test"]), allowed)
             continue
-        misfit = test.misfit(entry.get("arguments", {}))
+        misfit = test.misfit({**entry.get("arguments", {}), **entry.get("vary", {})})
         if misfit:
             yield Problem((*place, "arguments"), show(entry.get("arguments", {})), misfit)
         paths = {Path(path).name for path in entry.get("tables") or ()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from orderparam.analysis.escape import NEAR, SIGNIFICANCE, find_dip
+from orderparam.analysis.escape import SIGNIFICANCE, find_dip
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.registry import claim_test
 from orderparam.claims.sizes import judge_sizes
@@ -18,6 +18,7 @@ _FEWEST = 4
 def slope_dips_at_entropy(
     evidence: Evidence,
     *,
+    near: float,
     sizes: list[str] | None = None,
     along: str = "order_parameter",
     tolerance: float = 0.0,
@@ -25,21 +26,21 @@ def slope_dips_at_entropy(
 ) -> Finding:
     """|dL/db| (or, `along` step, |dL/dlog step|) dips where the loss is near the bigram entropy of its text.
 
-    The statistic is the depth of `analysis.escape.find_dip`, above `tolerance` iff there is a dip. Where none
-    is `expected`, the claim is that there is none.
+    The statistic is the depth of `analysis.escape.find_dip`, above `tolerance` iff there is a dip; `near`
+    (nats) says how close to the entropy. Where none is `expected`, the claim is that there is none.
     """
     if along not in _NAMES:
         raise NotTestedError(f"there is no slope along {along!r}; there are those along {', '.join(_NAMES)}")
 
     def measure(size: str) -> list[float]:
         level = evidence.entropy(size, 2)
-        dips = [find_dip(run, along, level) for run in evidence.runs("loss_slope.csv", size).values()]
+        dips = [find_dip(run, along, level, near) for run in evidence.runs("loss_slope.csv", size).values()]
         depths = [dip.depth for dip in dips if dip is not None]
         if not depths:
-            raise NotTestedError(f"no slope at a loss within {NEAR:g} of the entropy {level:.3f}")
+            raise NotTestedError(f"no slope at a loss within {near:g} of the entropy {level:.3f}")
         return depths
 
-    note = f"depth of the dip less {SIGNIFICANCE:g} standard errors; loss within {NEAR:g} of H_2"
+    note = f"depth of the dip less {SIGNIFICANCE:g} standard errors; loss within {near:g} of H_2"
     if tolerance:
         note += f"; a dip is deeper than {tolerance:g}"
     low, high = (tolerance, math.inf) if expected else (-math.inf, tolerance)
@@ -49,7 +50,12 @@ def slope_dips_at_entropy(
 
 @claim_test("loss_slope.csv", "derivative.csv", "entropies.csv")
 def marked_point_is_escape(
-    evidence: Evidence, *, sizes: list[str] | None = None, every: int = 1000, from_step: int = 2000
+    evidence: Evidence,
+    *,
+    near: float,
+    sizes: list[str] | None = None,
+    every: int = 1000,
+    from_step: int = 2000,
 ) -> Finding:
     """The steepest backward difference from `from_step` on is where the escape from the plateau is fastest.
 
@@ -63,8 +69,8 @@ def marked_point_is_escape(
         differences = evidence.runs("derivative.csv", size)
         distances = []
         for seed, run in evidence.runs("loss_slope.csv", size).items():
-            dip = find_dip(run, "order_parameter", level)
-            if seed not in differences or dip is None or dip.depth <= 0:
+            dip = find_dip(run, "order_parameter", level, near)
+            if seed not in differences or dip is None or dip.depth <= 0 or not dip.passed:
                 continue
             marked = differences[seed].dropna(subset=["dloss_dorder"])
             marked = marked[marked["step"] >= from_step]

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+import scipy
+from numpy.typing import ArrayLike, NDArray
 
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.verdict import (
@@ -20,6 +21,9 @@ from orderparam.claims.verdict import (
     NotTestedError,
 )
 
+FEWEST_SEEDS = 3
+_MOST_SEEDS = 1000
+
 
 def judge_sizes(
     evidence: Evidence,
@@ -32,13 +36,15 @@ def judge_sizes(
     lacking: str = "",
     low: float = -math.inf,
     high: float = math.inf,
+    universal: bool = False,
 ) -> Finding:
     """What is found of a claim that puts a statistic between `low` and `high` for every size.
 
     `measure` gives a size's statistic, one number a seed. Where it gives none the size is missing, for the
     reason `lacking` or that of the NotTestedError which it raises. `sizes` are those of `table` if None.
     Intervals are Student's, with Bonferroni's correction for the number of sizes. Of sizes with the same
-    verdict the one closest to a bound gives the numbers.
+    verdict the one closest to a bound gives the numbers. A `universal` claim is about every run and not about
+    their mean: one run whose statistic lies below `low` refutes it, three that do not support it.
     """
     chosen, missing = evidence.sizes(table, sizes)
     values = {}
@@ -53,7 +59,23 @@ def judge_sizes(
         else:
             missing[size] = lacking
     level = 1 - (1 - CONFIDENCE) / max(len(values), 1)
-    intervals = {size: evidence.mean(sample, level) for size, sample in values.items()}
+    intervals, names = {}, {}
+    for size, sample in values.items():
+        seeds = f"{size}, {evidence.count(sample)}"
+        if universal:
+            least = float(sample.min())
+            known = least <= low or sample.size >= FEWEST_SEEDS or evidence.published
+            intervals[size] = Interval.exact(least) if known else Interval(least)
+            against = int(np.sum(sample <= low))
+            names[size] = f"{seeds}, {against} against" if against else seeds
+            needed = 0 if known else FEWEST_SEEDS
+        else:
+            intervals[size] = evidence.mean(sample, level)
+            names[size], needed = seeds, 0
+            if intervals[size].decide(low, high) == INCONCLUSIVE:
+                needed = seeds_needed(sample, low, high, level)
+        if needed:
+            names[size] += f", needs {needed}" if needed < _MOST_SEEDS else ", more would hardly tell"
 
     def distance(size: str) -> float:
         """How far a size lies inside the bounds."""
@@ -61,7 +83,6 @@ def judge_sizes(
         ends = (interval.value,) if math.isnan(interval.lower) else (interval.lower, interval.upper)
         return min(min(end - low, high - end) for end in ends)
 
-    names = {size: f"{size}, {evidence.count(sample)}" for size, sample in values.items()}
     ranking = sorted(values, key=distance)
     return judge_all(intervals, missing, statistic, note, low=low, high=high, names=names, ranking=ranking)
 
@@ -93,7 +114,20 @@ def judge_all(
     few = ", too few seeds for an interval" if math.isnan(intervals[chosen].lower) else ""
     name = names[chosen] if names else f"{chosen}{few}"
     others = [f"{size} {intervals[size].value:.4g} ({verdicts[size]})" for size in verdicts if size != chosen]
-    return Finding(statistic, intervals[chosen], _join(name, *others, *reasons, note), low, high, ruling)
+    told = _join(name, *others, *reasons, note)
+    return Finding(statistic, intervals[chosen], told, low, high, ruling, looks=len(intervals))
+
+
+def seeds_needed(sample: NDArray[np.float64], low: float, high: float, confidence: float) -> int:
+    """How many seeds would decide, if their mean and spread stay as they are; at least 3 for a single one."""
+    if sample.size < 2:
+        return FEWEST_SEEDS
+    gap = min(abs(float(sample.mean()) - bound) for bound in (low, high) if math.isfinite(bound))
+    for count in range(sample.size, _MOST_SEEDS):
+        quantile = scipy.stats.t.ppf((1 + confidence) / 2, count - 1)
+        if quantile * sample.std(ddof=1) / math.sqrt(count) < gap:
+            return max(count, FEWEST_SEEDS)
+    return _MOST_SEEDS
 
 
 def _join(*parts: str) -> str:

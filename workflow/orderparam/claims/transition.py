@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+from itertools import combinations
 
-from orderparam.analysis.escape import BETWEEN_LEVELS
-from orderparam.analysis.slope_change import THRESHOLD
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparam.analysis.escape import Levels, measure_escape, measure_passages, steepest_progress
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.registry import claim_test
 from orderparam.claims.sizes import judge_all
 from orderparam.claims.verdict import (
+    CONFIDENCE,
     INCONCLUSIVE,
+    NOT_DETECTABLE,
     NOT_TESTED,
     REFUTED,
     SUPPORTED,
@@ -19,151 +23,137 @@ from orderparam.claims.verdict import (
     NotTestedError,
 )
 
-# Binder's centred cumulant of a uniform distribution; that of two sharp peaks is 2/3, of a Gaussian 0.
-_UNIFORM_BINDER = 0.4
 _FEWEST_SIZES = 3
-# Relative difference below which values count as equal.
-_EQUAL = 0.05
+Values = dict[str, NDArray[np.float64]]
 
 
 @claim_test("transition.csv")
-def slope_change_is_sharp(evidence: Evidence, *, sizes: list[str], along: str = "order_parameter") -> Finding:
+def slope_change_is_sharp(
+    evidence: Evidence, *, sizes: list[str], threshold: float, along: str = "order_parameter"
+) -> Finding:
     """Sharply broken curves describe the loss better than smooth ones, for every size.
 
-    The statistic is the mean over seeds of the difference in BIC, with its bootstrap interval from the
-    table; the claim puts it above the detector's threshold.
+    The statistic is the mean over seeds of the difference in BIC; the claim puts it above `threshold`. Below
+    minus that, smooth curves are as much better, and it is refuted; between, the test cannot tell.
     """
     prefix = "log_step_kink" if along == "step" else "kink"
     statistic = f"BIC of smooth less sharp curves, loss along {along}"
-    return judge_all(*_quantity(evidence, f"{prefix}_evidence", sizes), statistic, low=THRESHOLD)
+    table = evidence.table("transition.csv")
+    chosen, missing = evidence.sizes("transition.csv", sizes)
+    intervals = {}
+    for size in chosen:
+        rows = table[(table["size"] == size) & (table["quantity"] == f"{prefix}_evidence")]
+        if rows.empty:
+            missing[size] = "too few measured steps"
+            continue
+        value, lower, upper, seeds = rows[["value", "lower", "upper", "seeds"]].iloc[0].astype(float)
+        intervals[size] = Interval(value, lower, upper, max(seeds - 1, 1))
+    finding = judge_all(intervals, missing, statistic, low=threshold)
+    if finding.ruling != REFUTED or finding.interval.upper < -threshold:
+        return finding
+    note = f"{finding.note}; no better than smooth, but not worse by {threshold:g}"
+    return Finding(statistic, finding.interval, note, ruling=NOT_DETECTABLE)
 
 
-@claim_test("transition.csv")
-def passage_shortens_with_width(
-    evidence: Evidence, *, quantity: str, sizes: list[str] | None = None
+@claim_test("loss_slope.csv", "metrics.csv", "entropies.csv")
+def passage_sharpens_with_width(
+    evidence: Evidence, *, quantity: str, sharpening: float, not_sharpening: float, near: float
 ) -> Finding:
-    """The passage from bigram level to halfway to trigram level shortens as d_model grows.
+    """The passage from the bigram level sharpens as d_model grows, as at a transition it would.
 
-    At a transition it would. `quantity` is passage_efolds (of steps) or passage_rise (of b, relative);
-    the statistic is the exponent p of quantity ~ d_model^p over sizes.
+    `quantity` is steepest_progress, max d phi / d ln(step), passage_efolds (of steps, from phi = 0 to 1/2) or
+    passage_rise (of b, relative). The statistic is its exponent in d_model, the sign turned where it should
+    fall, over all runs of the sizes of which most have it. Above `sharpening` it sharpens, below
+    `not_sharpening` it does not. `near` is of `find_dip`.
     """
-    intervals, _ = _quantity(evidence, quantity, sizes)
-    lengths = {size: interval.value for size, interval in intervals.items()}
-    interval, note = _exponent(evidence, lengths)
-    return Finding(f"exponent of the {quantity.replace('_', ' ')} in d_model", interval, note, high=0.0)
-
-
-@claim_test("susceptibility.csv")
-def susceptibility_grows(
-    evidence: Evidence, *, aligned: bool, number: str = "width", sizes: list[str] | None = None
-) -> Finding:
-    """The largest N Var(phi) over seeds grows with N, d_model or (`number`: parameters) the parameter count.
-
-    The statistic is the exponent of its growth with d_model, before or after each seed is shifted to its
-    own transition time; where the mean phi is from 0 to 1.
-    """
-    rows = evidence.rows("susceptibility.csv", aligned=int(aligned))
-    rows = rows[rows["mean"].between(*BETWEEN_LEVELS) & (rows["variance"] > 0)]
-    peaks = {}
-    for size in evidence.sizes("susceptibility.csv", sizes)[0]:
-        of_size = rows[rows["size"] == size]
-        if len(of_size):
-            peak = int(of_size["variance"].argmax())
-            peaks[size] = float(of_size[f"susceptibility_{number}"].iloc[peak])
-    interval, note = _exponent(evidence, peaks)
-    when = "after aligning" if aligned else "before aligning"
-    return Finding(
-        f"exponent of the largest N Var(phi) in d_model, N the {number}, {when}", interval, note, low=0.0
+    values, missing = _per_seed(evidence, quantity, None, near)
+    widths = {size: float(evidence.shapes[size]["d_model"]) for size in values}
+    if len(set(widths.values())) < _FEWEST_SIZES:
+        reasons = [f"{size}: {why}" for size, why in missing.items()]
+        raise NotTestedError("; ".join([f"an exponent takes {_FEWEST_SIZES} widths", *reasons]))
+    sign = 1.0 if quantity == "steepest_progress" else -1.0
+    x = np.concatenate([np.full(sample.size, widths[size]) for size, sample in values.items()])
+    exponent = Interval.of_slope(np.log(x), sign * np.log(np.concatenate(list(values.values()))))
+    means = sorted(
+        (widths[size], f"{sample.mean():.3g} at {widths[size]:g}") for size, sample in values.items()
     )
+    note = ", ".join([text for _, text in means] + [f"{size}: {why}" for size, why in missing.items()])
+    ruling = INCONCLUSIVE
+    if exponent.lower > sharpening:
+        ruling = SUPPORTED
+    elif exponent.upper < not_sharpening:
+        ruling = REFUTED
+    low = sharpening if ruling == SUPPORTED else not_sharpening
+    statistic = f"exponent of sharpening in d_model, by {quantity.replace('_', ' ')}"
+    return Finding(statistic, exponent, f"{x.size} runs; {note}", low=low, ruling=ruling)
 
 
-@claim_test("transition.csv")
-def fluctuations_are_of_timing(evidence: Evidence, *, sizes: list[str] | None = None) -> Finding:
-    """Aligning the seeds on their own transition time takes away most of Var(phi): by a factor above 2."""
-    statistic = "largest Var(phi) before over after aligning"
-    return judge_all(*_quantity(evidence, "timing_variance_ratio", sizes), statistic, low=2.0)
-
-
-@claim_test("transition.csv")
-def progress_is_bimodal(
-    evidence: Evidence, *, sizes: list[str] | None = None, aligned: bool = False
+@claim_test("loss_slope.csv", "metrics.csv", "entropies.csv")
+def critical_values_differ(
+    evidence: Evidence, *, quantity: str, equal: float, near: float, sizes: list[str] | None = None
 ) -> Finding:
-    """At the step where phi varies most over seeds it has two peaks, as at a transition of first order.
-
-    By the centred Binder cumulant: two peaks have more than the uniform distribution's 0.4, one has less.
-    """
-    quantity = f"binder_at_peak{'_aligned' if aligned else ''}"
-    statistic = "centred Binder cumulant of phi over seeds"
-    return judge_all(*_quantity(evidence, quantity, sizes), statistic, low=_UNIFORM_BINDER)
-
-
-@claim_test("transition.csv", "metrics.csv")
-def critical_values_differ(evidence: Evidence, *, quantity: str, sizes: list[str] | None = None) -> Finding:
     """The sizes have no common value of a quantity at their fastest escape from the plateau.
 
-    `quantity` is b, b_over_initial, norm (of W_head) or phi. The statistic is the largest difference
-    between two sizes' values, for all but phi relative to the smaller; the interval is that between the ends
-    of their own. The claim puts it above 0; a difference below 5% refutes it.
+    `quantity` is b, b_over_initial, norm (of W_head) or phi. The statistic is the largest difference between
+    the means of two sizes, for all but phi of the logarithms, with Welch's interval, Bonferroni for the
+    pairs. The claim puts it above 0; an interval within `equal` refutes it. Sizes of which most runs end
+    before their escape is passed take no part.
     """
-    scales = {
-        "b": lambda size: 1.0,
-        "b_over_initial": lambda size: 1 / _initial(evidence, size),
-        "norm": lambda size: float(evidence.shapes[size]["d_model"]),
-        "phi": lambda size: 1.0,
-    }
-    if quantity not in scales:
-        raise NotTestedError(f"no quantity {quantity!r}; there are {', '.join(scales)}")
+    known = ("b", "b_over_initial", "norm", "phi")
+    if quantity not in known:
+        raise NotTestedError(f"no quantity {quantity!r}; there are {', '.join(known)}")
     name = "escape_phi" if quantity == "phi" else "escape_order_parameter"
-    intervals, missing = _quantity(evidence, name, sizes)
+    values, missing = _per_seed(evidence, name, sizes, near)
     reasons = [f"{size}: {why}" for size, why in missing.items()]
-    if len(intervals) < 2:
+    for size in values:
+        if quantity == "norm":
+            values[size] = values[size] * float(evidence.shapes[size]["d_model"])
+        elif quantity == "b_over_initial":
+            initial = evidence.rows("metrics.csv", size=size, step=0)["order_parameter"].mean()
+            values[size] = values[size] / float(initial)
+    if len(values) < 2:
         raise NotTestedError("; ".join(["fewer than two sizes have an escape from the plateau", *reasons]))
-    scaled = {size: interval.scaled(scales[quantity](size)) for size, interval in intervals.items()}
-    low = min(scaled, key=lambda size: scaled[size].value)
-    high = max(scaled, key=lambda size: scaled[size].value)
-    one, other = scaled[low], scaled[high]
-    if quantity == "phi":
-        statistic = "largest difference of phi"
-        difference = Interval(other.value - one.value, other.lower - one.upper, other.upper - one.lower)
-    else:
-        statistic = f"largest relative difference of {quantity}"
-        ratios = other.value / one.value, other.lower / one.upper, other.upper / one.lower
-        difference = Interval(*(ratio - 1 for ratio in ratios))
+    pairs = list(combinations(sorted(values, key=lambda size: values[size].mean()), 2))
+    level = 1 - (1 - CONFIDENCE) / len(pairs)
+    of = np.asarray if quantity == "phi" else np.log
+    differences = {
+        pair: Interval.of_difference(of(values[pair[1]]), of(values[pair[0]]), level) for pair in pairs
+    }
+    pair = max(pairs, key=lambda each: differences[each].value)
+    difference = differences[pair]
     ruling = difference.decide(low=0.0)
     if ruling != SUPPORTED:
         # Equality can only be shown to within a margin.
-        ruling = REFUTED if difference.upper < _EQUAL else INCONCLUSIVE
+        within = all(-equal < each.lower and each.upper < equal for each in differences.values())
+        ruling = REFUTED if within else INCONCLUSIVE
         if missing and sizes is not None:
             ruling = NOT_TESTED
-    note = f"{low} {one.value:.4g}, {high} {other.value:.4g}, of {len(scaled)} sizes"
-    return Finding(statistic, difference, "; ".join([note, *reasons]), ruling=ruling)
+    told = ", ".join(f"{size} {values[size].mean():.4g} ({values[size].size} seeds)" for size in values)
+    low, high = (0.0, np.inf) if ruling == SUPPORTED else (equal, np.inf)
+    statistic = "largest difference of " + ("phi" if quantity == "phi" else f"ln {quantity}")
+    return Finding(statistic, difference, "; ".join([told, *reasons]), low, high, ruling, len(pairs))
 
 
-def _quantity(
-    evidence: Evidence, quantity: str, wanted: list[str] | None
-) -> tuple[dict[str, Interval], dict[str, str]]:
-    """A quantity of the analysis by size, and why sizes lack it."""
-    sizes, missing = evidence.sizes("transition.csv", wanted)
-    table = evidence.table("transition.csv")
-    rows = table[(table["quantity"] == quantity) & table["value"].notna()]
-    ends = rows[["value", "lower", "upper"]].to_numpy(dtype=float).tolist()
-    found = {size: Interval(*numbers) for size, numbers in zip(rows["size"], ends, strict=True)}
-    intervals = {size: found[size] for size in sizes if size in found}
+def _per_seed(
+    evidence: Evidence, quantity: str, wanted: list[str] | None, near: float
+) -> tuple[Values, dict[str, str]]:
+    """A quantity of each run, by size, where more than half of the runs have it; and why sizes lack it."""
+    sizes, missing = evidence.sizes("loss_slope.csv", wanted)
+    values = {}
     for size in sizes:
-        if size != "all" and size not in found:
-            missing[size] = f"no {quantity.replace('_', ' ')}"
-    return intervals, missing
-
-
-def _exponent(evidence: Evidence, by_size: dict[str, float]) -> tuple[Interval, str]:
-    """The exponent of a power law in d_model, and the values that it is fitted to."""
-    by_width = {float(evidence.shapes[size]["d_model"]): value for size, value in by_size.items()}
-    if len(by_width) < _FEWEST_SIZES:
-        raise NotTestedError(f"{len(by_width)} widths have the quantity; an exponent takes {_FEWEST_SIZES}")
-    widths, heights = np.array(sorted(by_width.items())).T
-    note = ", ".join(f"{height:.3g} at {width:g}" for width, height in zip(widths, heights, strict=True))
-    return Interval.of_slope(np.log(widths), np.log(heights)), note
-
-
-def _initial(evidence: Evidence, size: str) -> float:
-    return float(evidence.rows("metrics.csv", size=size, step=0)["order_parameter"].mean())
+        levels = Levels(evidence.entropy(size, 2), evidence.entropy(size, 3))
+        slopes, runs = evidence.runs("loss_slope.csv", size), evidence.runs("metrics.csv", size)
+        found = []
+        for seed, run in slopes.items():
+            if quantity.startswith("passage"):
+                value = measure_passages(runs[seed], levels).get(quantity)
+            elif quantity == "steepest_progress":
+                value = steepest_progress(run, levels, near)
+            else:
+                value = measure_escape(run, levels, near).get(quantity)
+            found += [] if value is None else [value]
+        if 2 * len(found) > len(slopes):
+            values[size] = np.array(found, dtype=np.float64)
+        else:
+            missing[size] = f"{len(found)} of {len(slopes)} seeds have it"
+    return values, missing

@@ -9,12 +9,14 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
-from orderparam.analysis.statistics import share_interval
+from orderparam.analysis.statistics import share_interval, student_interval
 
 SUPPORTED = "supported"
 REFUTED = "refuted"
 INCONCLUSIVE = "inconclusive"
 NOT_TESTED = "not tested at this scale"
+# A test that would find nothing either way: its silence refutes nothing.
+NOT_DETECTABLE = "not detectable by this test"
 
 CONFIDENCE = 0.95
 
@@ -25,11 +27,16 @@ class NotTestedError(Exception):
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with the ends of its interval; the ends are NaN where a single run gives none."""
+    """A value with the ends of its interval; the ends are NaN where a single run gives none.
+
+    `freedom` is that of Student's t, infinite for a normal one, `confidence` the interval's.
+    """
 
     value: float = math.nan
     lower: float = math.nan
     upper: float = math.nan
+    freedom: float = math.inf
+    confidence: float = CONFIDENCE
 
     @classmethod
     def exact(cls, value: float) -> Interval:
@@ -54,12 +61,22 @@ class Interval:
         Where all values are equal, it has no width.
         """
         sample = np.asarray(values, dtype=np.float64)
-        mean = float(sample.mean())
-        if sample.size < 2:
-            return cls(mean)
-        error = float(sample.std(ddof=1)) / math.sqrt(sample.size)
-        half = float(scipy.stats.t.ppf((1 + confidence) / 2, sample.size - 1)) * error
-        return cls(mean, mean - half, mean + half)
+        bounds = student_interval(sample, confidence)
+        return cls(float(sample.mean()), *bounds, max(sample.size - 1, 1), confidence)
+
+    @classmethod
+    def of_difference(cls, one: ArrayLike, other: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
+        """Mean of `one` (n,) less that of `other` (m,), Welch's interval; no ends if either has one value.
+
+        B. L. Welch, Biometrika 34, 28 (1947): the two may vary differently.
+        """
+        first, second = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+        value = float(first.mean() - second.mean())
+        if min(first.size, second.size) < 2:
+            return cls(value)
+        found = scipy.stats.ttest_ind(first, second, equal_var=False)
+        low, high = found.confidence_interval(confidence)
+        return cls(value, float(low), float(high), float(found.df), confidence)
 
     @classmethod
     def of_slope(cls, x: ArrayLike, y: ArrayLike) -> Interval:
@@ -67,11 +84,7 @@ class Interval:
         line = scipy.stats.linregress(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
         half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, np.size(x) - 2)) * float(line.stderr)
         slope = float(line.slope)
-        return cls(slope, slope - half, slope + half)
-
-    def scaled(self, factor: float) -> Interval:
-        """The interval of the value times a positive `factor`."""
-        return Interval(self.value * factor, self.lower * factor, self.upper * factor)
+        return cls(slope, slope - half, slope + half, np.size(x) - 2)
 
     def decide(self, low: float = -math.inf, high: float = math.inf) -> str:
         """Supported if the whole interval lies between `low` and `high`, refuted if none of it does."""
@@ -83,12 +96,21 @@ class Interval:
             return REFUTED
         return INCONCLUSIVE
 
+    def p_value(self, bound: float) -> float:
+        """Two-sided p of a true value at `bound`, by the interval's side that faces it; NaN if exact."""
+        half = self.upper - self.value if bound > self.value else self.value - self.lower
+        if not (half > 0 and math.isfinite(bound)):
+            return math.nan
+        quantile = scipy.stats.t.ppf((1 + self.confidence) / 2, self.freedom)
+        return float(2 * scipy.stats.t.sf(abs(self.value - bound) / half * quantile, self.freedom))
+
 
 @dataclass(frozen=True)
 class Finding:
     """A statistic in words and numbers, and the bounds `low` and `high` between which the claim puts it.
 
-    `ruling` is the verdict where it does not follow from the interval and the bounds alone.
+    `ruling` is the verdict where it does not follow from the interval and the bounds alone. `looks` counts
+    the sizes or pairs of which the one shown decided.
     """
 
     statistic: str
@@ -97,8 +119,21 @@ class Finding:
     low: float = -math.inf
     high: float = math.inf
     ruling: str | None = None
+    looks: int = 1
 
     @property
     def verdict(self) -> str:
-        """Supported, refuted, inconclusive or not tested at this scale."""
+        """Supported, refuted, inconclusive, not tested at this scale or not detectable by this test."""
         return self.ruling or self.interval.decide(self.low, self.high)
+
+    @property
+    def p_value(self) -> float:
+        """p at the bound that is nearest to what a decided verdict found, times the `looks`; else NaN."""
+        if self.verdict not in (SUPPORTED, REFUTED):
+            return math.nan
+        chances = [self.interval.p_value(bound) for bound in (self.low, self.high) if math.isfinite(bound)]
+        known = [chance for chance in chances if not math.isnan(chance)]
+        if not known:
+            return math.nan
+        # The nearest bound decides: within both for support, beyond one for refutation.
+        return min(1.0, max(known) * self.looks)

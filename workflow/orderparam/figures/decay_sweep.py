@@ -1,4 +1,4 @@
-"""Order parameter and loss at the end of each stage of a sweep of weight decay, up and down."""
+"""Attention, order parameter and loss at the end of each stage of a sweep of weight decay, up and down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from orderparam.figures.axes import require_rows
 from orderparam.figures.layout import LegendGroup, legend_line, start_figure
 from orderparam.figures.style import COLOURS, GREY, PAGE_WIDTH, REFERENCE, describe_seeds, styled
 
-_PANEL_HEIGHT = 1.9
+_PANEL_HEIGHT = 1.7
+_ROWS = {
+    "previous_token_mass": "attention mass on\nthe previous token",
+    "order_parameter": r"order parameter $b$",
+    "train_loss": "training loss\n(nats per character)",
+}
 # Title and label of the x axis of each regularizer.
 _TITLES = {
     "decoupled": ("AdamW, decoupled decay", "weight decay"),
@@ -26,29 +31,35 @@ _LOOKS: dict[str, dict[str, Any]] = {
 
 
 @styled
-def draw(metrics: pd.DataFrame, runs: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
-    """A column for each regularizer: b above, training loss below, at the last step of every stage.
+def draw(metrics: pd.DataFrame, runs: pd.DataFrame, entropies: pd.DataFrame, probes: pd.DataFrame) -> Figure:
+    """A column for each regularizer: the attention mass on the previous token, b, and the training loss.
+
+    Each at the last step of every stage; the mass is that of the head which has most.
 
     `metrics` has size, seed, step, order_parameter and train_loss (nats per character); `runs` has size,
     regularizer, weight_decay and start_from: a stage goes up if it starts from one with less decay, or
     from none. Markers are means over the seeds, bars their range. `entropies` gives H_1, the loss of a
-    model whose head's weight is zero.
+    model whose head's weight is zero, and H_2.
     """
     require_rows(metrics, "metrics")
-    last_step = metrics.groupby(["size", "seed"], sort=False)["step"].transform("max")
-    stages = name_directions(runs).merge(metrics[metrics["step"] == last_step], on="size")
+    run = ["size", "seed"]
+    last = metrics[metrics["step"] == metrics.groupby(run, sort=False)["step"].transform("max")]
+    mass = probes[(probes["quantity"] == "attention_mass") & (probes["order"] == 1)]
+    mass = mass[mass["step"] == mass.groupby(run, sort=False)["step"].transform("max")]
+    mass = mass.groupby(run)["value"].max().rename("previous_token_mass").reset_index()
+    stages = name_directions(runs).merge(last, on="size").merge(mass, on=run, how="left")
     regularizers = [name for name in _TITLES if (stages["regularizer"] == name).any()]
     entries = [
         legend_line("decay raised stage by stage", color="0.3", **_LOOKS["up"]),
         legend_line("decay lowered again", color="0.3", **_LOOKS["down"]),
     ]
     subtitle = describe_seeds(metrics["seed"])
-    figure = start_figure(PAGE_WIDTH, 2 * _PANEL_HEIGHT, subtitle, [LegendGroup(entries)])
-    grid = figure.subplots(2, len(regularizers), squeeze=False, sharex="col", sharey="row")
-    unigram = entropies.loc[entropies["order"] == 1, "train_entropy"]
+    figure = start_figure(PAGE_WIDTH, len(_ROWS) * _PANEL_HEIGHT, subtitle, [LegendGroup(entries)])
+    grid = figure.subplots(len(_ROWS), len(regularizers), squeeze=False, sharex="col", sharey="row")
+    levels = entropies.drop_duplicates("order").set_index("order")["train_entropy"]
     for column, regularizer in enumerate(regularizers):
         own = stages[stages["regularizer"] == regularizer]
-        for row, quantity in enumerate(("order_parameter", "train_loss")):
+        for row, quantity in enumerate(_ROWS):
             axes = grid[row, column]
             for direction in _LOOKS:
                 of_direction = own[own["direction"] == direction]
@@ -58,14 +69,17 @@ def draw(metrics: pd.DataFrame, runs: pd.DataFrame, entropies: pd.DataFrame) -> 
         title, label = _TITLES[regularizer]
         grid[0, column].set_title(title)
         axes.set_xlabel(label)
-        if len(unigram):
-            level = float(unigram.iloc[0])
-            axes.axhline(level, zorder=1, **REFERENCE)
-            place = axes.get_yaxis_transform()
-            axes.text(0.01, level, "$H_1$", transform=place, va="bottom", color=GREY)
-    grid[0, 0].set_ylabel(r"order parameter $b$")
-    grid[0, 0].set_ylim(bottom=0)
-    grid[1, 0].set_ylabel("training loss\n(nats per character)")
+        for order in (1, 2):
+            if order in levels.index:
+                axes.axhline(levels[order], zorder=1, **REFERENCE)
+                place = axes.get_yaxis_transform()
+                axes.text(
+                    0.99, levels[order], f"$H_{order}$", transform=place, va="bottom", ha="right", color=GREY
+                )
+    for row, label in enumerate(_ROWS.values()):
+        grid[row, 0].set_ylabel(label)
+        if row < 2:
+            grid[row, 0].set_ylim(bottom=0)
     return figure
 
 

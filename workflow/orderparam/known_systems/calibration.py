@@ -27,7 +27,8 @@ NULLS: dict[str, Callable[[Vector], Vector]] = {
     "rounded hinge, range/20": lambda x: 3 - 2 * x + 0.075 * np.logaddexp(0, (x - 0.5) / 0.05),
 }
 PLANTED = ("line", "exponential, range/10")
-SLOPE_CHANGES = (0.25, 0.5, 1.0, 2.0, 3.0)
+# From the observed ones on: 0.4 to 1 nats per range of b.
+SLOPE_CHANGES = (0.25, 0.4, 0.6, 0.9, 2.0, 3.0)
 # Standard deviation in nats per character and AR(1) correlation from point to point.
 NOISES = ((0.001, 0.0), (0.002, 0.0), (0.0015, 0.7))
 POINTS = (20, 60)

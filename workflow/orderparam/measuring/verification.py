@@ -19,6 +19,7 @@ from orderparam.errors import RecordError
 from orderparam.model.plain import PlainGPT, rename_to_plain
 from orderparam.settings.experiment import Run
 from orderparam.tables import VERIFICATION
+from orderparam.text.ngrams import window_entropies
 from orderparam.training.checkpoints import checkpoint_path, load_weights
 from orderparam.training.schedule import checkpoint_steps
 
@@ -40,12 +41,13 @@ def verify_job(
     """Recompute b at every checkpoint, and losses and mean |h| at `verified_checkpoints` of each seed's.
 
     Those are evenly spaced, the last one among them. Other columns of `trajectory` are not looked at.
-    Returns tables.VERIFICATION, a row a seed. Raises RecordError, naming checkpoint, quantity and both
-    values, where they differ by more than a relative 1e-9 (b) or 2e-5 (losses, mean |h|).
+    Returns tables.VERIFICATION, a row a seed, with the n-gram levels of the windows that losses are taken
+    over. Raises RecordError, naming checkpoint, quantity and both values, where they differ by more than a
+    relative 1e-9 (b) or 2e-5 (losses, mean |h|).
     """
     steps = checkpoint_steps(run)
     verified = _spread(steps, verified_checkpoints)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for seed in seeds:
         measured = trajectory[trajectory["seed"] == seed].set_index("step")
         if missing := sorted(set(steps) - set(measured.index)):
@@ -63,6 +65,10 @@ def verify_job(
             if step in verified:
                 found = recompute_losses(weights, run, train_tokens, val_tokens, device)
                 loss_differences += _differences(path, row, found, LOSS_TOLERANCE)
+        if not rows:
+            starts = np.array(_starts(train_tokens, run.train_windows, run.context))
+            levels = window_entropies(train_tokens, starts, run.context, len(weights["head.weight"]))
+            entropies = {f"window_entropy_{order}": level for order, level in enumerate(levels, 1)}
         rows.append(
             {
                 "size": run.size,
@@ -72,6 +78,7 @@ def verify_job(
                 "loss_difference": max(loss_differences),
                 "checkpoints": len(steps),
                 "verified_checkpoints": len(verified),
+                **entropies,
             }
         )
     return VERIFICATION.frame(rows)
@@ -93,17 +100,22 @@ def recompute_losses(
     return {"train_loss": train_loss, "val_loss": val_loss, "hidden_magnetization": magnetization}
 
 
+def _starts(tokens: np.ndarray, windows: int | str, context: int) -> list[int]:
+    """Where the windows begin that losses are taken over."""
+    whole = (len(tokens) - 1) // context
+    chosen = whole if windows == "all" else min(int(windows), whole)
+    return [(i * whole // chosen) * context for i in range(chosen)]
+
+
 @torch.no_grad()
 def _mean_loss_and_magnetization(
     model: PlainGPT, tokens: np.ndarray, windows: int | str, context: int
 ) -> tuple[float, float]:
     device = model.head.weight.device
-    whole = (len(tokens) - 1) // context
-    chosen = whole if windows == "all" else min(int(windows), whole)
-    starts = [(i * whole // chosen) * context for i in range(chosen)]
+    starts = _starts(tokens, windows, context)
     losses, magnitudes = [], []
     at_once = max(1, TOKENS_AT_ONCE[device.type] // context)
-    for first in range(0, chosen, at_once):
+    for first in range(0, len(starts), at_once):
         texts = np.stack([tokens[start : start + context + 1] for start in starts[first : first + at_once]])
         window = torch.from_numpy(texts.astype(np.int64)).to(device)
         residual = model.residual_stream(window[:, :-1])

@@ -8,57 +8,80 @@ from typing import Any
 
 import pandas as pd
 
-from orderparam.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED
+from orderparam.claims.verdict import INCONCLUSIVE, NOT_DETECTABLE, NOT_TESTED, REFUTED, SUPPORTED
 from orderparam.pages.page import embed_figure, render_page
 
 TEMPLATE = "claims.html.j2"
+# The chance of one wrong verdict or more among all of the table that a verdict stands against.
+_FAMILY = 0.05
 # A class of the style for each verdict, in the order in which they are counted.
-_CLASSES = {SUPPORTED: "supported", REFUTED: "refuted", INCONCLUSIVE: "inconclusive", NOT_TESTED: "untested"}
+_CLASSES = {
+    SUPPORTED: "supported",
+    REFUTED: "refuted",
+    INCONCLUSIVE: "inconclusive",
+    NOT_DETECTABLE: "inconclusive",
+    NOT_TESTED: "untested",
+}
 
 
 def render_claims(
     verdicts: pd.DataFrame,
-    sources: Mapping[str, str],
+    claims: Mapping[str, Mapping[str, str]],
     sections: Sequence[Mapping[str, Any]],
     vocabularies: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The page's HTML. Every number on it comes from `verdicts`, a tables.ALL_CLAIMS.
 
-    `sources` says of each claim's id who claims it. A section has the `name` that verdicts have as
-    `judged_on`, a `description` and the paths of its `figures`; without a verdict it is left out.
-    `vocabularies` are as in `render_page`. Raises KeyError for a verdict on none of the sections.
+    `claims` has the `source` and the reason of the `bounds` of each claim's id. A section has the `name` that
+    verdicts have as `judged_on`, a `description` and the paths of its `figures`; without a verdict it is left
+    out. `vocabularies` are as in `render_page`. Raises KeyError for a verdict on none of the sections.
     """
-    shown: dict[str, list[dict[str, Any]]] = {section["name"]: [] for section in sections}
+    known = {section["name"]: section for section in sections}
+    entries: dict[str, dict[str, Any]] = {}
     for row in verdicts.to_dict("records"):
-        shown[row["judged_on"]].append(_claim(row, sources))
-    counts = verdicts["verdict"].value_counts()
+        shown = _row(row)
+        if row["role"] == "verdict":
+            entries[row["id"]] = {
+                "source": "",
+                "bounds": "",
+                **shown,
+                **claims.get(row["id"], {}),
+                "further": [],
+            }
+        else:
+            entries[row["id"]]["further"].append(shown)
+    judged = {known[name]["name"] for name in verdicts["judged_on"]}
+    counts = verdicts[verdicts["role"] == "verdict"]["verdict"].value_counts()
+    weak = (verdicts["p_holm"].astype(float) > _FAMILY).sum()
     return render_page(
         TEMPLATE,
         vocabularies,
         counts=[(verdict, style, int(counts.get(verdict, 0))) for verdict, style in _CLASSES.items()],
+        claims=list(entries.values()),
+        corrected=int(verdicts["p_holm"].notna().sum()),
+        weak=int(weak),
         sections=[
-            {
-                **section,
-                "claims": shown[section["name"]],
-                "figures": [embed_figure(Path(svg), section["name"]) for svg in section["figures"]],
-            }
-            for section in sections
-            if shown[section["name"]]
+            {**section, "figures": [embed_figure(Path(svg), name) for svg in section["figures"]]}
+            for name, section in known.items()
+            if name in judged
         ],
     )
 
 
-def _claim(row: dict[Any, Any], sources: Mapping[str, str]) -> dict[str, Any]:
+def _row(row: dict[Any, Any]) -> dict[str, Any]:
     text = {key: "" if pd.isna(row[key]) else str(row[key]) for key in ("statistic", "file", "note")}
     number = "" if pd.isna(row["value"]) else f"{row['value']:.4g}"
     if number and not pd.isna(row["lower"]) and not pd.isna(row["upper"]) and row["lower"] != row["upper"]:
         number += f" [{row['lower']:.4g}, {row['upper']:.4g}]"
+    chance = row["p_holm"]
     return {
         "id": row["id"],
         "text": row["claim"],
-        "source": sources.get(row["id"], ""),
+        "judged_on": row["judged_on"],
         "verdict": row["verdict"],
         "class": _CLASSES[row["verdict"]],
         "number": number,
+        "chance": "" if pd.isna(chance) else f"{chance:.2g}",
+        "weak": bool(chance > _FAMILY),
         **text,
     }

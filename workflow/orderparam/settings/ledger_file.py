@@ -35,8 +35,12 @@ class Claim(Section):
     """The test that judges it, a function of orderparam/claims that is marked as one."""
     arguments: dict[str, JsonValue] = OPTIONAL
     """What the test takes beside the tables; its docstring says what each means."""
+    bounds: Text = OPTIONAL
+    """Why the arguments are what they are, and which were chosen after data had been seen."""
+    vary: dict[str, Annotated[list[float], Field(min_length=1)]] = OPTIONAL
+    """Other values of arguments, at which the claim is judged too; the note tells the verdicts."""
     experiments: Annotated[list[Experiments], Field(min_length=1)] = OPTIONAL
-    """Names of the experiments on whose tables it is judged; `*` and `?` stand for any text and character."""
+    """On whose tables it is judged, the experiment that tests it best first; `*` stands for any text."""
     tables: Annotated[list[TablePath], Field(min_length=1)] = OPTIONAL
     """Paths of the tables on which it is judged, instead of those of an experiment."""
 

@@ -157,6 +157,24 @@ class NgramCounts:
         return _find(self._levels[order - 1].codes, self._codes(tokens, order))
 
 
+def window_entropies(train: Tokens, starts: Ints, context: int, vocabulary_size: int) -> list[float]:
+    """Cross-entropies of the plug-in predictors of orders 1 to 3 on the targets of windows, nats per token.
+
+    A window at one of `starts` (W,) predicts its tokens 1 to `context` from those of the window before them,
+    so that the first target has one token to go by. These are the levels to compare a loss with that is
+    measured on the same windows: over all windows they are the conditional entropies.
+    """
+    counted = NgramCounts.count(train, vocabulary_size, 3)
+    windows = np.asarray(train)[starts[:, None] + np.arange(context + 1)]
+    # Every n-gram of a window was counted, so that no smoothing is needed.
+    logs = []
+    for order in range(1, 4):
+        found = counted.log_probabilities(windows.ravel(), order, smoothing=1e-12)
+        logs.append(np.append(np.zeros(order - 1), found).reshape(windows.shape))
+    targets = range(1, context + 1)
+    return [-float(np.mean([logs[min(order, k)][:, k] for k in targets])) for order in range(3)]
+
+
 def _find(codes: Ints, wanted: Ints) -> Ints:
     """Places of `wanted` in the ascending `codes`, -1 where absent."""
     places = np.searchsorted(codes, wanted)
