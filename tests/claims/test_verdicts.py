@@ -536,6 +536,10 @@ def test_each_claim_has_one_verdict_and_holm_corrects_all_of_them():
         ("two", "seeds_recorded", "further evidence"),
         ("three", "replay", "verdict"),
     ]
+    # One run that contradicts a claim on all runs outranks the experiment that tests it best.
+    exact = table(one=(REFUTED, None)).assign(lower=1.0, upper=1.0)
+    outranked = gather_verdicts({**tables, "paper_as_coded_recorded": exact}, claims)
+    assert outranked["judged_on"].iloc[0] == "paper_as_coded_recorded"
     corrected = found.set_index(["id", "role"])["p_holm"]
     assert corrected["three", "verdict"] == pytest.approx(0.03)
     assert corrected["one", "verdict"] == corrected["two", "verdict"] == pytest.approx(0.04)

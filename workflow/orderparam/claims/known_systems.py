@@ -149,7 +149,7 @@ def detector_sees_finite_systems(evidence: Evidence, *, at_least: float, finite:
     table = table[np.isfinite(table["extent"]) == finite]
     row = table.sort_values("rate").iloc[0]
     seen = [
-        f"{system} from {rows['extent'].min():g} on"
+        f"{system} from {rows['extent'].min():g} on" if finite else f"seen: {system}"
         for system, rows in table[table["rate"] >= at_least].groupby("system", sort=False)
     ]
     note = f"least: {row['system']}, size {row['extent']:g}; {'; '.join(seen) or 'none seen'}"
