@@ -507,6 +507,20 @@ POWER = Table(
     },
 )
 
+VOCABULARY_STATISTICS = Table(
+    "vocabulary_statistics.csv",
+    {
+        **_RUN,
+        **_STEP,
+        "correct_words": "mean number a block of words that the training text holds",
+        "incorrect_words": "mean number a block of other words",
+        "distinct_words": "mean number a block",
+        "correct_share": "of all words",
+        "word_length": "characters",
+        "dispersion": "variance over blocks of the number of correct words, over its mean",
+    },
+    key=("size", "seed", "step"),
+)
 FINITE_SIZE = Table(
     "finite_size.csv",
     {

@@ -1,5 +1,5 @@
 # One table of all jobs of an experiment: those trained here, or those in the record that it replays.
-for table in ("metrics", "verification", "probes", "sample_quality"):
+for table in ("metrics", "verification", "probes", "sample_quality", "vocabulary_statistics"):
 
     rule:
         """One table of all training jobs of an experiment."""

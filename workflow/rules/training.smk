@@ -87,6 +87,28 @@ rule probe_checkpoints:
         "../scripts/probe_checkpoints.py"
 
 
+# Asked for by name, since sampling takes longer than a small model's training.
+rule measure_vocabulary:
+    input:
+        checkpoints=f"{RUN}/checkpoints",
+        tokens=ancient(corpus_of_run("tokens.npy")),
+        vocabulary=corpus_of_run("vocabulary.json"),
+    output:
+        statistics=f"{RUN}/vocabulary_statistics.csv",
+    log:
+        "results/{experiment}/logs/measure_vocabulary/{size}.{job}.log",
+    params:
+        run=lambda wildcards: run_of(wildcards).to_dict(),
+        seeds=seeds_of,
+        blocks=64,
+        characters=256,
+        code=code_digest("measure_vocabulary"),
+    message:
+        "Counting words in text from the checkpoints of {wildcards.size} ({wildcards.job})"
+    script:
+        "../scripts/measure_vocabulary.py"
+
+
 rule sample_text:
     """Text sampled from the final weights of a run."""
     input:
