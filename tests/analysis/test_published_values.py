@@ -46,7 +46,8 @@ def test_one_run_or_two_predict_nothing(values):
 
 
 def measured(size, seed, step, b, loss, val_loss=2.6, magnetization=1.9):
-    return dict(zip(METRICS.columns, (size, seed, step, b, loss, val_loss, magnetization), strict=True))
+    row = (size, seed, step, b, loss, val_loss, magnetization)
+    return dict(zip(list(METRICS.columns)[: len(row)], row, strict=True))
 
 
 PUBLISHED = pd.DataFrame(
