@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderparam.errors import RecordError
-from orderparam.files import atomic_write, read_json, sha256_of_file, write_json
+from orderparam.files import atomic_write, read_json, remedy, sha256_of_file, write_json
 from orderparam.tables import Table, write_table
 
 
@@ -82,3 +84,32 @@ def test_json_is_read_back_and_damage_is_named(tmp_path):
         read_json(path)
     with pytest.raises(ValueError, match="JSON"):
         write_json(path, {"loss": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("results/recorded/paper/manifest.json", "git checkout -- results/recorded/paper/manifest.json"),
+        (
+            "results/smoke/runs/nano/seeds-1-1/checkpoints/seed-1/step-000000.json",
+            "delete the folder results/smoke/runs/nano/seeds-1-1/checkpoints to have it made anew",
+        ),
+        ("results/corpora/play/vocabulary.json", "delete it to have it made anew"),
+        ("run.json", "have it made anew by what made it"),
+    ],
+)
+def test_advice_fits_the_file(tmp_path, path, advice):
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("{")
+    with pytest.raises(RecordError, match="not valid JSON"):
+        read_json(tmp_path / path)
+    assert remedy(Path(path)).endswith(advice)
+
+
+def test_what_is_no_file_is_named(tmp_path):
+    for content in (b"[" * 100_000, b"1" * 5_000, b"\xff"):
+        (tmp_path / "a.json").write_bytes(content)
+        with pytest.raises(RecordError, match=r"a\.json: not valid JSON"):
+            read_json(tmp_path / "a.json")
+    with pytest.raises(RecordError, match="cannot be read: Is a directory"):
+        read_json(tmp_path)

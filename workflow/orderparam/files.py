@@ -75,7 +75,21 @@ def read_json(path: str | Path) -> Any:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
     # Not JSON, nested too deeply, or a number of too many digits.
     except (ValueError, RecursionError) as error:
-        raise RecordError(f"{path}: not valid JSON ({error}); delete it to have it rebuilt") from None
+        raise RecordError(f"{path}: not valid JSON ({error}); {remedy(path)}") from None
+
+
+def remedy(path: str | Path) -> str:
+    """What to do about a damaged file, as an advice that leads on."""
+    parts = Path(path).parts
+    if "recorded" in parts:
+        return f"restore it from Git: git checkout -- {path}"
+    if "checkpoints" in parts:
+        # A training's outputs are made together.
+        folder = Path(*parts[: parts.index("checkpoints") + 1])
+        return f"delete the folder {folder} to have it made anew"
+    if "results" in parts:
+        return "delete it to have it made anew"
+    return "have it made anew by what made it"
 
 
 def check_regular(path: Path, largest: int) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from orderparam.errors import RecordError
-from orderparam.files import sha256_of_file
+from orderparam.files import remedy, sha256_of_file
 
 
 def measure(path: Path) -> tuple[str, int]:
@@ -43,10 +43,9 @@ def check_sums(root: Path, files: Iterable[Mapping[str, Any]]) -> None:
             noted[folder] = dict(_noted_sums(root, folder))
         expected, by = noted[folder].get(path, (found, ""))
         if expected != found:
-            remedy = "restore it from Git" if parts[1] == "recorded" else "delete it to have it made anew"
             raise RecordError(
                 f"{path}: damaged or edited since {by} noted its sum: expected sha256 {expected}, found "
-                f"{found}; {remedy}"
+                f"{found}; {remedy(path)}"
             )
 
 

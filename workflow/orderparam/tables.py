@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from orderparam.errors import RecordError
-from orderparam.files import atomic_write, read_json
+from orderparam.files import atomic_write, read_json, remedy
 
 
 @dataclass(frozen=True)
@@ -630,7 +630,9 @@ def find_entropies(table: pd.DataFrame, orders: Iterable[int], size: str | None 
     missing = [order for order in orders if order not in entropies]
     if missing:
         whose = "" if size is None else f" of {size}"
-        raise RecordError(f"the n-gram entropies{whose} lack order {missing[0]}; count the n-grams again")
+        raise RecordError(
+            f"the n-gram entropies{whose} lack order {missing[0]}; delete its corpus's ngram_entropies.csv"
+        )
     return {order: float(entropies[order]) for order in orders}
 
 
@@ -644,4 +646,4 @@ def _read_file(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
-        raise RecordError(f"{path}: not a readable table ({error})") from None
+        raise RecordError(f"{path}: not a readable table ({error}); {remedy(path)}") from None

@@ -23,6 +23,7 @@ from orderparam.settings.ising_file import load_ising
 from orderparam.settings.words import find
 from orderparam.tracking import (
     close_invocation,
+    deliver_at_exit,
     has_failed,
     keep_lines_short,
     open_invocation,
@@ -228,4 +229,5 @@ def made_by_this_run():
 
 
 keep_lines_short(logger)
+deliver_at_exit(workflow, config)
 print_ending(workflow, config, made_by_this_run, corpora_of_this_run, has_failed)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from project_copy import CORPUS, ProjectCopy
 
@@ -38,14 +40,34 @@ def content(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in files}
 
 
+ADVICE = re.compile(
+    r"(?:delete the folder (?P<folder>\S+)|(?P<file>\S+): \S.*; delete it) to have it made anew"
+    r"|restore it from Git: (?P<git>git checkout -- \S+)|train again: (?P<train>snakemake .+)"
+)
+
+
+def follow(project: ProjectCopy, output: str) -> str:
+    """Do what the first advice in the output says, and nothing else; returns it."""
+    found = ADVICE.search(output)
+    assert found, output
+    advice = found.groupdict()
+    if path := advice["folder"] or advice["file"]:
+        path = path.removeprefix("error: ")
+        shutil.rmtree(project.root / path) if (project.root / path).is_dir() else (
+            project.root / path
+        ).unlink()
+    else:
+        done = project.shell(advice["git"] or advice["train"], timeout=400)
+        assert done.status == 0, done.output
+    return found[0]
+
+
 def check_that_advice_leads_on(project: ProjectCopy, damaged: str, target: str) -> None:
     done = project.snakemake("--cores", "1", "--force", target)
     assert done.status != 0, done.output
-    assert f"{damaged}: damaged or edited" in done.output
+    assert damaged in done.output
     assert "Traceback (most recent" not in done.output
-    assert "delete it to have it made anew" in done.output
-    path = project.root / damaged
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    follow(project, done.output)
     project.build("--cores", "2", target)
 
 
@@ -83,3 +105,37 @@ def test_a_damaged_checkpoint_is_refused_and_deleting_the_folder_trains_again(sm
     flip(project.root / folder / "seed-1/step-000060.safetensors")
     check_that_advice_leads_on(project, folder, target)
     assert [content(project.root / path) for path in (folder, target)] == before
+
+
+@pytest.mark.slow
+def test_a_trajectory_that_disagrees_with_its_checkpoints_is_trained_again_as_advised(smoke_clone):
+    project = smoke_clone
+    path, target = project.root / RUN / "trajectory.parquet", f"{RUN}/verification.csv"
+    before = content(path)
+    trajectory = pd.read_parquet(path)
+    trajectory.loc[trajectory.index[-1], "order_parameter"] *= 1.001
+    trajectory.to_parquet(path)
+    # Without the job's record nothing but the checkpoints tells.
+    (project.results / "smoke/jobs/train_model.nano-seeds-1-1.json").unlink()
+    done = project.snakemake("--cores", "1", "--force", target)
+    assert "order_parameter recomputed from the weights" in done.output
+    assert "snakemake --cores 1 --force" in follow(project, done.output)
+    project.build("--cores", "1", target)
+    assert content(path) == before
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "experiment.json", "runs/10K/seeds-1337-1337/metrics.csv"])
+def test_a_damaged_record_is_restored_as_advised(smoke_clone, name):
+    project = smoke_clone
+    recorded = project.results / "recorded/paper"
+    shutil.copytree("results/recorded/paper", recorded)
+    git = "git -c user.name=a -c user.email=a@b"
+    made = project.shell(f"git init -q . && git add -f results/recorded && {git} commit -q -m records")
+    assert made.status == 0, made.output
+    before = content(recorded)
+    zero(recorded / name)
+    done = project.snakemake("--cores", "1", "results/replay/metrics.csv")
+    assert done.status != 0 and name in done.output
+    assert follow(project, done.output).startswith("restore it from Git")
+    assert content(recorded) == before
+    project.build("--cores", "1", "results/replay/metrics.csv")

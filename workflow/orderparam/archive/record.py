@@ -15,7 +15,7 @@ from pathlib import Path
 
 from orderparam.archive.job import FinishedJob, read_job
 from orderparam.errors import RecordError
-from orderparam.files import read_json, sha256_of_file
+from orderparam.files import read_json, remedy, sha256_of_file
 from orderparam.settings.experiment import Experiment
 
 MANIFEST = "manifest.json"
@@ -38,7 +38,9 @@ class Record:
         self.folder = Path(folder)
         manifest = read_json(self.folder / MANIFEST)
         if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-            raise RecordError(f"{self.folder / MANIFEST}: not the manifest of a record; restore it from Git")
+            raise RecordError(
+                f"{self.folder / MANIFEST}: not the manifest of a record; {remedy(self.folder / MANIFEST)}"
+            )
         if manifest.get("format") != FORMAT:
             raise RecordError(
                 f"{self.folder / MANIFEST}: has format {manifest.get('format')}, this version reads {FORMAT}"
@@ -66,12 +68,11 @@ class Record:
         if name not in self.sums:
             raise RecordError(f"{path}: not in {MANIFEST}")
         if not path.is_file():
-            raise RecordError(f"{path}: missing, but {MANIFEST} lists it; restore it from Git")
+            raise RecordError(f"{path}: missing, but {MANIFEST} lists it; {remedy(path)}")
         found = sha256_of_file(path)
         if found != self.sums[name]:
             raise RecordError(
-                f"{path}: damaged or edited: expected sha256 {self.sums[name]}, found {found}; restore it "
-                "from Git"
+                f"{path}: damaged or edited: expected sha256 {self.sums[name]}, found {found}; {remedy(path)}"
             )
         return path
 

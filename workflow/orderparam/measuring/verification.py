@@ -52,7 +52,8 @@ def verify_job(
         measured = trajectory[trajectory["seed"] == seed].set_index("step")
         if missing := sorted(set(steps) - set(measured.index)):
             raise RecordError(
-                f"the trajectory of {run.size}, seed {seed} lacks step {missing[0]}; train again"
+                f"the trajectory of {run.size}, seed {seed} lacks step {missing[0]}; "
+                f"{_train_again(checkpoints)}"
             )
         b_differences, loss_differences = [0.0], [0.0]
         for step in steps:
@@ -135,10 +136,16 @@ def _differences(path: Path, row: Any, found: dict[str, float], tolerance: float
             raise RecordError(
                 f"{path}: {quantity} recomputed from the weights is {value!r}, but the trajectory has "
                 f"{float(row[quantity])!r} (relative difference {difference:.1e}, tolerance "
-                f"{tolerance:.0e}); one of the two files is damaged or stems from other code: train again"
+                f"{tolerance:.0e}); one of the two files is damaged or stems from other code; "
+                f"{_train_again(path.parents[1])}"
             )
         differences.append(difference)
     return differences
+
+
+def _train_again(checkpoints: Path) -> str:
+    """With --force, since what was kept of the same training would be put back."""
+    return f"train again: snakemake --cores 1 --force {checkpoints.parent / 'trajectory.parquet'}"
 
 
 def _spread(steps: list[int], count: int | Literal["all"]) -> set[int]:

@@ -84,7 +84,8 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
     elif (name := valid.get("experiment")) and name not in (known := [*documents, *recorded]):
         allowed = f"no such experiment in {EXPERIMENTS_FOLDER}; {suggest(name, known)}"
         problems.append(Problem(("experiment",), show(name), allowed))
-    replay, replayable = valid.get("replay"), {*documents, *_recorded_experiments(root, None).values()}
+    replay = valid.get("replay")
+    replayable = dict.fromkeys([*documents, *_recorded_experiments(root, None).values()])
     if config and "replay" in config and replay and replay not in replayable:
         allowed = f"neither recorded in {RECORDED_FOLDER} nor an experiment; {suggest(replay, replayable)}"
         problems.append(Problem(("replay",), show(replay), allowed))

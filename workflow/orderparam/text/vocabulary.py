@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparam.errors import CorpusError, RecordError
-from orderparam.files import atomic_write, read_json, sha256_of_file, write_json
+from orderparam.files import atomic_write, read_json, remedy, sha256_of_file, write_json
 
 MAX_CHARACTERS = 65_535
 CODE_POINTS = 0x110000
@@ -172,7 +172,8 @@ def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Token
     except FileNotFoundError:
         raise RecordError(f"{tokens_path}: no such file") from None
     except (OSError, ValueError, EOFError) as error:
-        raise RecordError(f"{tokens_path}: not a readable .npy file ({error}); delete it") from None
+        advice = remedy(tokens_path)
+        raise RecordError(f"{tokens_path}: not a readable .npy file ({error}); {advice}") from None
     if tokens.shape != (record["tokens"],) or tokens.dtype != vocabulary.dtype:
         raise RecordError(
             f"{tokens_path}: holds {tokens.dtype} tokens of shape {tokens.shape}, but {vocabulary_path} says "
@@ -203,9 +204,9 @@ def _read_record(path: Path) -> tuple[dict[str, Any], Vocabulary]:
         fits = record["dtype"] == vocabulary.dtype.name and 0 <= record["train_tokens"] <= record["tokens"]
         fits &= isinstance(record["sha256"], str)
     except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(f"{path}: not a vocabulary ({error!r}); delete it to have it rebuilt") from None
+        raise RecordError(f"{path}: not a vocabulary ({error!r}); {remedy(path)}") from None
     if not fits:
-        raise RecordError(f"{path}: contradicts itself in dtype or length; delete it to have it rebuilt")
+        raise RecordError(f"{path}: contradicts itself in dtype or length; {remedy(path)}")
     return record, vocabulary
 
 

@@ -19,9 +19,9 @@ from orderparam.tracking.provenance import hide_secrets, origin_tags, relative_t
 from orderparam.tracking.record import RunRecord, Status
 from orderparam.tracking.stopping import pass_signals_on
 from orderparam.tracking.store import is_enabled, resolve_uri
-from orderparam.tracking.update import Follower
+from orderparam.tracking.update import Follower, deliver
 
-_failed = False
+_failed = _opened = False
 _open: list[tuple[Path, RunRecord, Follower | None]] = []
 
 
@@ -35,8 +35,10 @@ def open_invocation(
     too, the outputs that are to be made anew. With --touch, for which Snakemake calls `onstart` too, nothing
     is opened. Never fails.
     """
+    global _opened
     if workflow.touch:
         return
+    _opened = True
     root = Path.cwd().resolve()
     experiment = _targeted_experiment(workflow.dag_settings.targets) or experiment
     command = hide_secrets(shlex.join(["snakemake", *sys.argv[1:]]))
@@ -61,6 +63,19 @@ def open_invocation(
     pass_signals_on()
     # The hooks are not called when scheduling itself fails.
     atexit.register(close_invocation, "FAILED")
+
+
+def deliver_at_exit(workflow: Any, config: dict[str, Any]) -> None:
+    """Have a command that finds nothing to do tell the store what earlier ones could not."""
+
+    def deliver_rest() -> None:
+        if workflow.executor_plugin is None or workflow.dryrun or workflow.touch or _opened:
+            return
+        root = Path.cwd().resolve()
+        deliver(root, resolve_uri(config, root))
+
+    if workflow.is_main_process and is_enabled(config):
+        atexit.register(deliver_rest)
 
 
 def close_invocation(status: Status) -> None:

@@ -28,7 +28,7 @@ from orderparam.tracking.provenance import (
     relative_to_root,
     this_process,
 )
-from orderparam.tracking.record import RunRecord, Status, flatten
+from orderparam.tracking.record import RunRecord, Status, flatten, set_aside
 from orderparam.tracking.stopping import STOPPING, stopping_unwinds
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
     job = TrackedJob(record, root)
     with stopping_unwinds(_invocation().get("process")):
         _find_corpus(job, snakemake, snakemake.input)
-        job.attempt(lambda: record.points_file(root).unlink(missing_ok=True))
+        job.attempt(lambda: set_aside(root, record.file))
         job.save()
         if job.failed_to_write:
             # Nor may the record of an earlier run stay, whose sums others would go by.
@@ -205,6 +205,11 @@ def _describe_job(snakemake: Any, root: Path) -> RunRecord:
         ),
         tags=tags,
         inputs=_describe_files(snakemake.input, root),
+        # That they are there tells, of a job that left no end, whether it came to it.
+        outputs=[
+            {"name": name, "path": relative_to_root(path, root), "sha256": None, "bytes": None}
+            for name, path in _named(snakemake.output)
+        ],
     )
 
 

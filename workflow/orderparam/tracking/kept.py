@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orderparam.errors import OrderParameterError, RecordError
-from orderparam.files import read_json, write_json
+from orderparam.files import read_json, remedy, write_json
 from orderparam.settings.experiment import digest
 from orderparam.sums import measure
 from orderparam.tracking.record import RunRecord, now
@@ -88,9 +88,7 @@ def _sum_of(root: Path, file: dict[str, Any]) -> str:
     if Path(file["path"]).name in ("corpus.json", "vocabulary.json"):
         content = read_json(root / file["path"])
         if not isinstance(content, dict):
-            raise RecordError(
-                f"{file['path']}: not the description of a corpus; delete it to have it rebuilt"
-            )
+            raise RecordError(f"{file['path']}: not the description of a corpus; {remedy(file['path'])}")
         return digest({key: value for key, value in content.items() if key != "source"})
     return str(file["sha256"])
 

@@ -104,5 +104,6 @@ def hide_secrets(text: str) -> str:
     >>> hide_secrets("cannot reach https://me:secret@host/api?token=secret")
     'cannot reach https://host/api?token=...'
     """
-    text = re.sub(r"://[^/\s]*@", "://", text)
+    # A password may have any sign, so that the last @ ends it.
+    text = re.sub(r"://[^\s'\"]*@", "://", text)
     return re.sub(r"(?i)([?&][^=&\s]*(?:pass|pwd|token|secret|key)[^=&\s]*=)[^&\s]*", r"\1...", text)

@@ -28,7 +28,8 @@ class RunRecord:
     project root where they lie inside it. Times are in milliseconds since 1970. `process` is what
     `provenance.this_process` returns. `inputs` and `outputs` hold name, path, sha256 and bytes of each file.
     `texts` maps a file name to text that the store keeps as an artifact. `trainings` names the runs that are
-    trained, or replayed, in the job, one a seed, and says how each is trained.
+    trained, or replayed, in the job, one a seed, and says how each is trained. `inferred` says that the run
+    did not tell its end itself.
     """
 
     name: str
@@ -46,6 +47,7 @@ class RunRecord:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     trainings: dict[str, dict[str, str]] = field(default_factory=dict)
+    inferred: bool = False
 
     def end(self, status: Status, reason: str | None = None, at: int | None = None) -> None:
         """Set the final status, the end time (now, if not `at`), and the tag `error` to `reason`."""
@@ -111,6 +113,27 @@ class RunRecord:
         for key, value, step, at, *training in map(json.loads, complete.splitlines()):
             found.setdefault("".join(training), []).append((key, float(value), step, at))
         return found, since + len(complete)
+
+
+def set_aside(root: Path, file: str) -> None:
+    """Move a record, with its points, to `earlier/` beside it, before the job's next run takes its place.
+
+    So no store is told less for having been out of reach. Raises OSError.
+    """
+    path = root / file
+    try:
+        record = RunRecord.read(path)
+    except RecordError:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".points.jsonl").unlink(missing_ok=True)
+        return
+    points = record.points_file(root)
+    record.file = (Path(file).parent / "earlier" / f"{Path(file).stem}.{record.id[:8]}.json").as_posix()
+    # The copy first: two records of one run are told once, since they have one id.
+    record.write(root)
+    if points.is_file():
+        points.replace(record.points_file(root))
+    path.unlink()
 
 
 def now() -> int:

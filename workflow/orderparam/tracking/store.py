@@ -6,14 +6,16 @@ import json
 import logging
 import os
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from orderparam.errors import OrderParameterError
+from orderparam.files import sha256_of_file
 from orderparam.tracking.notes import APART, NOTE, describe_experiment, describe_run, runs_page
 from orderparam.tracking.record import Point, RunRecord, Status
 
@@ -101,7 +103,24 @@ class RunStore:
         from mlflow import MlflowClient
 
         self._client: MlflowClient = MlflowClient(tracking_uri=uri)
+        if database := database_path(uri):
+            self._bring_artifacts_here(database)
         self._hide_default()
+
+    def _bring_artifacts_here(self, database: Path) -> None:
+        """Have a store that was copied or moved with its project keep artifacts here, not where it was.
+
+        MLflow stores absolute addresses, and would write to those of the original.
+        """
+        here = f"{self._artifacts.as_uri()}/" if self._artifacts else ""
+        self._client.search_experiments(max_results=1)  # Which makes the tables.
+        with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+            for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+                for (address,) in connection.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+                    _, found, rest = (address or "").rpartition("/mlflow-artifacts/")
+                    if found and not address.startswith(here):
+                        change = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"
+                        connection.execute(change, (here + rest, address))
 
     def _hide_default(self) -> None:
         """Take MLflow's own experiment Default, of id 0, out of sight where no run is in it."""
@@ -181,16 +200,30 @@ class RunStore:
     def complete(self, run_id: str, record: RunRecord, training: str = "", parent: str | None = None) -> None:
         """Add what is known at the record's end, and end the run."""
         self._set_tags(run_id, record, training, parent, {})
+        # First, so that it is told even where artifacts cannot be kept.
+        self.end(run_id, record.status, record.end_time)
+        if self._artifacts and not self._is_ours(run_id):
+            return
         for file in () if training else record.outputs:
             path = self._root / file["path"]
             if path.suffix in ARTIFACTS and (file["bytes"] or 0) <= LARGEST_ARTIFACT and path.is_file():
-                # Snakemake or a rerun may delete it meanwhile.
+                # Snakemake or a rerun may delete it meanwhile, or have made it anew.
                 with suppress(FileNotFoundError):
-                    self._client.log_artifact(run_id, str(path))
+                    if file["sha256"] in (None, sha256_of_file(path)):
+                        self._client.log_artifact(run_id, str(path))
         kept = {name: value for name, value in asdict(record).items() if name != "texts"}
         for name, text in {**record.texts, "job.json": json.dumps(kept, indent=1)}.items():
             self._client.log_text(run_id, text, name)
-        self.end(run_id, record.status, record.end_time)
+
+    def _is_ours(self, run_id: str) -> bool:
+        """Whether a run's artifacts lie in this project; those of a database that projects share may not."""
+        assert self._artifacts
+        return str(self._run(run_id).artifact_uri).startswith(self._artifacts.as_uri())
+
+    def close(self, run_id: str) -> None:
+        """End a run as KILLED unless it has ended, as told by the project that this one is a copy of."""
+        if self._client.get_run(run_id).info.status == "RUNNING":
+            self.end(run_id, "KILLED")
 
     def end(self, run_id: str, status: Status, end_time: int | None = None) -> None:
         """End a run at `end_time`, in milliseconds since 1970, or now."""

@@ -15,11 +15,13 @@ from typing import Any
 
 import yaml
 
+from orderparam.errors import RecordError
 from orderparam.tracking.notes import runs_page
 from orderparam.tracking.provenance import hide_secrets
 from orderparam.tracking.record import RECORDS
 from orderparam.tracking.store import RunStore, TrackingError, artifact_folder, database_path, resolve_uri
-from orderparam.tracking.update import Follower
+from orderparam.tracking.trouble import describe_trouble
+from orderparam.tracking.update import Follower, update_store
 
 
 def read_config(root: Path) -> dict[str, Any]:
@@ -39,16 +41,22 @@ def browse(root: Path, port: int) -> None:
 
     The open page follows what runs meanwhile. An address for each experiment is printed, and the first opened
     where there is a browser. A port that is taken gives way to the next that is free. Where a server has the
-    store already, its addresses are printed. Raises TrackingError if there are neither a store nor records of
-    which to make one.
+    store already, its addresses are printed. Raises TrackingError if the store cannot be used, or if there
+    are neither a store nor records of which to make one.
     """
     uri = resolve_uri(read_config(root), root)
     database = database_path(uri)
     if database and not database.is_file() and not any(root.glob(RECORDS)):
         raise TrackingError(f"{database}: no runs have been tracked yet; run snakemake first")
     follower = Follower(root, uri)
-    follower.update()
     folder = artifact_folder(uri, root)
+    try:
+        update_store(root, uri)
+    except RecordError as error:
+        print(f"warning: tracking: {hide_secrets(str(error))}", file=sys.stderr)
+    except Exception as error:
+        where = hide_secrets(uri.removeprefix("sqlite:///"))
+        raise TrackingError(f"{where}: the store cannot be used: {describe_trouble(error)}") from None
     if folder is None:
         _print_pages("The runs are at", hide_secrets(uri).rstrip("/"), uri, root)
         return

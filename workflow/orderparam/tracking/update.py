@@ -16,6 +16,7 @@ from orderparam.files import read_json, write_json
 from orderparam.tracking.provenance import hide_secrets, is_alive, is_here
 from orderparam.tracking.record import RECORDS, RunRecord
 from orderparam.tracking.store import RunStore, database_path
+from orderparam.tracking.trouble import describe_trouble
 
 INTERVAL_SECONDS = 2.0
 RETRY_SECONDS = 60.0
@@ -47,14 +48,16 @@ def update_store(root: Path, uri: str) -> None:
     where the store cannot be used; the next call then goes on from there.
     """
     root = root.resolve()
-    folder = root / "results/.tracking"
-    name = hashlib.sha256(uri.encode()).hexdigest()[:16]
-    database = database_path(uri)
-    lock = database.with_name(f".{database.name}.lock") if database else folder / f"{name}.lock"
-    for parent in (folder, lock.parent):
+    notes, database = _notes_file(root, uri), database_path(uri)
+    lock = database.with_name(f".{database.name}.lock") if database else notes.with_suffix(".lock")
+    for parent in (notes.parent, lock.parent):
         parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock, timeout=LOCK_SECONDS):
-        _Update(root, RunStore(uri, root), folder / f"{name}.json").run()
+        _Update(root, RunStore(uri, root), notes).run()
+
+
+def _notes_file(root: Path, uri: str) -> Path:
+    return root / "results/.tracking" / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}.json"
 
 
 class _Update:
@@ -105,7 +108,9 @@ class _Update:
             if training not in runs:
                 runs[training] = self._store.begin(record, training, parent)
             self._store.add_points(runs[training], points.get(training, []))
-            if record.status != "RUNNING":
+            if record.status == "KILLED" and record.inferred:
+                self._store.close(runs[training])
+            elif record.status != "RUNNING":
                 self._store.complete(runs[training], record, training, parent)
         self._told[file] = Told(record.id, runs, record.status != "RUNNING", state, read)
         self._save()
@@ -123,12 +128,24 @@ class _Update:
         return not is_alive(record.process) or (orphaned and not is_here(record.process))
 
     def _close(self, record: RunRecord) -> RunRecord:
-        """The record as its process left it at last, or closed as KILLED at the last sign of life."""
+        """The record as its process left it at last, or closed as its outputs say at the last sign of life.
+
+        Snakemake deletes outputs before a job and after one that failed, and a job writes the last one at its
+        end: where all are there, it succeeded, and only its record's end was lost, as on a full disk.
+        """
         latest = RunRecord.read(self._root / record.file)
         if latest.id == record.id and latest.status == "RUNNING":
-            signs = [self._root / record.file, record.points_file(self._root)]
+            outputs = [self._root / file["path"] for file in record.outputs]
+            began = record.start_time / 1000
+            made = outputs and all(path.exists() and path.stat().st_mtime >= began for path in outputs)
+            signs = [self._root / record.file, record.points_file(self._root), *(outputs if made else [])]
             seen = max(sign.stat().st_mtime_ns for sign in signs if sign.exists()) // 1_000_000
-            latest.end("KILLED", "the process ended without a word", seen)
+            if made:
+                latest.end("FINISHED", None, seen)
+                latest.tags["end"] = "was not recorded; all outputs are there"
+            else:
+                latest.end("KILLED", "the process ended without a word", seen)
+            latest.inferred = True
             latest.write(self._root)
         return latest
 
@@ -136,11 +153,28 @@ class _Update:
         """End the run of a record that was deleted, or replaced by that of the job's next run."""
         told = self._told.pop(file)
         for run in () if told.ended else told.runs.values():
-            self._store.end(run, "KILLED")
+            self._store.close(run)
         self._save()
 
     def _save(self) -> None:
         write_json(self._notes, {file: asdict(told) for file, told in self._told.items()})
+
+
+def deliver(root: Path, uri: str) -> None:
+    """Tell the store what earlier commands could not, if there is anything; errors are reported on stderr.
+
+    For a command that runs no job: unless something is left, it reads notes only.
+    """
+    try:
+        notes = read_json(_notes_file(root, uri))
+        told = {file: (values["ended"], values["state"]) for file, values in notes.items()}
+    except (RecordError, KeyError, TypeError, AttributeError):
+        told = {}
+    for path in root.glob(RECORDS):
+        found = path.stat()
+        if told.get(path.relative_to(root).as_posix()) != (True, f"{found.st_mtime_ns} {found.st_ino}"):
+            Follower(root, uri).update()
+            return
 
 
 class Follower:
@@ -187,11 +221,10 @@ class Follower:
         if damaged in self._warned:
             return
         self._warned.add(damaged)
-        text = hide_secrets(str(error).strip().partition("\n")[0])
+        text = describe_trouble(error)
         if not damaged:
             text = (
-                f"the store {hide_secrets(self._uri)} cannot be used ({type(error).__name__}: {text:.200}). "
-                "The jobs go on and leave their records in results/*/jobs; the next run, or `make ui`, tells "
-                "the store of them"
+                f"the store {hide_secrets(self._uri)} cannot be used: {text}. The jobs go on and leave their "
+                "records in results/*/jobs; the next snakemake command, or `orderparam ui`, tells the store"
             )
         print(f"warning: tracking: {text}", file=sys.stderr, flush=True)

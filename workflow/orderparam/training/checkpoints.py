@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from orderparam.errors import RecordError, TrainingError
-from orderparam.files import read_json, sha256_of_file, write_json
+from orderparam.files import read_json, remedy, sha256_of_file, write_json
 from orderparam.model.gpt import GPT, build_model_of_run, count_parameters
 from orderparam.settings.experiment import Run, Seeds
 from orderparam.training.schedule import checkpoint_steps
@@ -43,11 +43,11 @@ def load_weights(path: Path) -> Loaded:
         if found != description["sha256"]:
             raise RecordError(
                 f"{path}: damaged: sha256 {found} is not the {description['sha256']} of its description; "
-                "delete the run's folder to have it trained again"
+                f"{remedy(path)}"
             )
         return load_file(path), description
     except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise RecordError(f"{path}: not readable weights ({error})") from None
+        raise RecordError(f"{path}: not readable weights ({error}); {remedy(path)}") from None
 
 
 def save_checkpoint(folder: Path, model: GPT, run: Run, seeds: Seeds, measured: dict[str, Any]) -> None:

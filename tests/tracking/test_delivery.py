@@ -1,0 +1,177 @@
+"""What was recorded reaches the store, once, whatever happened meanwhile, and no other project's."""
+
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tracking_helpers import in_new_process, local_store, start_job, statuses, update
+
+from orderparam.files import read_json
+from orderparam.tracking.provenance import hide_secrets
+from orderparam.tracking.store import TrackingError
+from orderparam.tracking.trouble import describe_trouble
+from orderparam.tracking.ui import browse
+from orderparam.tracking.update import Follower, deliver, update_store
+
+SVG = "results/preview/figures/fig4.svg"
+DRAW = f"Path('{SVG}').parent.mkdir(parents=True, exist_ok=True); Path('{SVG}').write_text('<svg/>')"
+WAIT = "print('ready', flush=True)\nwhile not Path('go').exists(): time.sleep(0.05)"
+pytestmark = pytest.mark.usefixtures("with_store")
+
+
+def finish(job):
+    _, told = job.communicate(timeout=60)
+    assert job.returncode == 0, told
+
+
+def runs(root: Path, columns: str = "status", database: str = "results/mlflow.db") -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(f"file:{root / database}?mode=ro", uri=True)) as connection:
+        return connection.execute(f"SELECT {columns} FROM runs ORDER BY start_time").fetchall()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_runs_of_a_job_that_ran_again_before_the_store_was_told_all_reach_it_in_order(tmp_path):
+    for value in (1.0, 2.0, 3.0):
+        finish(start_job(tmp_path, f"{DRAW}; job.log_metrics([('loss', {value}, 0)])"))
+    update(tmp_path)
+    update(tmp_path)
+    assert runs(tmp_path) == [("FINISHED",)] * 3
+    query = "SELECT value FROM runs JOIN metrics ON runs.run_uuid = metrics.run_uuid ORDER BY start_time"
+    with closing(sqlite3.connect(tmp_path / "results/mlflow.db")) as connection:
+        assert connection.execute(query).fetchall() == [(1.0,), (2.0,), (3.0,)]
+    # A store that is made anew is told of all of them too.
+    (tmp_path / "results/mlflow.db").unlink()
+    update(tmp_path)
+    assert runs(tmp_path) == [("FINISHED",)] * 3
+
+
+def test_a_command_without_jobs_delivers_what_is_left_and_else_only_looks(tmp_path):
+    finish(start_job(tmp_path, DRAW))
+    in_new_process(deliver, tmp_path, local_store(tmp_path))
+    assert runs(tmp_path) == [("FINISHED",)]
+    database = (tmp_path / "results/mlflow.db").read_bytes()
+    (tmp_path / "results/mlflow.db").unlink()
+    deliver(tmp_path, local_store(tmp_path))
+    assert not (tmp_path / "results/mlflow.db").exists() and database
+
+
+def test_a_job_whose_end_could_not_be_recorded_is_closed_as_its_outputs_say(tmp_path):
+    kill = "; import os; os.kill(os.getpid(), 9)"
+    start_job(tmp_path, DRAW + kill).communicate()
+    update(tmp_path)
+    assert runs(tmp_path) == [("FINISHED",)]
+    (tmp_path / SVG).unlink()
+    start_job(tmp_path, kill.removeprefix("; ")).communicate()
+    update(tmp_path)
+    assert runs(tmp_path) == [("FINISHED",), ("KILLED",)]
+
+
+def test_a_copied_project_goes_on_in_its_own_place(tmp_path):
+    original, copy, moved = (tmp_path / name for name in ("original", "copy", "moved"))
+    original.mkdir()
+    shutil.move(tmp_path / "results", original / "results")
+    finish(start_job(original, DRAW))
+    update(original)
+    running = start_job(original, f"{DRAW}\n{WAIT}")
+    running.stdout.readline()
+    update(original)
+    shutil.copytree(original, copy)
+    running.kill()
+    running.communicate()
+    before = contents(original)
+    finish(start_job(copy, DRAW))
+    update(copy)
+    assert contents(original) == before
+    assert [status for (status,) in runs(copy)] == ["FINISHED", "FINISHED", "FINISHED"]
+    places = {uri for (uri,) in runs(copy, "artifact_uri")}
+    assert all(uri.startswith(copy.as_uri()) for uri in places)
+    assert len(list((copy / "results/mlflow-artifacts").rglob("fig4.svg"))) >= 2
+    # A moved one does not make its old place anew.
+    copy.rename(moved)
+    finish(start_job(moved, DRAW))
+    update(moved)
+    assert not copy.exists()
+    assert all(uri.startswith(moved.as_uri()) for (uri,) in runs(moved, "artifact_uri"))
+
+
+def test_of_two_copies_with_one_store_neither_ends_the_others_runs(tmp_path):
+    shared = f"sqlite:///{tmp_path / 'results/mlflow.db'}"
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    original.mkdir()
+    body = f"job.log_metrics([('loss', 1.0, 0)])\n{WAIT}"
+    job = start_job(original, body)
+    job.stdout.readline()
+    in_new_process(update_store, original, shared)
+    shutil.copytree(original, copy)
+    (original / "go").touch()
+    job.communicate()
+    in_new_process(update_store, original, shared)
+    before = contents(original)
+    # In the copy its record says RUNNING, and its process is gone.
+    in_new_process(update_store, copy, shared)
+    assert runs(tmp_path) == [("FINISHED",)]
+    assert contents(original) == before
+    assert read_json(next((copy / "results/preview/jobs").glob("*.json")))["status"] == "KILLED"
+
+
+@pytest.mark.parametrize(
+    ("uri", "cause"),
+    [
+        ("sqlite:///{root}/broken.db", "the file is damaged or no database; move it away"),
+        ("sqlite:////proc/none/x.db", "its folder is missing or cannot be written|No such file"),
+        ("http://me:secret@127.0.0.1:9", "no server answers there"),
+        ("http://me:se/cr@et@127.0.0.1:9", "Invalid url"),
+    ],
+)
+def test_a_warning_names_the_cause_and_no_password(tmp_path, capsys, monkeypatch, uri, cause):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    (tmp_path / "broken.db").write_bytes(b"no database, but rather long " * 99)
+    finish(start_job(tmp_path, DRAW))
+    uri = uri.format(root=tmp_path)
+    Follower(tmp_path, uri).update()
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert any(part in told for part in cause.split("|")), told
+    assert "`orderparam ui`" in told
+    assert not any(part in told for part in ("secret", "cr@et", "se/cr"))
+
+
+def test_a_broken_store_is_one_line_for_the_page_too(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "results/mlflow.db").write_bytes(b"no database, but rather long " * 99)
+    with pytest.raises(
+        TrackingError, match=r"mlflow\.db: the store cannot be used: the file is damaged"
+    ) as error:
+        browse(tmp_path, 5999)
+    assert "\n" not in str(error.value)
+    # What it says helps.
+    (tmp_path / "results/mlflow.db").rename(tmp_path / "away.db")
+    finish(start_job(tmp_path, DRAW))
+    update(tmp_path)
+    assert list(statuses(tmp_path).values()) == ["FINISHED"]
+
+
+def test_a_locked_store_is_told_of_later(tmp_path):
+    finish(start_job(tmp_path, DRAW))
+    connection = sqlite3.connect(tmp_path / "results/mlflow.db", isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    with pytest.raises(Exception, match="locked") as error:
+        update_store(tmp_path, local_store(tmp_path))
+    assert describe_trouble(error.value) == "another process has locked it"
+    connection.execute("ROLLBACK")
+    connection.close()
+    update(tmp_path)
+    assert runs(tmp_path) == [("FINISHED",)]
+    assert time.monotonic() - began < 120
+
+
+@pytest.mark.parametrize("password", ["secret", "se/cret", "se@cret", "se:c?ret", "%40s"])
+def test_passwords_of_any_signs_are_hidden(password):
+    assert hide_secrets(f"cannot reach https://me:{password}@host/x") == "cannot reach https://host/x"
