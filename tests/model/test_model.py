@@ -58,8 +58,8 @@ def test_building_leaves_the_default_generator_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-def paired_losses(dtype, training, attention):
-    model, plain = build(attention=attention), build_plain(attention=attention)
+def paired_losses(dtype, training, **keys):
+    model, plain = build(**keys), build_plain(**keys)
     plain.load_state_dict(rename_to_plain(model.state_dict(), 2))
     model, plain = model.to(dtype).train(training), plain.to(dtype)
     if training:
@@ -74,11 +74,13 @@ def paired_losses(dtype, training, attention):
     return model, plain, tokens[:, :-1]
 
 
-@pytest.mark.parametrize("attention", ["causal", "ablated"])
+@pytest.mark.parametrize(
+    "keys", [{}, {"attention": "ablated"}, {"attention": "uniform"}, {"norm_parameters": False}], ids=str
+)
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
-def test_logits_and_gradients_equal_the_oracles(dtype, tolerance, training, attention):
-    model, plain, tokens = paired_losses(dtype, training, attention)
+def test_logits_and_gradients_equal_the_oracles(dtype, tolerance, training, keys):
+    model, plain, tokens = paired_losses(dtype, training, **keys)
     with torch.no_grad():
         ours, theirs = model(tokens), plain(tokens)
     assert torch.linalg.norm(ours - theirs) <= tolerance * torch.linalg.norm(theirs)

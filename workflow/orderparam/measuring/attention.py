@@ -54,7 +54,7 @@ def attention_excess(model: GPT, inputs: Tensor) -> float:
         for block in blocks_of(model):
             if block.attends:
                 weights = attention_weights(block.attention, block.attention_norm(x))
-                masses = weights.diagonal(-1, 2, 3).double().mean((0, 2))
+                masses = weights.diagonal(-1, 2, 3).cpu().double().mean((0, 2))
                 found.append(float(masses.max()) - uniform)
             x = block(x)
     finally:
@@ -64,7 +64,7 @@ def attention_excess(model: GPT, inputs: Tensor) -> float:
 
 def value_output_norm(model: GPT) -> float:
     """norm_F(O V), O V summed over the heads, of the layer where it is largest; 0 without attention."""
-    products = (a.projection.weight.detach().double() @ _maps(a)[2] for a in attentions_of(model))
+    products = (a.projection.weight.detach().cpu().double() @ _maps(a)[2] for a in attentions_of(model))
     return max((_norm(product) for product in products), default=0.0)
 
 
@@ -81,7 +81,7 @@ def query_key_norm(model: GPT) -> float:
 
 
 def _maps(attention: CausalSelfAttention) -> tuple[Tensor, Tensor, Tensor]:
-    query, key, value = attention.qkv.weight.detach().double().chunk(3)
+    query, key, value = attention.qkv.weight.detach().cpu().double().chunk(3)
     return query, key, value
 
 

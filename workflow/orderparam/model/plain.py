@@ -34,7 +34,7 @@ class Head(nn.Module):
         length, d_model = x.shape[-2:]
         logits = self.query(x) @ self.key(x).transpose(-2, -1) * d_model**-0.5
         if self.is_uniform:
-            logits = torch.zeros_like(logits)
+            logits = logits * 0.0
         logits = logits.masked_fill(~self.visible[:length, :length], float("-inf"))
         return self.dropout(F.softmax(logits, dim=-1)) @ self.value(x)
 
