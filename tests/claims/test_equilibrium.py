@@ -17,15 +17,19 @@ GAMMAS = 0.25 * 1.06 ** np.arange(30)
 SEEDS = (1, 2, 3)
 
 
+@cache
+def minima_of(depth, gamma):
+    return Landscape(Task(), depth).minima(gamma)
+
+
 def stages(depth, scale):
     """Rows of both branches of a deep linear net of `depth` hidden layers, its norm times `scale`."""
     landscape, rows = Landscape(Task(), depth), []
-    minima_of = cache(landscape.minima)
     for way, gammas in (("up", GAMMAS), ("down", GAMMAS[::-1])):
         for dwell in ("", "-4x"):
             for seed in SEEDS:
                 for step, gamma in enumerate(gammas, start=1):
-                    minima = minima_of(gamma * (1 + 0.002 * seed))
+                    minima = minima_of(depth, gamma)
                     s = float(minima[-1] if way == "up" else minima[0])
                     rows.append(
                         {
@@ -99,6 +103,24 @@ def test_second_order_comes_back_where_linear_response_says_with_its_exponent(fo
     assert verdict(found, "branch_ends_with_exponent", **arguments) == (
         SUPPORTED if depth == 1 else NOT_TESTED
     )
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(1.0, SUPPORTED), (1.5, REFUTED)])
+def test_zero_is_left_where_the_response_passes_the_penalty(tmp_path, shift, expected):
+    rows, probes = [], []
+    for seed in SEEDS:
+        for step, gamma in enumerate(GAMMAS[::-1], start=1):
+            names = {"size": "d8-down", "seed": seed, "step": step}
+            rows.append(names | {"weight_decay": gamma, "query_key_norm": max(0.7 - gamma, 0)})
+            quantity = {"quantity": "critical_penalty_query_key", "layer": 0, "order": -1}
+            probes += [
+                names | quantity | {"head": head, "value": 0.7 * shift / (1 + head)} for head in (0, 1)
+            ]
+    found = write_evidence(tmp_path, metrics=rows, probes=probes)
+    arguments = {"product": "query_key", "threshold": 1e-3, "factor": 1.25}
+    row = judge(found, "zero_is_left_by_linear_response", sizes=["d8-down"], **arguments)
+    assert row["value"] == pytest.approx(-math.log(shift), abs=0.06)
+    assert row["verdict"] == expected
 
 
 def test_the_slope_is_compared_over_widths(found):

@@ -54,6 +54,32 @@ def attention_returns_at_linear_response(
     )
 
 
+@claim_test("metrics.csv", "probes.csv")
+def zero_is_left_by_linear_response(
+    evidence: Evidence, *, sizes: list[str], product: str, threshold: float, factor: float
+) -> Finding:
+    """On the way down a product leaves zero where linear response on the model's own weights says so.
+
+    `product` is value_output or query_key. It has left zero where its norm is above `threshold`. Linear
+    response says so from where `critical_penalty_<product>` (of the head where it is largest) at the ends of
+    the stages passes the penalty. The two penalties are to lie within `factor`.
+    """
+
+    def measure(size: str) -> list[float]:
+        probes = evidence.rows("probes.csv", size=size, quantity=f"critical_penalty_{product}")
+        found = []
+        for seed, branch in _branches(evidence, size).items():
+            by_step = probes[probes["seed"] == seed].groupby("step")["value"].max()
+            excess = np.log(branch("step").map(by_step)) - np.log(branch("weight_decay"))
+            expected = branch_end(excess.dropna(), 0.0)
+            found.append(math.log(branch_end(branch(f"{product}_norm"), threshold) / expected))
+        return found
+
+    statistic = f"ln(gamma where {product}_norm leaves zero / gamma where linear response lets it)"
+    high = math.log(factor)
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, low=-high, high=high)
+
+
 @claim_test("metrics.csv")
 def branch_ends_with_exponent(
     evidence: Evidence, *, sizes: list[str], column: str, threshold: float, low: float, high: float
@@ -174,7 +200,7 @@ def _branches(evidence: Evidence, size: str) -> dict[int, Branch]:
     ends = stage_ends(evidence.rows("metrics.csv", size=size))
 
     def branch_of(seed: int) -> Branch:
-        own = ends[ends["seed"] == seed].sort_values("weight_decay").set_index("weight_decay")
+        own = ends[ends["seed"] == seed].sort_values("weight_decay").set_index("weight_decay", drop=False)
         return lambda column: own[column]
 
     return {int(seed): branch_of(int(seed)) for seed in sorted(ends["seed"].unique())}
