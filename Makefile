@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: run test test-slow lint types format ui env env-dev lock clean-env clean-caches help make-venv
+.PHONY: run test test-slow lint types format ui site env env-dev lock clean-env clean-caches help make-venv
 
 run: $(VENV)/run.stamp ## Build config.yaml's experiment (default); CORES=4, ARGS="results/... --config experiment=paper"
 	$(BIN)/python -m snakemake --cores $(CORES) $(ARGS)
@@ -42,6 +42,9 @@ format: $(VENV)/dev.stamp ## Put Python files and rules into the project's forma
 ui: $(VENV)/run.stamp ## Open the MLflow store (or MLFLOW_TRACKING_URI) as a local page; PORT=5001
 	$(BIN)/orderparam ui --port $(PORT)
 
+site: $(VENV)/run.stamp ## Write the pages of all recorded experiments with an index, results/site/; CORES=4
+	$(BIN)/python -m snakemake --cores $(CORES) results/site/index.html
+
 env: $(VENV)/run.stamp ## Only set up .venv; PYTHON=python3.12 chooses the interpreter
 
 env-dev: $(VENV)/dev.stamp ## Only set up .venv, with the tools for tests
@@ -58,6 +61,7 @@ clean-caches: ## Delete the caches of tests, linters and type checks
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
+	@echo "Targets of the workflow, for ARGS=: .venv/bin/snakemake --list"
 	@echo "On Linux, without a GPU: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make"
 	@echo "leaves out the CUDA libraries."
 

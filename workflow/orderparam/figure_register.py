@@ -47,6 +47,7 @@ FIGURES: dict[str, dict[str, dict[str, str]]] = {
             "loss_slope": "{results}/loss_slope.csv",
             "transition": "{results}/transition.csv",
         },
+        "finding": {"loss_slope": "{results}/loss_slope.csv"},
         "decay_sweep": {
             "metrics": METRICS,
             "runs": "{results}/runs.csv",

@@ -27,6 +27,20 @@ for scope, figure in [(scope, figure) for scope in FIGURES for figure in FIGURES
             "../scripts/draw_figure.py"
 
 
+rule draw_finding_for_readme:
+    """The picture in README.md, docs/finding.svg, from the recorded runs of the controls."""
+    input:
+        "results/controls_recorded/figures/finding.svg",
+    output:
+        "docs/finding.svg",
+    log:
+        "results/controls_recorded/logs/draw_finding_for_readme.log",
+    message:
+        "Copying the finding's picture to docs/"
+    shell:
+        "cp {input} {output} 2> {log}"
+
+
 rule write_up:
     """The page of an experiment: results/EXPERIMENT/write_up.html."""
     input:
@@ -56,3 +70,21 @@ rule write_up:
         "Writing up {wildcards.experiment}"
     script:
         "../scripts/write_up.py"
+
+
+rule make_site:
+    """The pages of all recorded experiments with an index, for any static host: results/site/index.html."""
+    input:
+        pages=expand("results/{experiment}/write_up.html", experiment=REPLAYS),
+        answer="docs/phase_transition.md",
+    output:
+        index="results/site/index.html",
+    log:
+        "results/site/logs/make_site.log",
+    params:
+        descriptions={name: settings.experiments[name].description for name in REPLAYS},
+        code=code_digest("make_site"),
+    message:
+        "Gathering the pages of all recorded experiments"
+    script:
+        "../scripts/make_site.py"

@@ -18,6 +18,29 @@ rule known_systems:
         rules.ising.input,
         figure_files(KNOWN_SYSTEMS, ".svg", ".png"),
         "results/deep_linear/summary.csv",
+        "results/known_systems.html",
+
+
+rule render_known_systems:
+    """The page of the known systems: results/known_systems.html."""
+    input:
+        ising=f"{ISING}/critical.csv",
+        deep_linear="results/deep_linear/summary.csv",
+        hopfield="results/hopfield/capacity.csv",
+        calibration="results/calibration/false_positives.csv",
+        figures=figure_files(KNOWN_SYSTEMS, ".svg"),
+        captions=[f"workflow/report/{Path(svg).stem}.rst" for svg in figure_files(KNOWN_SYSTEMS, ".svg")],
+    output:
+        page="results/known_systems.html",
+        findings="results/known_systems.txt",
+    log:
+        "results/known_systems/logs/render_known_systems.log",
+    params:
+        code=code_digest("render_known_systems"),
+    message:
+        "Writing the page of the known systems"
+    script:
+        "../scripts/render_known_systems.py"
 
 
 rule sample_ising:

@@ -54,6 +54,8 @@ RESERVED_EXPERIMENTS = (
     "ising",
     "hopfield",
     "known_systems",
+    "claims",
+    "site",
     "mlflow-artifacts",
 )
 # The experiment whose numbers are the author's published tables, and the one whose protocol gives them.

@@ -103,7 +103,7 @@ def _targeted_experiment(targets: Iterable[str]) -> str | None:
         name = inside and (inside[1] or inside[2])
         if name in OF_KNOWN_SYSTEMS:
             return "known_systems"
-        if name and name not in RESERVED_EXPERIMENTS:
+        if name == "claims" or (name and name not in RESERVED_EXPERIMENTS):
             return str(name)
     return None
 

@@ -1,0 +1,64 @@
+"""The finding in one picture: the loss pauses, and falls anew, only where one can look back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from orderparam.figures.axes import STEP_LABEL, require_rows
+from orderparam.figures.layout import start_figure
+from orderparam.figures.style import COLOURS, PAGE_WIDTH, describe_seeds, styled
+
+# Of each group its colour, its heading, and the names of its entries.
+GROUPS = (
+    (
+        COLOURS[0],
+        "something to look back at: the fall pauses, then resumes",
+        {
+            "whole": "the text itself",
+            "order-2": "Markov text, order 2",
+            "order-3": "Markov text, order 3",
+            "moby-dick": "Moby-Dick",
+        },
+    ),
+    (
+        COLOURS[1],
+        "nothing to look back at: it only flattens",
+        {
+            "context-1": "context of one character",
+            "ablated": "attention taken out",
+            "order-1": "Markov text, order 1",
+        },
+    ),
+)
+_LINES = ("-", "--", ":", "-.")
+_FIRST_STEP = 40
+
+
+@styled
+def draw(loss_slope: pd.DataFrame) -> Figure:
+    """How fast the loss falls, per e-fold of steps, a panel for each group; `loss_slope` is a LOSS_SLOPE.
+
+    Lines are means over seeds. Raises RecordError where no entry of the groups has a row.
+    """
+    known = [name for _, _, names in GROUPS for name in names]
+    table = loss_slope[loss_slope["size"].isin(known) & (loss_slope["step"] >= _FIRST_STEP)]
+    require_rows(table, "local slopes of the controls")
+    means = -table.groupby(["size", "step"])["dloss_dlogstep"].mean()
+    figure = start_figure(PAGE_WIDTH, 2.5, describe_seeds(table["seed"]))
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, (colour, heading, names) in zip(panels, GROUPS, strict=True):
+        for (name, label), line in zip(names.items(), _LINES, strict=False):
+            if name not in means:
+                continue
+            curve = means[name]
+            axes.plot(curve.index, curve.to_numpy(), color=colour, linestyle=line, label=label, gid=name)
+        axes.set_xscale("log")
+        axes.set_xlabel(STEP_LABEL)
+        axes.set_title(heading, color=colour, weight="bold")
+        axes.legend(loc="upper right", handlelength=2.6)
+        # Room for the legend above the second rise.
+        axes.set_ylim(min(0, float(np.nanmin(means))), 1.2 * float(np.nanmax(means)))
+    panels[0].set_ylabel(r"fall of the loss, $-\mathrm{d}L/\mathrm{d}\ln(\mathrm{step})$ (nats)")
+    return figure

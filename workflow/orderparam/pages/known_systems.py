@@ -1,0 +1,91 @@
+"""The page of the systems whose answers are known: their tables and figures in, one HTML page out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orderparam.pages.page import embed_figure, render_page
+
+TEMPLATE = "known_systems.html.j2"
+# Of each folder of results/ its title, what is asked of it, and the columns of its table that are shown.
+SYSTEMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "ising": (
+        "Ising and Potts models",
+        "Lattices with an order parameter and, in two dimensions or more, a phase transition whose "
+        "temperature is known; in one dimension there is none, and with ten states it is of first order. The "
+        "crossings of the Binder cumulants of two lengths locate it.",
+        ("system", "estimate", "temperature", "error", "reference", "relative_deviation"),
+    ),
+    "deep_linear": (
+        "Deep linear nets",
+        "Nets whose order parameter, the norm of the last layer over the width, vanishes at a known weight "
+        "decay: continuously with one hidden layer, with a jump and hysteresis with two.",
+        ("quantity", "measured", "reference", "relative_deviation"),
+    ),
+    "hopfield": (
+        "Hopfield networks",
+        "Networks that remember patterns up to a load of 0.138 per neuron, extrapolated from finite ones.",
+        ("estimate", "neurons", "value", "lower", "upper"),
+    ),
+    "calibration": (
+        "The detector of slope changes",
+        "How often the detector sees a sharp change in a smooth curve, and how often one that was planted.",
+        ("curve", "points", "noise", "rate", "lower", "upper"),
+    ),
+}
+# Of which table a system's is.
+TABLES = {
+    "ising": "critical.csv",
+    "deep_linear": "summary.csv",
+    "hopfield": "capacity.csv",
+    "calibration": "false_positives.csv",
+}
+
+
+def render_known_systems(tables: Mapping[str, pd.DataFrame], figures: Sequence[Path]) -> tuple[str, str]:
+    """The page's HTML, and its findings in a line.
+
+    `tables` has the table of each of SYSTEMS, `figures` are SVG files, each below its system's folder.
+    """
+    embedded = [
+        {**embed_figure(svg, svg.parts[-3]), "number": number, "system": svg.parts[-3]}
+        for number, svg in enumerate(figures, 1)
+    ]
+    findings = find(tables)
+    sections = [
+        {
+            "name": name,
+            "title": title,
+            "words": words,
+            "columns": [column for column in columns if column in tables[name]],
+            "rows": [
+                [_cell(row[column]) for column in columns if column in row]
+                for row in tables[name].to_dict("records")
+            ],
+            "figures": [figure for figure in embedded if figure["system"] == name],
+        }
+        for name, (title, words, columns) in SYSTEMS.items()
+    ]
+    return render_page(TEMPLATE, [], sections=sections, findings=findings), findings
+
+
+def find(tables: Mapping[str, pd.DataFrame]) -> str:
+    """How far the largest deviation from a known answer goes, in one line of plain text."""
+    critical = tables["ising"]
+    located = critical[(critical["estimate"] == "extrapolated") & critical["relative_deviation"].notna()]
+    farthest, linear = (table["relative_deviation"].abs().max() for table in (located, tables["deep_linear"]))
+    return (
+        f"critical temperatures of {len(located)} lattices within {farthest:.2%} of the known ones, deep linear "
+        f"nets within {linear:.1%} of their closed forms; at most {tables['calibration']['rate'].max():.0%} of "
+        "smooth curves are taken for sharp."
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:.4g}"
+    return str(value)

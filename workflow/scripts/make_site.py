@@ -1,0 +1,17 @@
+"""Gather the pages of all recorded experiments, and those that happen to be there, below one index."""
+
+from pathlib import Path
+
+from orderparam.pages.site import make_site
+from orderparam.pages.write_up import quote_answer
+from orderparam.tracking import tracked_job
+
+if __name__ == "__main__":
+    with tracked_job(snakemake):
+        others = [Path(f"results/{name}.html") for name in ("claims", "known_systems")]
+        make_site(
+            [*map(Path, snakemake.input.pages), *(page for page in others if page.exists())],
+            snakemake.params.descriptions,
+            quote_answer(Path(snakemake.input.answer).read_text("utf-8")),
+            Path(snakemake.output.index),
+        )
