@@ -1,9 +1,11 @@
 # Sets up .venv where needed, and runs the workflow or its tests. `make help` lists the targets.
 
-# Cores for the workflow, processes for the tests, port of the MLflow page, further snakemake arguments.
+# Cores for the workflow, processes for the tests, port of the MLflow page, kills of a run by the tests of
+# faults, further snakemake arguments.
 CORES ?= 4
 JOBS ?= 2
 PORT ?= 5001
+KILLS ?= 5
 ARGS ?=
 # The interpreter that makes .venv: the first of these that is recent enough, unless PYTHON= names one.
 CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
@@ -12,9 +14,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet
+FAULTS := tests/workflow/faults tests/workflow/test_interrupted_runs.py tests/tracking/test_delivery.py \
+	tests/archive/test_hostile.py tests/training/test_resume.py tests/text/test_corpus.py tests/test_preflight.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: run test test-slow lint types format ui site env env-dev lock clean-env clean-caches help make-venv
+.PHONY: run test test-slow test-faults lint types format ui site env env-dev lock clean-env clean-caches help make-venv
 
 run: $(VENV)/run.stamp ## Build config.yaml's experiment (default); CORES=4, ARGS="results/... --config experiment=paper"
 	$(BIN)/python -m snakemake --cores $(CORES) $(ARGS)
@@ -24,6 +28,9 @@ test: lint types ## Lint, check formats and types, run the tests; JOBS=2
 
 test-slow: $(VENV)/dev.stamp ## Run the tests that take minutes
 	$(PYTEST) -m slow
+
+test-faults: $(VENV)/dev.stamp ## Cause faults: damage, kills, full disks, hostile files; KILLS=100 for more kills
+	KILLS=$(KILLS) $(PYTEST) -m "" -n $(JOBS) $(FAULTS)
 
 lint: $(VENV)/dev.stamp ## Check style and formats; changes nothing
 	$(BIN)/ruff check .

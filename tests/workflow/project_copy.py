@@ -153,6 +153,24 @@ class ProjectCopy:
             start_new_session=True,
         )
 
+    def start_on_terminal(self, *arguments: str) -> tuple[int, subprocess.Popen[bytes]]:
+        """Start Snakemake on a terminal of its own; the terminal's other end, to be read and closed."""
+        ours, theirs = os.openpty()
+        # A session whose leader opens a terminal gets its signals.
+        start = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+        command = f"{start}; os.execv(sys.executable, [sys.executable, '-m', 'snakemake', *sys.argv[1:]])"
+        process = subprocess.Popen(
+            [sys.executable, "-c", command, *arguments],
+            cwd=self.root,
+            env=environment(self.root),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        return ours, process
+
     def snakemake(self, *arguments: str, timeout: float = 120) -> Finished:
         """Run Snakemake to its end; TimeoutExpired, with nothing left running, if that takes too long."""
         return finish(self.start(*arguments), timeout)

@@ -20,6 +20,11 @@ RECORDS = "results/*/jobs/**/*.json"
 Point = tuple[str, float, int, int]
 
 
+# What a file's note, and a process's, must say.
+FILE = {"name", "path", "sha256", "bytes"}
+PROCESS = {"host", "pid", "started"}
+
+
 @dataclass
 class RunRecord:
     """One run of a job, or of a whole invocation of the workflow.
@@ -68,10 +73,21 @@ class RunRecord:
     def read(cls, path: Path) -> RunRecord:
         """The record in a file, without keys unknown here; raise RecordError, naming the file, if damaged."""
         values = read_json(path)
+        # Jobs that only write records do without it.
+        from pydantic import TypeAdapter, ValidationError
+
         try:
-            return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
-        except (TypeError, KeyError) as error:
-            raise RecordError(f"{path}: not the record of a run ({error}); delete it") from None
+            known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
+            record = TypeAdapter(cls).validate_python(known, strict=True)
+            parts = [(FILE, file) for file in (*record.inputs, *record.outputs)]
+            parts += [(PROCESS, record.process)] if record.process else []
+            for keys, part in parts:
+                if lacking := keys - part.keys():
+                    raise ValueError(f"{sorted(lacking)[0]} is missing")
+            return record
+        except (TypeError, ValidationError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise RecordError(f"{path}: not the record of a run ({reason}); delete it") from None
 
     def points_file(self, root: Path) -> Path:
         """Where its metrics are: this record's id, then a line [key, value, step, time, training] a point.

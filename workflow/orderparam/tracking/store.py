@@ -205,7 +205,9 @@ class RunStore:
         if self._artifacts and not self._is_ours(run_id):
             return
         for file in () if training else record.outputs:
-            path = self._root / file["path"]
+            path = Path(os.path.normpath(self._root / file["path"]))
+            if not path.is_relative_to(self._root):
+                continue
             if path.suffix in ARTIFACTS and (file["bytes"] or 0) <= LARGEST_ARTIFACT and path.is_file():
                 # Snakemake or a rerun may delete it meanwhile, or have made it anew.
                 with suppress(FileNotFoundError):

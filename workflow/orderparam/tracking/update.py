@@ -6,7 +6,7 @@ import hashlib
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -92,7 +92,7 @@ class _Update:
         state = self._state(file)
         if told and told.ended and told.state == state:
             return
-        record = RunRecord.read(self._root / file)
+        record = self._read(file)
         if self._is_dead(record):
             record = self._close(record)
             state = self._state(file)
@@ -115,6 +115,10 @@ class _Update:
         self._told[file] = Told(record.id, runs, record.status != "RUNNING", state, read)
         self._save()
 
+    def _read(self, file: str) -> RunRecord:
+        """A record, kept where it is found and not where it says."""
+        return replace(RunRecord.read(self._root / file), file=file)
+
     def _state(self, file: str) -> str:
         """The record file's time and inode, which change when it is written anew."""
         found = (self._root / file).stat()
@@ -133,7 +137,7 @@ class _Update:
         Snakemake deletes outputs before a job and after one that failed, and a job writes the last one at its
         end: where all are there, it succeeded, and only its record's end was lost, as on a full disk.
         """
-        latest = RunRecord.read(self._root / record.file)
+        latest = self._read(record.file)
         if latest.id == record.id and latest.status == "RUNNING":
             outputs = [self._root / file["path"] for file in record.outputs]
             began = record.start_time / 1000

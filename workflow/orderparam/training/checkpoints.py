@@ -14,7 +14,7 @@ from torch import Tensor
 from orderparam.errors import RecordError, TrainingError
 from orderparam.files import read_json, remedy, sha256_of_file, write_json
 from orderparam.model.gpt import GPT, build_model_of_run, count_parameters
-from orderparam.settings.experiment import Run, Seeds
+from orderparam.settings.experiment import Run, Seeds, digest
 from orderparam.training.schedule import checkpoint_steps
 
 Loaded = tuple[dict[str, Tensor], dict[str, Any]]
@@ -32,13 +32,21 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: Mappin
     temporary = path.with_suffix(".partial")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
     temporary.replace(path)
-    write_json(path.with_suffix(".json"), {**description, "sha256": sha256_of_file(path)})
+    write_json(path.with_suffix(".json"), seal({**description, "sha256": sha256_of_file(path)}))
+
+
+def seal(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A description with the digest of all else in it, so that damage to its numbers is noticed too."""
+    bare = {key: value for key, value in description.items() if key != "seal"}
+    return {**bare, "seal": digest(bare)}
 
 
 def load_weights(path: Path) -> Loaded:
     """What `write_tensors` wrote, and its description; RecordError when missing, damaged or not matching."""
     description = read_json(path.with_suffix(".json"))
     try:
+        if "seal" in description and description != seal(description):
+            raise RecordError(f"{path.with_suffix('.json')}: damaged; {remedy(path)}")
         found = sha256_of_file(path)
         if found != description["sha256"]:
             raise RecordError(
@@ -71,7 +79,7 @@ def adopt_checkpoints(folder: Path, run: Run) -> None:
             description.with_suffix(".safetensors").unlink(missing_ok=True)
             description.unlink()
         elif content["run"] != run.to_dict():
-            write_json(description, content | {"run": run.to_dict()})
+            write_json(description, seal(content | {"run": run.to_dict()}))
 
 
 def load_model(path: Path) -> GPT:

@@ -46,6 +46,9 @@ class SnapshotStore:
             except RecordError as error:
                 log.warning("snapshot refused: %s; trying the one before", error)
                 continue
+            if "seal" not in description:
+                log.warning("snapshot refused: %s: its description is damaged; trying the one before", path)
+                continue
             if description.get("key") != self.key:
                 other = "belongs to another configuration, corpus or version of the code"
                 log.warning("snapshot refused: %s: %s; trying the one before", path, other)
