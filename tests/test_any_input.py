@@ -43,6 +43,7 @@ def test_a_record_of_any_values_is_read_or_refused_and_set_aside_inside(tmp_path
     process = {"host": "here", "pid": 1, "started": 0.0}
     RunRecord("train", "smoke", file, process=process).write(tmp_path)
     path = tmp_path / file
+    assert RunRecord.read(path).process == process
     content = json.loads(path.read_text()) | {key: value}
     path.write_text(json.dumps(content))
     try:

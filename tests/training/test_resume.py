@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from runs import SEEDS, files_of, finish, sequential, stacked
 
+from orderparam.errors import TrainingError
+from orderparam.training import job
 from orderparam.training import stacked as stacked_engine
 from orderparam.training.job import JobPaths, train_job
 from orderparam.training.run import Durations
@@ -229,3 +232,15 @@ def test_real_runs_killed_at_random_moments_end_alike(make_run, seeds, corpus, t
         resumed += "going on from the snapshot" in real.finish(out)
         assert files_of(tmp_path / out) == files_of(tmp_path / "whole")
     assert killed >= kills and resumed >= 1
+
+
+def test_two_processes_never_train_in_one_folder(make_run, corpus, tmp_path, monkeypatch):
+    paths = JobPaths.below(tmp_path / "job")
+    paths.unfinished.mkdir(parents=True)
+    monkeypatch.setattr(job, "LOCK_SECONDS", 0.2)
+    with (
+        FileLock(paths.unfinished / "lock"),
+        pytest.raises(TrainingError, match="unfinished: another process trains there"),
+    ):
+        train_job(make_run(), SEEDS[:1], *corpus, paths)
+    train_job(make_run(), SEEDS[:1], *corpus, paths)

@@ -78,7 +78,7 @@ class RunRecord:
 
         try:
             known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
-            record = TypeAdapter(cls).validate_python(known, strict=True)
+            record = TypeAdapter(cls).validate_json(json.dumps(known), strict=True)
             parts = [(FILE, file) for file in (*record.inputs, *record.outputs)]
             parts += [(PROCESS, record.process)] if record.process else []
             for keys, part in parts:
