@@ -78,10 +78,11 @@ def find(tables: Mapping[str, pd.DataFrame]) -> str:
     critical = tables["ising"]
     located = critical[(critical["estimate"] == "extrapolated") & critical["relative_deviation"].notna()]
     farthest, linear = (table["relative_deviation"].abs().max() for table in (located, tables["deep_linear"]))
+    wrong = tables["calibration"]["rate"].max()
     return (
         f"critical temperatures of {len(located)} lattices within {farthest:.2%} of the known ones, deep "
-        f"linear nets within {linear:.1%} of their closed forms; at most "
-        f"{tables['calibration']['rate'].max():.0%} of smooth curves are taken for sharp."
+        f"linear nets within {linear:.1%} of their closed forms; at most {wrong:.0%} of smooth curves are "
+        "taken for sharp."
     )
 
 

@@ -1,0 +1,74 @@
+"""The page of the known systems, and the index of all pages."""
+
+import re
+
+import pandas as pd
+
+from orderparam.pages.known_systems import SYSTEMS, render_known_systems
+from orderparam.pages.site import make_site
+from orderparam.tables import CAPACITY, CRITICAL, DEEP_LINEAR_SUMMARY, FALSE_POSITIVES
+
+NAN = float("nan")
+
+
+def make_tables(deviation=-0.0002):
+    critical = pd.DataFrame(
+        [
+            ("1d", "crossing", 8, 16, NAN, NAN, NAN, NAN, NAN, NAN),
+            ("2d", "extrapolated", NAN, NAN, 2.2687, 0.0002, NAN, 0.5, 2.26919, deviation),
+            ("3d", "extrapolated", NAN, NAN, 4.5083, 0.0003, NAN, 0.5, 4.51152, 0.0001),
+        ],
+        columns=list(CRITICAL.columns),
+    )
+    summary = pd.DataFrame([("gamma_c", 0.99, 1.0, -0.01)], columns=list(DEEP_LINEAR_SUMMARY.columns))
+    capacity = pd.DataFrame([("extrapolated", NAN, 0.14, 0.13, 0.15)], columns=list(CAPACITY.columns))
+    wrong = [("line", 40, 0.01, 0.0, 200, 4, 0.02, 0.0, 0.05)]
+    columns = list(FALSE_POSITIVES.columns)
+    return {
+        "ising": critical,
+        "deep_linear": summary,
+        "hopfield": capacity,
+        "calibration": pd.DataFrame(wrong, columns=columns),
+    }
+
+
+def make_figure(folder):
+    svg = folder / "results/hopfield/figures/hopfield.svg"
+    svg.parent.mkdir(parents=True)
+    svg.write_text('<svg height="100pt" width="400pt"></svg>')
+    return svg
+
+
+def test_known_systems_stand_with_their_tables_and_figures(tmp_path):
+    page, findings = render_known_systems(make_tables(), [make_figure(tmp_path)])
+    expected = (
+        "critical temperatures of 2 lattices within 0.02% of the known ones, deep linear nets within 1.0%"
+    )
+    assert findings.startswith(expected)
+    assert findings.endswith("at most 2% of smooth curves are taken for sharp.")
+    assert "within 5.00%" in render_known_systems(make_tables(0.05), [])[1]
+    assert f"<p>C{findings[1:]}</p>" in page
+    assert re.findall(r'<h2 id="(\w+)"', page) == ["answer", *SYSTEMS, "data"]
+    assert "<td>2.269</td><td>0.0002</td>" in page
+    assert "nan" not in page
+    section = page[page.index('<h2 id="hopfield"') : page.index('<h2 id="calibration"')]
+    assert "Figure 1." in section and "<svg" in section
+
+
+def test_the_index_leads_to_every_page_with_its_findings(tmp_path):
+    pages = []
+    for name in ("paper/write_up", "known_systems"):
+        page = tmp_path / f"{name}.html"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(f"<p>{name}")
+        pages.append(page)
+    pages[0].with_suffix(".txt").write_text("b rises & the loss falls.\n")
+    index = tmp_path / "site/index.html"
+    index.parent.mkdir()
+    make_site(pages, {"paper": "The article's protocol."}, "It is no <transition>.", index)
+    text = index.read_text()
+    links = re.findall(r'<h3><a href="([^"]+)"', text)
+    assert links == ["paper.html", "known_systems.html"]
+    assert [(index.parent / link).read_text() for link in links] == ["<p>paper/write_up", "<p>known_systems"]
+    assert "The article&#39;s protocol. b rises &amp; the loss falls." in text
+    assert "It is no &lt;transition&gt;." in text
