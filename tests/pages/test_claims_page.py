@@ -115,7 +115,9 @@ def test_each_claim_stands_once_beside_its_numbers(sections):
     claims = {"rises": {"source": "article, claim A", "bounds": "Set before."}}
     page = render_claims(VERDICTS, claims, sections)
     rows = rows_of(page)
-    assert [row[1].strip() for row in rows] == list(OF_CLAIMS["verdict"])
+    # What decides comes first.
+    assert [row[1].strip() for row in rows] == [SUPPORTED, REFUTED, SUPPORTED, INCONCLUSIVE, NOT_TESTED]
+    assert sorted(row[1].strip() for row in rows) == sorted(OF_CLAIMS["verdict"])
     assert "article, claim A · Set before." in rows[0][0]
     assert rows[0][2].split()[:3] == ["0.25", "[0.125,", "0.5]"]
     assert "replay · p = 0.02 of all · 10K · a.csv" in rows[0][2]
@@ -124,10 +126,24 @@ def test_each_claim_stands_once_beside_its_numbers(sections):
     assert "does not stand" in rows[1][2] and "does not stand" not in rows[0][2]
     assert "Of 2 verdicts" in page and "1 do not stand" in page
     # No interval where there is none, nor around what is exact; no number where nothing was tested.
-    assert rows[2][2].split()[:2] == ["3", "BIC"]
-    assert rows[3][2].split()[:2] == ["4", "count"]
+    assert rows[3][2].split()[:2] == ["3", "BIC"]
+    assert rows[2][2].split()[:2] == ["4", "count"]
     assert rows[4][2].split()[:4] == ["known_systems", "·", "no", "such"]
     assert "nan" not in page
+
+
+def test_claims_stand_below_their_questions_in_the_ledgers_order(sections):
+    claims = {
+        "exact": {"question": "Known?"},
+        "sharp": {"question": "Sharp?"},
+        "half": {"question": "Sharp?"},
+    }
+    page = render_claims(VERDICTS, claims, sections)
+    asked = re.findall(r'<h2 id="question-\d">(.*?)</h2>', page)
+    assert asked == ["Known?", "Sharp?", "Other claims"]
+    sharp = page[page.index("Sharp?</h2>") : page.index("Other claims</h2>")]
+    assert sharp.index("a kink") < sharp.index("1 that decide nothing") < sharp.index("one &lt;run&gt;")
+    assert "b rises" not in sharp
 
 
 def test_counts_are_those_of_the_verdicts(sections):

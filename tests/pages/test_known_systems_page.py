@@ -65,7 +65,7 @@ def test_the_index_leads_to_every_page_with_its_findings(tmp_path):
     pages[0].with_suffix(".txt").write_text("b rises & the loss falls.\n")
     index = tmp_path / "site/index.html"
     index.parent.mkdir()
-    make_site(pages, {"paper": "The article's protocol."}, "It is no <transition>.", index)
+    make_site(pages, {"paper": "The article's protocol."}, ["It is no <transition>."], index)
     text = index.read_text()
     links = re.findall(r'<h3><a href="([^"]+)"', text)
     assert links == ["paper.html", "known_systems.html"]

@@ -27,6 +27,7 @@ METRICS = pd.DataFrame(
 )
 
 
+ANSWER = Path(__file__).parents[2] / "docs/phase_transition.md"
 SVG = """<?xml version="1.0"?>
 <svg xmlns:xlink="http://www.w3.org/1999/xlink" height="100pt" width="244.8pt">
 <defs><path id="m1" style="fill: #ffffff"/></defs>
@@ -147,12 +148,11 @@ def test_the_findings_follow_the_tables(render):
 
 
 def test_the_answer_is_that_of_the_document(render):
-    document = (
-        "# Title\n\nWhat is asked.\n\n**It is the *last* character\nalone.** And so on.\n\n**Not this.**"
-    )
-    assert quote_answer(document) == "It is the last character alone. And so on."
-    assert "<p>It is the last character alone. And so on.</p>" in render(answer=document)
-    assert quote_answer("nothing") == ""
+    document = "# Title\n\nAsked.\n\n1. It is the *last* character\n   alone.\n2. And so on.\n\n1. Not this."
+    assert quote_answer(document) == ["It is the last character alone.", "And so on."]
+    assert "<li>It is the last character alone.</li>" in render(answer=document)
+    assert quote_answer("nothing") == []
+    assert len(quote_answer(ANSWER.read_text("utf-8"))) >= 2
 
 
 def test_headings_can_be_linked_to_and_tables_name_their_columns(render):

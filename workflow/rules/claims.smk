@@ -57,7 +57,11 @@ rule render_claims:
         "results/known_systems/logs/render_claims.log",
     params:
         sections=sections_of_page,
-        claims={claim.id: {"source": claim.source, "bounds": claim.bounds} for claim in ledger.claims},
+        claims={
+            claim.id: {"source": claim.source, "bounds": claim.bounds, "question": question}
+            for question, claims in ledger.by_question().items()
+            for claim in claims
+        },
         code=code_digest("render_claims"),
     message:
         "Writing the page of the claims"

@@ -60,6 +60,16 @@ class Ledger:
 
     claims: tuple[Claim, ...]
     experiments: tuple[str, ...]
+    questions: dict[str, str] = field(default_factory=dict)
+
+    def by_question(self) -> dict[str, list[Claim]]:
+        """The claims of each question, in the questions' order, those of none first."""
+        found: dict[str, list[Claim]] = {"": [], **{question: [] for question in self.questions}}
+        first, question = {claim: question for question, claim in self.questions.items()}, ""
+        for claim in self.claims:
+            question = first.get(claim.id, question)
+            found[question].append(claim)
+        return found
 
     def of_experiment(self, experiment: str) -> list[Claim]:
         """The claims that are judged on an experiment."""
@@ -90,11 +100,17 @@ def load_ledger(root: Path) -> Ledger:
     messages, values = check_file(root, LEDGER_FILE, LedgerFile, _rules)
     raise_all(LEDGER_FILE, messages)
     claims = tuple(_claim(name, entry) for name, entry in values["claims"].items())
-    return Ledger(claims, tuple(values["experiments"]))
+    return Ledger(claims, tuple(values["experiments"]), dict(values.get("questions") or {}))
 
 
 def _rules(valid: dict[Any, Any], faulty: Collection[Place]) -> list[Problem]:
-    return [*check_places(valid, faulty), *_check_claims(valid.get("claims", {}))]
+    claims = valid.get("claims", {})
+    unknown = [
+        Problem(("questions", question), show(claim), f"no such claim; {suggest(claim, sorted(claims))}")
+        for question, claim in valid.get("questions", {}).items()
+        if claim not in claims
+    ]
+    return [*check_places(valid, faulty), *_check_claims(claims), *unknown]
 
 
 def _claim(name: str, entry: dict[str, Any]) -> Claim:

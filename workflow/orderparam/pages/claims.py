@@ -32,7 +32,8 @@ def render_claims(
 ) -> str:
     """The page's HTML. Every number on it comes from `verdicts`, a tables.ALL_CLAIMS.
 
-    `claims` has the `source` and the reason of the `bounds` of each claim's id. A section has the `name` that
+    `claims` has the `source`, the reason of the `bounds` and the `question` of each claim's id; questions are
+    asked in their order, and of each those verdicts come first that decide. A section has the `name` that
     verdicts have as `judged_on`, a `description` and the paths of its `figures`; without a verdict it is left
     out. `vocabularies` are as in `render_page`. Raises KeyError for a verdict on none of the sections.
     """
@@ -57,7 +58,7 @@ def render_claims(
         TEMPLATE,
         vocabularies,
         counts=[(verdict, style, int(counts.get(verdict, 0))) for verdict, style in _CLASSES.items()],
-        claims=list(entries.values()),
+        questions=_by_question(entries, claims),
         corrected=int(verdicts["p_holm"].notna().sum()),
         weak=int(weak),
         sections=[
@@ -66,6 +67,27 @@ def render_claims(
             if name in judged
         ],
     )
+
+
+def _by_question(
+    entries: Mapping[str, dict[str, Any]], claims: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, Any]]:
+    """The entries of each question, those that are decided and the others."""
+    asked = dict.fromkeys(claims[name].get("question", "") for name in claims if name in entries)
+    asked |= dict.fromkeys(entry.get("question", "") for entry in entries.values())
+    found = []
+    for number, question in enumerate(asked, 1):
+        of_it = [entry for entry in entries.values() if entry.get("question", "") == question]
+        decided = [entry for entry in of_it if entry["verdict"] in (SUPPORTED, REFUTED)]
+        found.append(
+            {
+                "id": f"question-{number}",
+                "text": question or "Other claims",
+                "decided": decided,
+                "open": [entry for entry in of_it if entry not in decided],
+            }
+        )
+    return found
 
 
 def _row(row: dict[Any, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from orderparam.files import atomic_write
@@ -12,11 +12,13 @@ from orderparam.pages.page import render_page
 TEMPLATE = "site.html.j2"
 
 
-def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: str, index: Path) -> None:
+def make_site(
+    pages: Iterable[Path], descriptions: Mapping[str, str], answer: Sequence[str], index: Path
+) -> None:
     """Copy pages beside the index, and write it: each page with what it is about and its findings in a line.
 
     A page is <experiment>/write_up.html or lies in results/ itself; beside it, .txt holds its findings.
-    `descriptions` has those of experiments, `answer` the first words of the index.
+    `descriptions` has those of experiments, `answer` the points with which the index begins.
     """
     entries = []
     for page in pages:

@@ -66,7 +66,7 @@ def render_write_up(
 
     `corpora` holds those of all sizes, `figures` maps the SVG files to the paths of their tables, `samples` a
     heading to sampled text, `comparison` is that with published values, `missing` says which runs a record
-    lacks, `answer` is docs/phase_transition.md, whose first paragraph in bold is quoted, `quality` a
+    lacks, `answer` is docs/phase_transition.md, whose first list is quoted, `quality` a
     tables.SAMPLE_QUALITY. Losses are in nats per character.
     """
     by_name = {corpus.record["corpus"]: corpus for corpus in corpora}
@@ -110,10 +110,11 @@ def render_write_up(
     return page, findings
 
 
-def quote_answer(document: str) -> str:
-    """The first paragraph of a Markdown document that begins in bold, as plain text; empty if none does."""
-    found = re.search(r"^\*\*.+?(?=\n\n|\Z)", document, re.MULTILINE | re.DOTALL)
-    return " ".join(found[0].replace("*", "").split()) if found else ""
+def quote_answer(document: str) -> list[str]:
+    """The points of the first numbered list of a Markdown document, as plain text; none where it has none."""
+    listed = re.search(r"^1\. .+?(?=\n\n|\Z)", document, re.MULTILINE | re.DOTALL)
+    points = re.split(r"^\d+\. ", listed[0], flags=re.MULTILINE)[1:] if listed else []
+    return [" ".join(point.replace("*", "").split()) for point in points]
 
 
 def find(sizes: Sequence[Mapping[str, Any]], agreement: Sequence[Mapping[str, Any]]) -> str:

@@ -50,6 +50,9 @@ class LedgerFile(Section):
 
     experiments: Annotated[list[ExperimentName], Field(min_length=1)] = Field(["preview"])
     """The experiments whose verdicts results/claims.csv gathers, beside those on the known systems."""
+    questions: dict[Text, Name] = OPTIONAL
+    """The questions that claims answer, in the order of the page of claims, each with the first of its
+    claims; those that follow it below are its too."""
     claims: Annotated[dict[Name, Claim], Field(min_length=1)]
     """The claims, each under a name of its own, which is that of its tag in MLflow too."""
 
