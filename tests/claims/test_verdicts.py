@@ -557,3 +557,22 @@ def test_other_values_of_what_was_chosen_are_tried(tmp_path):
     row = judge_claims([claim], found).iloc[0]
     assert row["verdict"] == SUPPORTED
     assert row["note"].endswith("with threshold 25 inconclusive, 50 not detectable by this test")
+
+
+@pytest.mark.parametrize(("early", "expected"), [(0.05, SUPPORTED), (0.9, REFUTED)])
+def test_words_that_change_at_the_passage_or_before(tmp_path, early, expected):
+    steps = np.arange(0, 2001, 100)
+    loss = {step: H2 + 1.0 * np.exp(-step / 200) - 0.3 * step / 1000 for step in steps}
+    words = [
+        {
+            "size": "10K",
+            "seed": seed,
+            "step": step,
+            "correct_share": early * (step > 0) + (1 - early) * (step > 500),
+        }
+        for seed in range(5)
+        for step in steps
+    ]
+    table = metrics({"10K": (rising, loss.__getitem__, falling)}, steps=steps)
+    found = write_evidence(tmp_path, vocabulary_statistics=words, metrics=table, entropies=entropies("10K"))
+    assert verdict("words_change_at_passage", found, share=0.5) == expected

@@ -140,6 +140,7 @@ rule calibrate_detector:
 
 
 rule measure_finite_size:
+    """What the analysis sees of known transitions in systems of finite size."""
     input:
         histogram=f"{ISING}/potts_histogram.csv",
         phases=f"{ISING}/potts_phases.csv",

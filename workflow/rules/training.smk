@@ -87,8 +87,8 @@ rule probe_checkpoints:
         "../scripts/probe_checkpoints.py"
 
 
-# Asked for by name, since sampling takes longer than a small model's training.
 rule measure_vocabulary:
+    """Words in text sampled at each checkpoint. Only claims ask for it: it takes longer than a small training."""
     input:
         checkpoints=f"{RUN}/checkpoints",
         tokens=ancient(corpus_of_run("tokens.npy")),

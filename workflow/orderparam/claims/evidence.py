@@ -28,6 +28,7 @@ EXPERIMENT_TABLES = (
     "scaling.csv",
     "scaling_points.csv",
     "sample_quality.csv",
+    "vocabulary_statistics.csv",
 )
 MACHINE = "machine.json"
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from orderparam.analysis.escape import Levels, measure_passages
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.registry import claim_test
+from orderparam.claims.sizes import judge_sizes
 from orderparam.claims.verdict import NOT_TESTED, Finding, Interval, NotTestedError
 
 # Relative fall of the loss over the last fifth of a run above which the run is not near convergence.
@@ -63,3 +67,31 @@ def overfit_sample_is_no_worse(
     )
     statistic = f"how much worse {quantity} is at the last checkpoint"
     return Finding(statistic, Interval.of_mean(worse), note, high=tolerance)
+
+
+@claim_test("vocabulary_statistics.csv", "metrics.csv", "entropies.csv")
+def words_change_at_passage(
+    evidence: Evidence, *, share: float, quantity: str = "correct_share", sizes: list[str] | None = None
+) -> Finding:
+    """Of what a statistic of sampled words changes from the first checkpoint to phi = 1/2, `share` is passage.
+
+    The statistic is the change from phi = 0 to 1/2 over that from the first checkpoint to 1/2, linear in
+    log step between checkpoints.
+    """
+
+    def measure(size: str) -> list[float]:
+        levels = Levels(evidence.entropy(size, 2), evidence.entropy(size, 3))
+        metrics, parts = evidence.runs("metrics.csv", size), []
+        for seed, run in evidence.runs("vocabulary_statistics.csv", size).items():
+            passed = measure_passages(metrics[seed], levels)
+            if "passage_efolds" in passed:
+                steps = np.log1p([passed["bigram_passage_step"], passed["transition_step"]])
+                middle, end = np.interp(steps, np.log1p(run["step"]), run[quantity])
+                parts.append(float((end - middle) / (end - run[quantity].iloc[0])))
+        return parts
+
+    statistic = f"part of the change of {quantity.replace('_', ' ')} that falls into the passage"
+    lacking = "no seed passes phi = 1/2"
+    return judge_sizes(
+        evidence, "vocabulary_statistics.csv", sizes, measure, statistic, lacking=lacking, low=share
+    )
