@@ -73,7 +73,7 @@ def overfit_sample_is_no_worse(
 def words_change_at_passage(
     evidence: Evidence, *, share: float, quantity: str = "correct_share", sizes: list[str] | None = None
 ) -> Finding:
-    """Of what a statistic of sampled words changes from the first checkpoint to phi = 1/2, `share` is passage.
+    """Of what a statistic of sampled words changes until phi = 1/2, `share` falls into the passage.
 
     The statistic is the change from phi = 0 to 1/2 over that from the first checkpoint to 1/2, linear in
     log step between checkpoints.
