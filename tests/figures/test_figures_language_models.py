@@ -120,7 +120,9 @@ def test_a_sweep_is_split_into_its_ways_up_and_down():
     )
     probes = metrics.assign(quantity="attention_mass", order=1, value=metrics["order_parameter"] / 10)
     heads = pd.concat([probes, probes.assign(value=0.01)])
-    figure = decay_sweep.draw(metrics, runs, make_entropies(["a"]), heads)
+    # Metrics have a weight decay of their own, that in effect at the step.
+    measured = metrics.assign(weight_decay=0.1)
+    figure = decay_sweep.draw(measured, runs, make_entropies(["a"]), heads)
 
     def drawn(axes):
         return [container.lines[0].get_xydata().tolist() for container in axes.containers]

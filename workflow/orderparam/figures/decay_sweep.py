@@ -47,7 +47,11 @@ def draw(metrics: pd.DataFrame, runs: pd.DataFrame, entropies: pd.DataFrame, pro
     mass = probes[(probes["quantity"] == "attention_mass") & (probes["order"] == 1)]
     mass = mass[mass["step"] == mass.groupby(run, sort=False)["step"].transform("max")]
     mass = mass.groupby(run)["value"].max().rename("previous_token_mass").reset_index()
-    stages = name_directions(runs).merge(last, on="size").merge(mass, on=run, how="left")
+    stages = (
+        name_directions(runs)
+        .merge(last[[*run, "order_parameter", "train_loss"]], on="size")
+        .merge(mass, on=run, how="left")
+    )
     regularizers = [name for name in _TITLES if (stages["regularizer"] == name).any()]
     entries = [
         legend_line("decay raised stage by stage", color="0.3", **_LOOKS["up"]),
