@@ -112,4 +112,4 @@ def test_a_text_of_one_character_has_losses_of_zero_that_agree(make_run, seeds, 
     splits = tokens[:1800], tokens[1800:]
     device = torch.device("cpu")
     table = verify_job(run, [seeds.seed], paths.checkpoints, trajectory, *splits, "all", device)
-    assert table["loss_difference"].tolist() == [0.0]
+    assert table["loss_difference"].max() < 1e-6

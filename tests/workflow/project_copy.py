@@ -30,6 +30,8 @@ FIGURES = (
     "fig5_loss_derivative_vs_order_parameter",
 )
 CORPUS = "tiny_shakespeare_or_stand_in"
+# Multiplies all time limits, for a machine that is busy.
+PATIENCE = float(os.environ.get("PATIENCE", "1"))
 SMOKE = ("--config", "experiment=smoke")
 # One training job of a second or two.
 TINY = {
@@ -191,14 +193,14 @@ class ProjectCopy:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout,
+            timeout=PATIENCE * timeout,
         )
         return Finished(done.returncode, done.stdout)
 
 
 def finish(process: subprocess.Popen[str], timeout: float = 120) -> Finished:
     try:
-        output, _ = process.communicate(timeout=timeout)
+        output, _ = process.communicate(timeout=PATIENCE * timeout)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -226,7 +228,7 @@ def environment(root: Path) -> dict[str, str]:
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(0.05)

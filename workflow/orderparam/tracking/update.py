@@ -139,7 +139,9 @@ class _Update:
         """
         latest = self._read(record.file)
         if latest.id == record.id and latest.status == "RUNNING":
-            outputs = [self._root / file["path"] for file in record.outputs]
+            # Those of a record that was set aside are the next run's.
+            own = [] if "/earlier/" in record.file else record.outputs
+            outputs = [self._root / file["path"] for file in own]
             began = record.start_time / 1000
             made = outputs and all(path.exists() and path.stat().st_mtime >= began for path in outputs)
             signs = [self._root / record.file, record.points_file(self._root), *(outputs if made else [])]
