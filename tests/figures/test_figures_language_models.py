@@ -136,7 +136,7 @@ def test_a_sweep_is_split_into_its_ways_up_and_down():
 
 
 def test_both_branches_of_a_penalty_are_drawn_with_theory_and_what_they_end_at():
-    gammas = [0.001, 0.002, 0.004, 0.008]
+    gammas = [0.002, 0.0025, 0.003, 0.004]
     rows = []
     for way, kept in (("up", 3), ("down", 1)):
         for seed in (1, 2):
@@ -164,14 +164,14 @@ def test_both_branches_of_a_penalty_are_drawn_with_theory_and_what_they_end_at()
     check_layout(figure, "figure")
     lines = lines_by_gid(figure.axes[0])
     assert lines["attention_excess-32-up-1"].get_xydata().tolist() == [
-        [g, 0.5 if g < 0.005 else 0] for g in gammas
+        [g, 0.5 if g < 0.0035 else 0] for g in gammas
     ]
     assert lines["attention_excess-32-down-2"].get_ydata().tolist() == [0.5, 0, 0, 0]
     difference = lines_by_gid(figure.axes[3])["difference-32-1"].get_ydata()
-    np.testing.assert_allclose(difference, [0, 0.001, 0.002, 0])
+    np.testing.assert_allclose(difference, [0, 0.00125, 0.0015, 0])
     told = " ".join(text.get_text() for text in figure.texts)
     # Geometric means of neighbouring penalties, and theory's at the last step.
-    assert "attention up to 0.0057 raising the penalty, 0.0014 lowering it" in told
+    assert "attention up to 0.0035 raising the penalty, 0.0022 lowering it" in told
     assert "linear response: 0.004" in told
 
 

@@ -18,7 +18,7 @@ from orderparam.figures.style import COLOURS, PAGE_WIDTH, REFERENCE, describe_se
 from orderparam.tables import find_entropies
 
 _PANEL_HEIGHT = 1.25
-_ENTRY = re.compile(r"d(\d+)-(up|down)(-4x)?")
+_ENTRY = re.compile(r"d(\d+)-(up|down)(-4x|-16x)?(?:-low)?")
 # What counts as attention on the previous token, and as O V, where a branch's end is named.
 THRESHOLDS = {"attention_excess": 0.05, "value_output_norm": 0.1}
 _ROWS = {
@@ -31,13 +31,13 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "up": {"marker": "^", "linestyle": "-", "markersize": 3.2},
     "down": {"marker": "v", "linestyle": (0, (4, 2)), "markersize": 3.2, "markerfacecolor": "white"},
 }
-_DWELLS = {"": "stages of 1x", "-4x": "of 4x"}
-_THEORY: dict[str, Any] = {"color": COLOURS[2], "linewidth": 1.0}
+_DWELLS = {"": "stages of 1x", "-4x": "of 4x", "-16x": "of 16x"}
+_THEORY: dict[str, Any] = {"color": COLOURS[3], "linewidth": 1.0}
 
 
 @styled
 def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
-    """A column for each width, of entries `d<width>-up`, `d<width>-down` and the same with `-4x`.
+    """A column for each width, of entries `d<width>-up`, `d<width>-down`, the same with `-4x` or `-16x`.
 
     Each seed is a line through the ends of its stages. The vertical line is gamma_c, below which linear
     response makes O V = 0 unstable in a model trained without attention (`probes` of `d<width>-ablated`), its
@@ -97,13 +97,20 @@ def _draw_branches(axes: Axes, own: pd.DataFrame, quantity: str, gid: str) -> No
                 )
                 continue
             for direction, look in _LOOKS.items():
-                values = branches[direction][quantity]
+                values = _broken_at_gaps(branches[direction][quantity])
                 line: dict[str, Any] = {
                     "color": COLOURS[place],
                     "lw": 0.8,
                     "gid": f"{gid}{dwell}-{direction}-{seed}",
                 }
                 axes.plot(values.index, values, **line, **look)
+
+
+def _broken_at_gaps(branch: pd.Series) -> pd.Series:
+    """With a NaN where the next penalty is more than 1.5 times the one before: a stage began elsewhere."""
+    gammas = branch.index.to_numpy(dtype=float)
+    gaps = gammas[:-1][gammas[1:] > 1.5 * gammas[:-1]] * 1.2
+    return pd.concat([branch, pd.Series(np.nan, index=gaps)]).sort_index()
 
 
 def _theory(probes: pd.DataFrame, size: str) -> pd.Series:
