@@ -7,7 +7,8 @@ from orderparam.tables import METRICS, OBSERVABLES, TABLES, collect_runs, read_s
 
 
 def rows(size, seed, steps):
-    return METRICS.frame([[size, seed, step, 0.1, 2.0, 2.1, 1.0] for step in steps])
+    measured = {name: 0.1 for name in METRICS.columns}
+    return METRICS.frame([measured | {"size": size, "seed": seed, "step": step} for step in steps])
 
 
 def write_all(folder, tables):

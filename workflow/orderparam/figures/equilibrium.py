@@ -110,7 +110,8 @@ def _broken_at_gaps(branch: pd.Series) -> pd.Series:
     """With a NaN where the next penalty is more than 1.5 times the one before: a stage began elsewhere."""
     gammas = branch.index.to_numpy(dtype=float)
     gaps = gammas[:-1][gammas[1:] > 1.5 * gammas[:-1]] * 1.2
-    return pd.concat([branch, pd.Series(np.nan, index=gaps)]).sort_index()
+    broken: pd.Series = pd.concat([branch, pd.Series(np.nan, index=gaps)]).sort_index()
+    return broken
 
 
 def _theory(probes: pd.DataFrame, size: str) -> pd.Series:
