@@ -123,16 +123,13 @@ def test_the_next_update_closes_what_was_killed_and_a_second_changes_nothing(tmp
     assert ended == {name: run["times"][1] for name, run in runs_in(tmp_path).items()}
 
 
-def test_a_job_that_outlives_its_invocation_is_left_to_end(tmp_path, running):
+def test_a_job_ends_with_its_invocation(tmp_path, running):
     process, job = running
     process.kill()
     process.wait()
-    update(tmp_path)
-    assert statuses(tmp_path) == {INVOCATION: "KILLED", JOB: "RUNNING"}
-    job.terminate()
     wait_until(lambda: not job.is_running() or job.status() == psutil.STATUS_ZOMBIE)
     update(tmp_path)
-    assert statuses(tmp_path)[JOB] == "KILLED"
+    assert statuses(tmp_path) == {INVOCATION: "KILLED", JOB: "KILLED"}
 
 
 SNAKEFILE = """
