@@ -43,7 +43,7 @@ def open_page(browser):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(90_000)
         page.asked, page.failed = [], []
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("pageerror", lambda error: page.failed.append(str(error)))
@@ -175,7 +175,7 @@ def serve():
 
 def visit(open_page, address: str):
     """Open a page of a server that may still be starting."""
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 240
     while True:
         try:
             return open_page(address, viewport={"width": 1500, "height": 1000})
@@ -202,7 +202,7 @@ def test_mlflow_shows_trainings_their_curves_and_a_figure_with_its_command(open_
     page.get_by_role("link", name="smoke · figures and jobs").first.click()
     page.get_by_text("Figure 4 · loss vs", exact=False).first.click()
     page.get_by_text("snakemake --cores 1 --force results/smoke/figures/fig4").first.wait_for()
-    loaded = "[...document.images].some(each => each.alt.startsWith('fig4') && each.naturalWidth > 0)"
+    loaded = "[...document.images].some(each => each.src.includes('fig4') && each.naturalWidth > 0)"
     page.wait_for_function(loaded)
     assert page.get_by_text("Default", exact=True).count() == 0
     assert [told for told in page.failed if "404" not in told and "ResizeObserver" not in told] == []

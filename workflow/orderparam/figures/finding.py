@@ -14,7 +14,7 @@ from orderparam.figures.style import COLOURS, PAGE_WIDTH, describe_seeds, styled
 GROUPS = (
     (
         COLOURS[0],
-        "something to look back at: the fall pauses, then resumes",
+        "something to look back at:\nthe fall pauses, then resumes",
         {
             "whole": "the text itself",
             "order-2": "Markov text, order 2",
@@ -24,7 +24,7 @@ GROUPS = (
     ),
     (
         COLOURS[1],
-        "nothing to look back at: it only flattens",
+        "nothing to look back at:\nit only flattens",
         {
             "context-1": "context of one character",
             "ablated": "attention taken out",

@@ -131,6 +131,8 @@ def save_figure(figure: Figure, svg_path: str | Path, png_path: str | Path) -> N
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, metadata=metadata)
         rendered[path] = buffer.getvalue()
+    # Verdana has DejaVu's widths, and is there where that is not.
+    rendered[svg_path] = rendered[svg_path].replace(b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, sans-serif")
     for path, content in rendered.items():
         with atomic_write(path, "wb") as file:
             file.write(content)
