@@ -19,7 +19,7 @@ def slow(*names):
     [
         "decay",
         "published",
-        *slow("paper", "paper_as_coded", "dense", "dense_10m", "controls", "seeds", "widths"),
+        *slow("paper", "paper_as_coded", "dense", "dense_10m", "controls", "seeds", "widths", "equilibrium"),
     ],
 )
 def test_recorded_runs_give_the_documented_verdicts(project, origin):

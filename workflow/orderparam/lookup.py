@@ -139,11 +139,13 @@ def corpora_files(experiment: Experiment, name: str) -> list[str]:
 def tables_of_jobs(experiment: Experiment, name: str) -> list[str]:
     """A table of every training job; RecordError for one that was not recorded.
 
-    Text is scored of the largest size's first job only, in a record wherever it was.
+    Text is scored of the largest size's first job only, in a record wherever it was. Of a record's jobs only
+    some may have been probed.
     """
     record, scored = record_of(experiment), name == "sample_quality.csv"
     if record:
-        return [str(job.table(name)) for job in record.jobs() if job.has(name) or not scored]
+        partial = scored or name == "probes.csv"
+        return [str(job.table(name)) for job in record.jobs() if job.has(name) or not partial]
     sizes, jobs = ([*experiment.runs], [*experiment.jobs()])
     return [
         f"results/{experiment.name}/runs/{size}/{job}/{name}"
@@ -224,7 +226,7 @@ def tables_to_judge(experiment: Experiment, names: Iterable[str]) -> list[str]:
         lacking = {"comparison.csv", "probes.csv", "sample_quality.csv", "verification.csv"}
     record = record_of(experiment)
     if record:
-        if not all(job.has("probes.csv") for job in record.jobs()):
+        if not any(job.has("probes.csv") for job in record.jobs()):
             lacking.add("probes.csv")
         if not any(job.has("sample_quality.csv") for job in record.jobs()):
             lacking.add("sample_quality.csv")
