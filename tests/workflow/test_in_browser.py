@@ -184,6 +184,7 @@ def visit(open_page, address: str):
             time.sleep(0.5)
 
 
+@pytest.mark.slow
 def test_mlflow_shows_trainings_their_curves_and_a_figure_with_its_command(open_page, smoke, serve, tmp_path):
     project = smoke.clone(tmp_path / "clone")
     pages = serve(project)
@@ -210,6 +211,7 @@ def test_mlflow_shows_trainings_their_curves_and_a_figure_with_its_command(open_
     assert outside == []
 
 
+@pytest.mark.slow
 def test_a_training_is_seen_in_mlflow_while_it_trains(open_page, project, serve):
     project.write_experiment("long", training={"steps": 100_000}, measurement={"checkpoint_every": 100_000})
     points = project.results / "long/jobs/train_model.nano-seeds-1-1.points.jsonl"
