@@ -61,8 +61,8 @@ def zero_is_left_by_linear_response(
     """On the way down a product leaves zero where linear response on the model's own weights says so.
 
     `product` is value_output or query_key. It has left zero where its norm is above `threshold`. Linear
-    response says so from where `critical_penalty_<product>` (of the head where it is largest) at the ends of
-    the stages passes the penalty. The two penalties are to lie within `factor`.
+    response is `critical_penalty_<product>` (of the head where it is largest) at the end of the last stage
+    before, since the rest follows a product that has grown. The two penalties are to lie within `factor`.
     """
 
     def measure(size: str) -> list[float]:
@@ -70,14 +70,18 @@ def zero_is_left_by_linear_response(
         found = []
         for seed, branch in _branches(evidence, size).items():
             by_step = probes[probes["seed"] == seed].groupby("step")["value"].max()
-            excess = np.log(branch("step").map(by_step)) - np.log(branch("weight_decay"))
-            expected = branch_end(excess.dropna(), 0.0)
-            found.append(math.log(branch_end(branch(f"{product}_norm"), threshold) / expected))
+            end = branch_end(branch(f"{product}_norm"), threshold)
+            still_zero = branch("step")[branch("weight_decay") > end]
+            if len(still_zero):
+                found.append(math.log(end / by_step[still_zero.iloc[0]]))
         return found
 
     statistic = f"ln(gamma where {product}_norm leaves zero / gamma where linear response lets it)"
     high = math.log(factor)
-    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, low=-high, high=high)
+    lacking = "it is zero at no stage"
+    return judge_sizes(
+        evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=-high, high=high
+    )
 
 
 @claim_test("metrics.csv")
