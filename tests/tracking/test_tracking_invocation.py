@@ -298,7 +298,7 @@ def test_browsing_nothing_says_what_to_do(tmp_path, monkeypatch):
 
 def test_a_servers_address_is_printed_without_its_secrets(tmp_path, monkeypatch, capsys):
     told = []
-    monkeypatch.setattr("orderparam.tracking.update.update_store", lambda root, uri: told.append(uri))
+    monkeypatch.setattr("orderparam.tracking.ui.update_store", lambda root, uri: told.append(uri))
     monkeypatch.setattr("orderparam.tracking.ui.RunStore", lambda uri, root: store)
     store = SimpleNamespace(experiments=lambda: {"paper": "3", "paper · figures and jobs": "4"})
     (tmp_path / "config").mkdir()

@@ -275,7 +275,7 @@ def test_a_project_that_cannot_be_written_is_told(tmp_path):
     process = start_python(tmp_path, code)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert told.startswith("warning: tracking: the store sqlite:///results/a.db cannot be used (")
+    assert told.startswith("warning: tracking: the store sqlite:///results/a.db cannot be used: ")
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_command_line_trains_without_workflow_or_mlflow(make_run, seeds, corpus,
         return result.stderr, json.loads((tmp_path / "out/environment.json").read_text())
 
     log, environment = train(5, "--keep-snapshot")
-    assert "tokens/s" in log
+    assert "with seed 1 for 5 steps" in log
     known = {"device_name", "cpu", "platform", "python", "torch", "numpy", "pandas", "command", "started"}
     assert all(environment[key] for key in known)
     assert environment["git_commit"] == "abc" and environment["dirty"] is None  # PATH has no git

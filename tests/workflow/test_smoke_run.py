@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name
 from project_copy import CORPUS, FIGURES, SMOKE
 from test_envs import locked_lines
 
+from orderparam.tables import METRICS
+
 RUNS = [("nano", 1), ("nano", 2), ("micro", 1), ("micro", 2)]
 # Every 10th step, 10^(i / 4) rounded, and the last; 60 steps for nano and 40 for micro.
 MEASURED = {
@@ -49,7 +51,7 @@ def test_every_rule_ran_and_the_last_line_is_the_way_to_the_store(smoke_output):
 
 def test_metrics_have_a_row_per_measured_step_in_the_order_of_the_experiment(smoke):
     lines = smoke.read("results/smoke/metrics.csv").splitlines()
-    assert lines[0] == "size,seed,step,order_parameter,train_loss,val_loss,hidden_magnetization"
+    assert lines[0] == ",".join(METRICS.columns)
     rows = smoke.rows("results/smoke/metrics.csv")
     assert [(row["size"], int(row["seed"]), int(row["step"])) for row in rows] == [
         (size, seed, step) for size, seed in RUNS for step in MEASURED[size]
@@ -65,7 +67,7 @@ def test_metrics_have_a_row_per_measured_step_in_the_order_of_the_experiment(smo
 
 def test_derivative_is_the_backward_difference_on_the_checkpoints(smoke):
     lines = smoke.read("results/smoke/derivative.csv").splitlines()
-    assert lines[0] == "size,seed,step,order_parameter,dloss_dorder"
+    assert lines[0] == "size,seed,step,order_parameter,dloss_dorder,interval"
     rows = smoke.rows("results/smoke/derivative.csv")
     measured = {
         (row["size"], int(row["seed"]), int(row["step"])): (
@@ -126,7 +128,7 @@ def test_figures_samples_and_page_are_there(smoke):
     assert smoke.files("results/smoke/samples") == samples
     assert {len(smoke.read(f"results/smoke/samples/{name}")) for name in samples} == {200}
     page = smoke.read("results/smoke/write_up.html")
-    assert page.count('src="data:image/svg+xml;base64,') == len(FIGURES)
+    assert page.count("<figure") == len(FIGURES) <= page.count("<svg")
     assert 'src="http' not in page
     assert 'href="http' not in page
 
@@ -138,12 +140,18 @@ def test_no_temporary_file_is_left(smoke):
 
 
 def test_a_second_run_has_nothing_to_do(smoke_clone):
-    before = {name: (smoke_clone.results / name).stat().st_mtime_ns for name in smoke_clone.files("results")}
+    def times():
+        # The store may still be told of the run before.
+        names = [
+            name for name in smoke_clone.files("results") if not name.startswith((".tracking", "mlflow"))
+        ]
+        return {name: (smoke_clone.results / name).stat().st_mtime_ns for name in names}
+
+    before = times()
     done = smoke_clone.build("--cores", "2", *SMOKE)
     assert "Nothing to be done" in done.output
     assert done.planned() == {}
-    after = {name: (smoke_clone.results / name).stat().st_mtime_ns for name in smoke_clone.files("results")}
-    assert after == before
+    assert times() == before
 
 
 def test_a_dry_run_plans_everything_and_makes_nothing(project):

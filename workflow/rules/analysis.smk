@@ -22,6 +22,7 @@ for table in ("metrics", "verification", "probes", "sample_quality", "vocabulary
 
 # The author's tables in the form of ours, for the experiment `published` and beside our own in figures.
 rule tabulate_published:
+    """The author's published values in the form of metrics and slopes."""
     input:
         order_parameter="config/published/order_parameter.csv",
         slope_changes="config/published/slope_changes.csv",

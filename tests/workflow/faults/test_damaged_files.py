@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from project_copy import CORPUS, ProjectCopy
 
+from orderparam.tracking.job_log import INDENT
+
 SMOKE = "results/smoke"
 RUN = f"{SMOKE}/runs/nano/seeds-1-1"
 TOKENS, VOCABULARY = (f"results/corpora/{CORPUS}/{name}" for name in ("tokens.npy", "vocabulary.json"))
@@ -48,7 +50,7 @@ ADVICE = re.compile(
 
 def follow(project: ProjectCopy, output: str) -> str:
     """Do what the first advice in the output says, and nothing else; returns it."""
-    found = ADVICE.search(output)
+    found = ADVICE.search(output.replace(f"\n{INDENT}", " "))
     assert found, output
     advice = found.groupdict()
     if path := advice["folder"] or advice["file"]:

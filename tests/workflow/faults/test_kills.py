@@ -98,7 +98,7 @@ def test_a_closed_terminal_ends_all_orderly(smoke_clone):
     record = read_json(project.results / "long/jobs/train_model.nano-seeds-1-1.json")
     assert record["status"] == "KILLED"
     assert list((project.results / "long/unfinished/nano/seeds-1-1/seed-1").glob("step-*.json"))
-    assert not list((project.root / ".snakemake/locks").iterdir())
+    assert not list((project.root / ".snakemake/locks").glob("*"))
     assert not [each for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(project.root)]
 
 

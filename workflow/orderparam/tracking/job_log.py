@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import textwrap
 from pathlib import Path
 from types import TracebackType
 
@@ -11,6 +12,7 @@ from orderparam.errors import OrderParameterError, explain_shortage
 
 logger = logging.getLogger("orderparam")
 LONGEST_LINE = 200
+INDENT = 6 * " "
 
 
 def shorten(line: str) -> str:
@@ -25,12 +27,21 @@ def shorten(line: str) -> str:
     return f"{line[: LONGEST_LINE - 4]} ..."
 
 
+def wrap(line: str) -> str:
+    """A message on as many lines of at most 200 characters as it takes; what it advises comes last."""
+    return "\n".join(
+        textwrap.wrap(
+            line, LONGEST_LINE, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False
+        )
+    )
+
+
 class _Terminal(logging.Formatter):
     """Messages of a job, led by its name, in short lines; a traceback's are left as they are."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        return text if record.exc_info else "\n".join(map(shorten, text.split("\n")))
+        return text if record.exc_info else "\n".join(map(wrap, text.split("\n")))
 
 
 def set_up_logging(log_file: str | Path | None, name: str) -> None:

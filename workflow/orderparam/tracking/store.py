@@ -87,6 +87,17 @@ def artifact_folder(uri: str, root: Path) -> Path | None:
     )
 
 
+def _make_whole(database: Path) -> None:
+    """Make an empty store under another name first: one that a kill left half made stays broken for good."""
+    from mlflow import MlflowClient
+
+    new = database.with_name(f".{database.name}.new")
+    new.parent.mkdir(parents=True, exist_ok=True)
+    new.unlink(missing_ok=True)
+    MlflowClient(tracking_uri=f"sqlite:///{new}").search_experiments(max_results=1)
+    new.rename(database)
+
+
 class RunStore:
     """Runs in the store at `uri`, one per record. Any method may raise whatever MLflow raises."""
 
@@ -102,8 +113,11 @@ class RunStore:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         from mlflow import MlflowClient
 
+        database = database_path(uri)
+        if database and not database.exists():
+            _make_whole(database)
         self._client: MlflowClient = MlflowClient(tracking_uri=uri)
-        if database := database_path(uri):
+        if database:
             self._bring_artifacts_here(database)
         self._hide_default()
 
