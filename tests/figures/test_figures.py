@@ -129,7 +129,7 @@ def test_figure_3_draws_every_row_and_the_mean_over_seeds():
         assert minimum.get_xdata() == [30]
         assert minimum.get_ydata() == pytest.approx([2 + 0.01 * 8 / 3])
         assert axes.get_title(loc="right") == "min. 2.027 at step 30"
-        (level,) = lines_of(axes, "level")
+        (level,) = lines_of(axes, "level-")
         assert level.get_ydata()[0] == 2.5
         low, high = axes.get_xlim()
         assert low < 0 < max(STEPS) < high

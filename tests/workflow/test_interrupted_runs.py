@@ -70,7 +70,8 @@ def test_a_diverging_run_fails_and_keeps_what_it_measured(smoke_clone):
     assert trajectory["step"].iloc[0] == 0
     assert len(steps) >= 1
     made = {name.partition("/")[0] for name in project.files("results/wild")}
-    assert made == {"diverged", "jobs", "logs"}
+    assert made - {"unfinished"} == {"diverged", "jobs", "logs"}
+    assert not any(name.endswith(".safetensors") for name in project.files("results/wild/unfinished"))
 
     jobs, invocations = runs_of(project, "wild")
     assert [(run.data.tags["rule"], run.info.status) for run in jobs] == [("train_model", "FAILED")]

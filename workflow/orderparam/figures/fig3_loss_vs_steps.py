@@ -95,7 +95,7 @@ def draw(
             axes.set_title(f"min. {value:.3f} at step {step:,}", loc="right", size=7)
         axes.grid(axis="y", color="0.9", linewidth=0.5)
         if on_text is None or size in on_text or not len(run):
-            label_levels(axes, {"level": ("$H_2$", entropy)}, _PANEL_HEIGHT - _LABEL_ROOM, x=1.01)
+            label_levels(axes, {f"level-{place}": ("$H_2$", entropy)}, _PANEL_HEIGHT - _LABEL_ROOM, x=1.01)
     return figure
 
 
