@@ -31,7 +31,7 @@ NOTICE = "STAND-IN for tiny_shakespeare"
 TOKENS = f"results/corpora/{CORPUS}/tokens.npy"
 # What may differ between two runs of the same experiment: what tells of time, place and process.
 VARYING = re.compile(
-    r"(corpora|smoke)/(jobs|logs)/"
+    r"(corpora|smoke)/(jobs|logs|kept)/"
     r"|.*\.benchmark\.tsv$"
     r"|mlflow\.db$|\.mlflow\.db\.lock$|mlflow-artifacts/|\.tracking/"
     r"|.*/\.snakemake_timestamp$"
