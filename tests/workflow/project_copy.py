@@ -21,6 +21,8 @@ from typing import Any
 import yaml
 from tiny_shakespeare import PATH as TINY_SHAKESPEARE
 
+from orderparam.tracking.job_log import INDENT
+
 PROJECT = Path(__file__).parents[2]
 FIGURES = (
     "fig1_hmmt",
@@ -50,6 +52,11 @@ class Finished:
 
     status: int
     output: str
+
+    @property
+    def told(self) -> str:
+        """The output with each message on one line again, however it was wrapped."""
+        return self.output.replace(f"\n{INDENT}", " ")
 
     @property
     def last_line(self) -> str:

@@ -43,10 +43,15 @@ def check_sums(root: Path, files: Iterable[Mapping[str, Any]]) -> None:
             noted[folder] = dict(_noted_sums(root, folder))
         expected, by = noted[folder].get(path, (found, ""))
         if expected != found:
-            raise RecordError(
-                f"{path}: damaged or edited since {by} noted its sum: expected sha256 {expected}, found "
-                f"{found}; {remedy(path)}"
-            )
+            raise damage(path, expected, found, by)
+
+
+def damage(path: str | Path, expected: str, found: str, by: str) -> RecordError:
+    """The error for a file that has not the sum which the file `by` notes of it."""
+    return RecordError(
+        f"{path}: damaged or edited: expected sha256 {expected} as noted in {by}, found {found}; "
+        f"{remedy(path)}"
+    )
 
 
 def _noted_sums(root: Path, folder: str) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -17,6 +17,7 @@ from orderparam.archive.job import FinishedJob, read_job
 from orderparam.errors import RecordError
 from orderparam.files import read_json, remedy, sha256_of_file
 from orderparam.settings.experiment import Experiment
+from orderparam.sums import damage
 
 MANIFEST = "manifest.json"
 EXPERIMENT = "experiment.json"
@@ -71,9 +72,7 @@ class Record:
             raise RecordError(f"{path}: missing, but {MANIFEST} lists it; {remedy(path)}")
         found = sha256_of_file(path)
         if found != self.sums[name]:
-            raise RecordError(
-                f"{path}: damaged or edited: expected sha256 {self.sums[name]}, found {found}; {remedy(path)}"
-            )
+            raise damage(path, self.sums[name], found, MANIFEST)
         return path
 
     def experiment(self) -> Experiment:

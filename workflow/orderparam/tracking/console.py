@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from orderparam.tracking.job_log import shorten
+from orderparam.tracking.job_log import shorten, wrap
 from orderparam.tracking.store import is_enabled
 
 HINT = "Browse the tracked runs: make ui"
 REPLAY = "snakemake --cores 2 --config experiment=replay   # the article's protocol, from recorded runs"
 CLAIMS = "snakemake --cores 2 results/claims.html   # the verdict on each claim, from the recorded runs"
+OF_A_JOB = re.compile(r"\s*(reason|input|output|log|benchmark|wildcards|resources): ", re.IGNORECASE)
 CHANGED = "Params have changed since last execution: "
 
 
@@ -28,8 +29,9 @@ class ShortLines(logging.Formatter):
         self._inner = inner
 
     def format(self, record: logging.LogRecord) -> str:
-        """The message, shortened."""
-        return "\n".join(map(_shorten_reason, self._inner.format(record).split("\n")))
+        """The message: what describes a job shortened, all else, such as an error's advice, wrapped."""
+        lines = self._inner.format(record).split("\n")
+        return "\n".join(_shorten_reason(line) if OF_A_JOB.match(line) else wrap(line) for line in lines)
 
 
 def keep_lines_short(logger: logging.Logger) -> None:

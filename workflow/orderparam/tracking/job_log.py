@@ -29,6 +29,8 @@ def shorten(line: str) -> str:
 
 def wrap(line: str) -> str:
     """A message on as many lines of at most 200 characters as it takes; what it advises comes last."""
+    if len(line) <= LONGEST_LINE:
+        return line
     return "\n".join(
         textwrap.wrap(
             line, LONGEST_LINE, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False
