@@ -6,8 +6,9 @@ import pytest
 from runs import build_model, make_run
 
 from orderparam import preflight
+from orderparam.analysis.scaling import estimate_parameters
 from orderparam.errors import ConfigError
-from orderparam.preflight import check_before_start, count_parameters_of, estimate_bytes
+from orderparam.preflight import check_before_start, estimate_bytes
 
 
 @pytest.mark.parametrize(
@@ -15,13 +16,15 @@ from orderparam.preflight import check_before_start, count_parameters_of, estima
 )
 def test_parameters_are_counted_as_the_model_has_them(changes):
     model = build_model(**changes)
-    assert count_parameters_of(make_run(**changes), 11) == sum(p.numel() for p in model.parameters())
+    assert estimate_parameters(make_run(**changes).to_dict(), 11) == sum(
+        p.numel() for p in model.parameters()
+    )
 
 
 def test_the_published_sizes_are_counted():
     shapes = [(32, 1), (64, 2), (128, 4), (384, 6)]
     runs = [make_run(d_model=d, n_head=2, n_layer=layers, context=256) for d, layers in shapes]
-    assert [count_parameters_of(run, 65) for run in runs] == [25_089, 124_481, 841_281, 10_788_929]
+    assert [estimate_parameters(run.to_dict(), 65) for run in runs] == [25_089, 124_481, 841_281, 10_788_929]
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path, monkeypatch):

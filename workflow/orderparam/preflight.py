@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from orderparam.analysis.scaling import non_embedding_parameters
+from orderparam.analysis.scaling import estimate_parameters
 from orderparam.errors import ConfigError, CorpusError, OrderParameterError
 from orderparam.files import read_json
 from orderparam.settings.experiment import Run
@@ -95,16 +95,10 @@ def _vocabulary_size(root: Path, corpus: str) -> int:
     return len(read_json(path)["characters"]) if path.is_file() else USUAL_VOCABULARY
 
 
-def count_parameters_of(run: Run, vocabulary_size: int) -> int:
-    """The number of a run's parameters, without building its model."""
-    inner = non_embedding_parameters(run.d_model, run.n_layer, run.attention == "causal")
-    return inner + vocabulary_size * (2 * run.d_model + 1) + run.context * run.d_model
-
-
 def estimate_bytes(run: Run, vocabulary_size: int) -> int:
     """About how much one seed of a run writes: checkpoints and snapshots in single precision, every step."""
     tensors = len(checkpoint_steps(run)) + SNAPSHOT_TENSORS
-    return 4 * tensors * count_parameters_of(run, vocabulary_size) + 32 * run.steps
+    return 4 * tensors * estimate_parameters(run.to_dict(), vocabulary_size) + 32 * run.steps
 
 
 def _gigabytes(count: float) -> str:

@@ -526,7 +526,7 @@ FINITE_SIZE = Table(
     {
         "system": "and its observable",
         "extent": "side length, number of spins, or inf",
-        **{key: _RATE[key] for key in ("points",)},
+        "points": _RATE["points"],
         "noise": "standard deviation of the noise, as a share of the curve's range",
         **{key: _RATE[key] for key in ("curves", "detected", "rate")},
         **_INTERVAL,

@@ -5,17 +5,14 @@ from pathlib import Path
 import torch
 
 from orderparam.measuring.probes import ProbeWindows, probe_checkpoints
-from orderparam.settings.experiment import Run
 from orderparam.tables import write_table
 from orderparam.text.vocabulary import load_tokens, load_vocabulary
-from orderparam.tracking import tracked_job
+from orderparam.tracking import run_of_job, tracked_job
 from orderparam.training.device import resolve_device
 
 if __name__ == "__main__":
     with tracked_job(snakemake):
-        run = Run.from_dict(
-            {**snakemake.params.run, "device": snakemake.resources.device, "threads": snakemake.threads}
-        )
+        run = run_of_job(snakemake)
         torch.set_num_threads(run.threads)
         vocabulary = Path(snakemake.input.vocabulary)
         windows = ProbeWindows.choose(

@@ -5,15 +5,12 @@ from pathlib import Path
 import torch
 
 from orderparam.measuring.sample_quality import score_checkpoints
-from orderparam.settings.experiment import Run
 from orderparam.tables import read_table, write_table
-from orderparam.tracking import tracked_job
+from orderparam.tracking import run_of_job, tracked_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake):
-        run = Run.from_dict(
-            {**snakemake.params.run, "device": snakemake.resources.device, "threads": snakemake.threads}
-        )
+        run = run_of_job(snakemake)
         torch.set_num_threads(run.threads)
         quality = score_checkpoints(
             run,

@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from orderparam.settings.experiment import Run, Seeds
+from orderparam.settings.experiment import Seeds
 from orderparam.tables import METRICS
-from orderparam.tracking import tracked_job
+from orderparam.tracking import run_of_job, tracked_job
 from orderparam.training.job import JobPaths, train_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake, keep=True) as job:
-        run = Run.from_dict(
-            {**snakemake.params.run, "device": snakemake.resources.device, "threads": snakemake.threads}
-        )
+        run = run_of_job(snakemake)
         all_seeds = [Seeds(**seeds) for seeds in snakemake.params.seeds]
         for each in all_seeds:
             job.add_training(run, each)

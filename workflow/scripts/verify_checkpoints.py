@@ -4,17 +4,14 @@ import shutil
 from pathlib import Path
 
 from orderparam.measuring.verification import verify_job
-from orderparam.settings.experiment import Run
 from orderparam.tables import METRICS, write_table
 from orderparam.text.vocabulary import load_tokens
-from orderparam.tracking import tracked_job
+from orderparam.tracking import run_of_job, tracked_job
 from orderparam.training.device import resolve_device
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
-        run = Run.from_dict(
-            {**snakemake.params.run, "device": snakemake.resources.device, "threads": snakemake.threads}
-        )
+        run = run_of_job(snakemake)
         trajectory = METRICS.read(snakemake.input.trajectory)
         verification = verify_job(
             run,

@@ -32,14 +32,22 @@ def non_embedding_parameters(d_model: int, n_layer: int, attends: bool = True) -
 
 
 def count_parameters(run: Mapping[str, Any], characters: int) -> int:
-    """All parameters of a run's model of `characters` tokens: the above, both embeddings, and the head.
+    """All parameters of a run's model of `characters` tokens, as `estimate_parameters` has them.
 
-    d (2 V + T) + V besides, V the tokens and T the context: embeddings d V and d T, head d V and its bias V.
-    Raises ValueError for a model that the above does not count: with attention that is uniform, or LayerNorms
+    Raises ValueError for a model that this does not count: with attention that is uniform, or LayerNorms
     without parameters.
     """
     if run["attention"] == "uniform" or not run.get("norm_parameters", True):
         raise ValueError("parameters are counted of causal or ablated models whose LayerNorms have some")
+    return estimate_parameters(run, characters)
+
+
+def estimate_parameters(run: Mapping[str, Any], characters: int) -> int:
+    """Parameters of a run's model, exact where attention is causal or ablated and LayerNorms have some.
+
+    d (2 V + T) + V besides those of the blocks, V the tokens and T the context: embeddings d V and d T, head
+    d V and its bias V.
+    """
     d_model, attends = int(run["d_model"]), run["attention"] == "causal"
     outside = d_model * (2 * characters + int(run["context"])) + characters
     return non_embedding_parameters(d_model, run["n_layer"], attends) + outside

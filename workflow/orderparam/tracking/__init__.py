@@ -8,7 +8,7 @@ records; a thread of Snakemake and one of `make ui` call it again and again. Imp
 
 from orderparam.tracking.console import keep_lines_short, print_ending
 from orderparam.tracking.invocation import close_invocation, deliver_at_exit, has_failed, open_invocation
-from orderparam.tracking.job import TrackedJob, tracked_job
+from orderparam.tracking.job import TrackedJob, run_of_job, tracked_job
 from orderparam.tracking.stopping import unlock_after_a_kill
 from orderparam.tracking.update import update_store
 
@@ -20,6 +20,7 @@ __all__ = [
     "keep_lines_short",
     "open_invocation",
     "print_ending",
+    "run_of_job",
     "tracked_job",
     "unlock_after_a_kill",
     "update_store",

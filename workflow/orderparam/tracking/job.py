@@ -100,6 +100,12 @@ class TrackedJob:
                 logger.warning("warning: tracking: the job cannot be recorded (%s)", error)
 
 
+def run_of_job(snakemake: Any) -> Run:
+    """The run in a job's params, which leave device and threads open, on those that the job was given."""
+    given = {"device": snakemake.resources.device, "threads": snakemake.threads}
+    return Run.from_dict({**snakemake.params.run, **given})
+
+
 @contextmanager
 def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
     """Track the job that Snakemake's `script:` object describes; the working folder is the project root.
