@@ -40,12 +40,13 @@ ORDERPARAM = [sys.executable, "-m", "orderparam"]
 
 @dataclass(frozen=True)
 class Stage:
-    """A command, the file that its end leaves, and the least seconds that are worth starting it with."""
+    """A command, the file its end leaves, the least seconds worth a start, and the file it goes on from."""
 
     name: str
     command: list[str]
     done: Path
     seconds: float = 30.0
+    needs: Path | None = None
 
 
 def prepare(folder: Path, experiment: str, sizes: Sequence[str], seed: str, steps: int | None) -> None:
@@ -92,9 +93,12 @@ def _training(folder: Path, engine: str, precision: str) -> Iterator[Stage]:
     for size in json.loads((folder / "sizes.json").read_text()):
         run, out = folder / engine / precision / f"{size}.json", folder / engine / precision / size
         train = [*ORDERPARAM, "train", str(run), *corpus, "--out", str(out), "--snapshot-seconds", "60"]
-        yield Stage(f"train {engine} {precision} {size}", train, out / "trajectory.parquet")
+        trained = out / "trajectory.parquet"
+        yield Stage(f"train {engine} {precision} {size}", train, trained)
         extract = [*ORDERPARAM, "recorded", "extract", str(run), str(out), *corpus]
-        yield Stage(f"extract {engine} {precision} {size}", extract, out / "sample_quality.csv", 120)
+        yield Stage(
+            f"extract {engine} {precision} {size}", extract, out / "sample_quality.csv", 120, needs=trained
+        )
 
 
 def go(folder: Path, minutes: float, *, stacked: bool, clock: Callable[[], float] = time.monotonic) -> bool:
@@ -108,10 +112,8 @@ def go(folder: Path, minutes: float, *, stacked: bool, clock: Callable[[], float
     for stage in stages(folder, stacked):
         if stage.done.exists():
             continue
-        if (left := deadline - clock()) < min(stage.seconds, 30 * minutes):
-            short.append(stage.name)
-            continue
-        if stage.name.startswith("extract") and not stage.done.with_name("trajectory.parquet").exists():
+        left = deadline - clock()
+        if left < min(stage.seconds, 30 * minutes) or not (stage.needs is None or stage.needs.exists()):
             short.append(stage.name)
             continue
         print(f"{stage.name}: {left:.0f} s left", flush=True)

@@ -19,16 +19,13 @@ from orderparam.errors import RecordError
 from orderparam.files import atomic_write, sha256_of_file, write_json
 from orderparam.settings.experiment import Experiment, Run
 from orderparam.tables import read_table, write_table
+from orderparam.training.schedule import MEASUREMENTS
 
 # Keys of a run that may differ within one protocol: its length, its measurements, its machine.
 FREE = (
     "experiment",
     "steps",
-    "measure_every",
-    "log_spaced_per_decade",
-    "dense_steps",
-    "dense_every",
-    "checkpoint_every",
+    *MEASUREMENTS,
     "train_windows",
     "val_windows",
     "device",
