@@ -1,6 +1,7 @@
 """The one error that users are meant to read: what was wrong, where, and what to do."""
 
 import errno
+import textwrap
 
 
 class OrderParameterError(Exception):
@@ -9,7 +10,8 @@ class OrderParameterError(Exception):
 
 def explain_shortage(error: BaseException) -> str | None:
     """One line for an error that says that the machine lacks something; None for any other."""
-    text = str(error).strip().partition("\n")[0]
+    # A library's own message may fill the line, which ends on what to do.
+    text = textwrap.shorten(str(error).strip().partition("\n")[0], 90, placeholder=" ...")
     number = getattr(error, "errno", None)
     again = "and give the same command again"
     if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
