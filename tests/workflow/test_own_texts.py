@@ -100,7 +100,7 @@ def test_bad_texts_are_refused_by_name_and_place_and_leave_nothing(project):
         ("short.txt: its validation split has 8 tokens, but a context of 8 needs at least 9",),
         ("corpus missing: its file", "missing.txt cannot be read: no such file or directory"),
     ):
-        assert any(all(word in line for word in words) for line in done.output.splitlines()), words
+        assert any(all(word in line for word in words) for line in done.told.splitlines()), words
     assert "Traceback (most recent" not in done.output
     # All is told before the first job.
     assert not (project.results / "corpora").exists()

@@ -10,15 +10,16 @@ class OrderParameterError(Exception):
 
 def explain_shortage(error: BaseException) -> str | None:
     """One line for an error that says that the machine lacks something; None for any other."""
+    message = str(error)
     # A library's own message may fill the line, which ends on what to do.
-    text = textwrap.shorten(str(error).strip().partition("\n")[0], 90, placeholder=" ...")
+    text = textwrap.shorten(message.strip().partition("\n")[0], 90, placeholder=" ...")
     number = getattr(error, "errno", None)
     again = "and give the same command again"
-    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in message:
         return f"the disk is full ({text}); free some space {again}"
     if number in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"not allowed to write or read there ({text}); correct the rights {again}"
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    if isinstance(error, MemoryError) or "out of memory" in message or "can't allocate memory" in message:
         return f"too little memory ({text or 'MemoryError'}); run fewer jobs at once, or a smaller batch_size"
     return None
 

@@ -161,8 +161,9 @@ def _fill_defaults(schema: Schema, value: Any) -> Any:
 def _without(value: Any, faulty: Collection[Place], place: Place = ()) -> Any:
     """A copy of `value`, which is at `place`, without what is at the faulty places."""
     if isinstance(value, dict):
-        inner = {key: (*place, key if isinstance(key, str) else repr(key)) for key in value}
-        return {key: _without(value[key], faulty, inner[key]) for key in value if inner[key] not in faulty}
+        # A name that is no text is always faulty.
+        inner = {key: (*place, key) for key in value if isinstance(key, str)}
+        return {key: _without(value[key], faulty, inner[key]) for key in inner if inner[key] not in faulty}
     if isinstance(value, list):
         items = [(item, (*place, index)) for index, item in enumerate(value)]
         return [_without(item, faulty, inner) for item, inner in items if inner not in faulty]
@@ -176,8 +177,9 @@ def _explain(root: Schema, error: Any) -> Problem:
     if error["loc"][-1] == "[key]" or kind == "invalid_key":
         if isinstance(value, str):
             return Problem(place, f"the name {show(value)}", f"a name must {NAME_RULE}")
-        quoted = f'a name must be text; write it in quotes: "{place[-1]}":'
-        return Problem(place, f"{place[-1]} as a name, which YAML reads as no text", quoted)
+        # Pydantic's place has 0 for False.
+        quoted = f'a name must be text; write it in quotes: "{value}":'
+        return Problem((*place[:-1], str(value)), f"{value} as a name, which YAML reads as no text", quoted)
     if kind == "extra_forbidden":
         known = suggest(str(place[-1]), parent.get("properties", {}))
         return Problem(place, f"an unknown key, with the value {show(value)}", known)

@@ -72,8 +72,7 @@ ExperimentName = Annotated[str, Allowed(pattern="^[a-z][a-z0-9_-]{0,63}$", words
 def check_case(section: str, document: dict[Any, Any]) -> Iterator[Problem]:
     """Names become folders, and some file systems do not tell upper from lower case."""
     first: dict[str, str] = {}
-    # What is no text is told as no name.
-    for name in filter(lambda name: isinstance(name, str), document.get(section, {})):
+    for name in document.get(section, {}):
         other = first.setdefault(name.lower(), name)
         if other != name:
             allowed = f"it differs from {other} in case only; rename one of them"
