@@ -98,7 +98,7 @@ def test_bad_texts_are_refused_by_name_and_place_and_leave_nothing(project):
         ("nul.txt: a NUL character", "at byte 5 (counted from 0), line 3"),
         ("empty.txt: the file is empty",),
         ("short.txt: its validation split has 8 tokens, but a context of 8 needs at least 9",),
-        ("corpus missing: its file", "missing.txt cannot be read: no such file or directory"),
+        ("corpus missing: its file", "missing.txt cannot be read: No such file or directory"),
     ):
         assert any(all(word in line for word in words) for line in done.told.splitlines()), words
     assert "Traceback (most recent" not in done.output

@@ -23,7 +23,7 @@ def show(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
     if isinstance(value, dict):
-        return f"a section ({', '.join(map(str, value))})" if value else "an empty section"
+        return f"a section ({', '.join(map(_show_name, value))})" if value else "an empty section"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -35,9 +35,13 @@ def show_place(place: Place) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            plain = re.fullmatch(r"[\w.-]{1,80}", part)
-            text += ("." if text else "") + (part if plain else show(part))
+            text += ("." if text else "") + _show_name(part)
     return text
+
+
+def _show_name(name: Any) -> str:
+    """The name itself where it is a plain one."""
+    return str(name) if re.fullmatch(r"[\w.-]{1,80}", str(name)) else show(name)
 
 
 def show_path(path: str) -> str:
