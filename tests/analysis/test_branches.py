@@ -10,7 +10,7 @@ from orderparam.analysis.branches import (
     branch_end,
     critical_exponent,
     crossing_in_loop,
-    largest_drop,
+    largest_fall,
     loop_width,
     stage_ends,
     steepest_slope,
@@ -45,7 +45,8 @@ def test_two_hidden_layers_have_the_loop_and_the_crossing_of_the_closed_form():
     place = crossing_in_loop(up_loss, down_loss, (GAMMAS[0] / 1.05, known.spinodal))
     low, high = math.log(GAMMAS[0] / 1.05), math.log(known.spinodal)
     assert low + place * (high - low) == pytest.approx(math.log(known.gamma_c), abs=0.02)
-    assert largest_drop(up, 0.1) == 1
+    # All of it is lost in one step.
+    assert largest_fall(up, GAMMAS[0], GAMMAS[-1]) == up[up.index < known.spinodal].iloc[-1]
 
 
 def test_one_hidden_layer_has_no_loop_and_the_exponent_of_the_closed_form():
@@ -72,7 +73,13 @@ def test_losses_that_do_not_cross_in_the_loop_are_at_its_ends(shift, expected):
 
 def test_the_steepest_slope_is_by_the_logarithm_of_the_penalty():
     assert steepest_slope(branch(2 * np.log(GAMMAS))) == pytest.approx(2)
-    assert math.isnan(largest_drop(branch(np.zeros(30)), 0.1))
+
+
+def test_the_largest_fall_is_that_between_the_penalties():
+    falling = branch([9.0, 5, 4, 2, 2.5], [1, 2, 3, 4, 5])
+    assert largest_fall(falling, 1, 5) == 4
+    assert largest_fall(falling, 2, 4.5) == 2
+    assert math.isnan(largest_fall(falling, 6, 7))
 
 
 def test_the_end_of_each_stage_is_its_last_row():

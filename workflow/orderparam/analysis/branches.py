@@ -44,14 +44,13 @@ def loop_width(up: pd.Series, down: pd.Series, threshold: float) -> float:
     return math.log(branch_end(up, threshold) / branch_end(down, threshold))
 
 
-def largest_drop(branch: pd.Series, floor: float) -> float:
-    """The largest share of its value that an observable loses in one step of the penalty, from above `floor`.
+def largest_fall(branch: pd.Series, low: float, high: float) -> float:
+    """The most that an observable falls from one stage to the next, penalties from `low` to `high` taken.
 
-    NaN if it is nowhere above.
+    NaN for fewer than two stages.
     """
-    before, after = branch.to_numpy()[:-1], branch.to_numpy()[1:]
-    from_above = before > floor
-    return float((1 - after[from_above] / before[from_above]).max()) if from_above.any() else math.nan
+    chosen = branch[(branch.index >= low) & (branch.index <= high)].to_numpy(dtype=np.float64)
+    return float(-np.diff(chosen).min()) if chosen.size > 1 else math.nan
 
 
 def steepest_slope(branch: pd.Series) -> float:

@@ -15,7 +15,7 @@ from orderparam.analysis.branches import (
     branch_end,
     critical_exponent,
     crossing_in_loop,
-    largest_drop,
+    largest_fall,
     loop_width,
     stage_ends,
     steepest_slope,
@@ -142,18 +142,42 @@ def loop_persists(
 
 
 @claim_test("metrics.csv")
-def observable_jumps(
-    evidence: Evidence, *, sizes: list[str], column: str, floor: float, share: float
+def fall_survives_finer_stages(
+    evidence: Evidence, *, sizes: list[str], finer: str, column: str, share: float
 ) -> Finding:
-    """On the way up an observable loses more than `share` of its value in one step, from above `floor`."""
+    """With stages closer together, entries `<size><finer>`, an observable still falls as much in one step.
+
+    More than `share` of the most that it falls at once between the same penalties: a jump falls as much, a
+    continuous law less and less.
+    """
 
     def measure(size: str) -> list[float]:
-        drops = [largest_drop(branch(column), floor) for branch in _branches(evidence, _up(size)).values()]
-        return [drop for drop in drops if math.isfinite(drop)]
+        coarse, fine = _branches(evidence, size), _branches(evidence, size + finer)
+        falls = []
+        for seed in sorted(coarse.keys() & fine.keys()):
+            wide, narrow = coarse[seed](column), fine[seed](column)
+            ends = narrow.index[0], narrow.index[-1]
+            falls.append(largest_fall(narrow, *ends) / largest_fall(wide, *ends))
+        return falls
 
-    statistic = f"largest relative drop of {column} in one step of gamma"
-    lacking = f"{column} is nowhere above {floor:g}"
+    statistic = f"largest fall of {column} in a step, at finer stages over that at 1x"
+    lacking = "no seed has both"
     return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=share)
+
+
+@claim_test("metrics.csv")
+def branches_agree(evidence: Evidence, *, sizes: list[str], column: str, within: float) -> Finding:
+    """The two branches of an observable differ nowhere by more than `within`, as in equilibrium."""
+
+    def measure(size: str) -> list[float]:
+        ups, downs = _branches(evidence, _up(size)), _branches(evidence, size)
+        shared = sorted(ups.keys() & downs.keys())
+        most = [float((ups[seed](column) - downs[seed](column)).abs().max()) for seed in shared]
+        return [difference for difference in most if math.isfinite(difference)]
+
+    statistic = f"largest difference of {column} between the branches"
+    lacking = "no seed has both branches at one penalty"
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, high=within)
 
 
 @claim_test("metrics.csv")
