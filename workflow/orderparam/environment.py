@@ -46,9 +46,13 @@ def processor_name() -> str:
     return next(models, platform.machine())
 
 
-def uses_accelerator(device: str) -> bool:
-    """Whether a configured device, `auto` included, means a GPU of this machine; PyTorch is not asked."""
-    if device == "auto":
+def uses_accelerator(device: str, here: bool = True) -> bool:
+    """Whether a configured device means a GPU; PyTorch is not asked.
+
+    `auto` means one where this machine has one. Of jobs that run elsewhere, not `here`, this machine knows
+    nothing: then `auto` means one.
+    """
+    if device == "auto" and here:
         apple = platform.system() == "Darwin" and platform.machine() == "arm64"
         return apple or shutil.which("nvidia-smi") is not None
     return device != "cpu"

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from orderparam.archive.record import Record
-from orderparam.errors import ConfigError
+from orderparam.errors import ConfigError, RecordError
 from orderparam.figure_register import EXPERIMENT, FIGURES, Sources, figure_tables
+from orderparam.files import read_json
 from orderparam.settings.config import Settings, find_experiment
 from orderparam.settings.experiment import RESERVED_EXPERIMENTS, Experiment, Run, Seeds
 from orderparam.settings.words import find
+
+USUAL_CHARACTERS = 1_115_394
 
 
 def check_target(target: str, settings: Settings) -> None:
@@ -58,6 +61,15 @@ def checkpoints_to_start_from(experiment: Experiment, size: str, job: str) -> st
     """The checkpoints of the entry that `start_from` names, of the same seeds; [] if it names none."""
     source = find_run(experiment, size).start_from
     return f"results/{experiment.name}/runs/{source}/{job}/checkpoints" if source else []
+
+
+def characters_of(corpus: str) -> int:
+    """The length of a text; that of Tiny Shakespeare where it has not been read yet."""
+    path = Path(f"results/corpora/{corpus}/vocabulary.json")
+    try:
+        return int(read_json(path)["tokens"])
+    except (RecordError, KeyError):
+        return USUAL_CHARACTERS
 
 
 def largest_run(experiment: Experiment) -> Run:

@@ -11,6 +11,7 @@ for table in ("metrics", "verification", "probes", "sample_quality", "vocabulary
             f"results/{{experiment}}/{table}.csv",
         log:
             f"results/{{experiment}}/logs/collect_{table}.log",
+        localrule: True
         params:
             sizes=lambda wildcards: list(experiment_of(wildcards).runs),
             code=code_digest("collect_table"),
@@ -31,6 +32,7 @@ rule tabulate_published:
         derivative=f"results/{PUBLISHED}/derivative.csv",
     log:
         f"results/{PUBLISHED}/logs/tabulate_published.log",
+    localrule: True
     params:
         **function_of_tables("analysis.published_values.tabulate_published"),
         seed=1337,
@@ -54,6 +56,7 @@ rule describe_runs:
         entropies="results/{experiment}/entropies.csv",
     log:
         "results/{experiment}/logs/describe_runs.log",
+    localrule: True
     params:
         runs=of_experiment(lookup.runs_of),
         code=code_digest("describe_runs"),
@@ -72,6 +75,7 @@ rule describe_architecture:
         mermaid="results/{experiment}/figures/fig2_architecture.mmd",
     log:
         "results/{experiment}/logs/describe_architecture.log",
+    localrule: True
     params:
         run=lambda wildcards: lookup.settings_of(lookup.largest_run(experiment_of(wildcards))),
         code=code_digest("describe_architecture"),
@@ -90,6 +94,7 @@ rule compare_with_published:
         comparison="results/{experiment}/comparison.csv",
     log:
         "results/{experiment}/logs/compare_with_published.log",
+    localrule: True
     params:
         **function_of_tables("analysis.published_values.compare_with_published"),
         seeds=of_experiment(lookup.seeds_of_the_same_weights),
@@ -107,6 +112,7 @@ rule compute_derivative:
         derivative="results/{experiment}/derivative.csv",
     log:
         "results/{experiment}/logs/compute_derivative.log",
+    localrule: True
     params:
         **function_of_tables("analysis.derivative.compute_derivative"),
         checkpoint_every=of_experiment(lookup.field_of_runs, "checkpoint_every"),
@@ -146,6 +152,7 @@ rule fit_scaling:
         scaling="results/{experiment}/scaling.csv",
     log:
         "results/{experiment}/logs/fit_scaling.log",
+    localrule: True
     params:
         **function_of_tables("analysis.scaling.analyse_scaling"),
         runs=of_experiment(lookup.runs_of),

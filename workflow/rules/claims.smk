@@ -27,6 +27,7 @@ rule gather_claims:
         claims="results/claims.csv",
     log:
         "results/known_systems/logs/gather_claims.log",
+    localrule: True
     params:
         claims=[asdict(claim) for claim in ledger.claims],
         code=code_digest("gather_claims"),
@@ -55,6 +56,7 @@ rule render_claims:
         page="results/claims.html",
     log:
         "results/known_systems/logs/render_claims.log",
+    localrule: True
     params:
         sections=sections_of_page,
         claims={

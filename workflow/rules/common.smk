@@ -21,6 +21,8 @@ from orderparam.settings.config import find_experiment, load_settings
 from orderparam.settings.experiment import PUBLISHED
 from orderparam.settings.ising_file import load_ising
 from orderparam.settings.words import find
+from orderparam.training import cost
+from orderparam.training.schedule import checkpoint_steps
 from orderparam.tracking import (
     close_invocation,
     deliver_at_exit,
@@ -118,8 +120,48 @@ def device_of_run(wildcards):
     return run_of(wildcards).device
 
 
+def is_on_gpu(run):
+    # Where nodes are counted, by --jobs, jobs are sent to other machines.
+    here = not workflow.remote_exec and workflow.resource_settings.nodes is None
+    return uses_accelerator(run.device, here)
+
+
+# None leaves a resource out, which some executors tell from 0.
 def gpus_of_run(wildcards):
-    return int(uses_accelerator(run_of(wildcards).device))
+    return 1 if is_on_gpu(run_of(wildcards)) else None
+
+
+def gpu_manufacturer(wildcards):
+    run = run_of(wildcards)
+    return "nvidia" if is_on_gpu(run) and run.device != "mps" else None
+
+
+def memory_of_run(wildcards, attempt):
+    run = run_of(wildcards)
+    return cost.megabytes(run, is_on_gpu(run), attempt)
+
+
+def time_to_train(wildcards, attempt):
+    run = run_of(wildcards)
+    seeds, characters = len(seeds_of(wildcards)), lookup.characters_of(run.corpus)
+    return cost.minutes(cost.seconds_to_train(run, seeds, characters, is_on_gpu(run)), attempt)
+
+
+def time_to_read(wildcards, attempt):
+    """Minutes for what reads a training's checkpoints: all that are verified, if that is longest."""
+    run, experiment = run_of(wildcards), experiment_of(wildcards)
+    seeds = len(seeds_of(wildcards)) if "job" in wildcards.keys() else 1
+    count, verified = len(checkpoint_steps(run)), experiment.verified_checkpoints[run.size]
+    read = count if verified == "all" else min(count, verified)
+    seconds = cost.seconds_to_read(run, seeds, lookup.characters_of(run.corpus), read, is_on_gpu(run))
+    return cost.minutes(seconds, attempt)
+
+
+def group_of_seed(wildcards):
+    """The group of the training whose weights a sample is drawn from."""
+    jobs = experiment_of(wildcards).jobs()
+    job = next(job for job, seeds in jobs.items() if int(wildcards.seed) in [each.seed for each in seeds])
+    return f"{wildcards.experiment}-{wildcards.size}-{job}"
 
 
 def any_of(names):

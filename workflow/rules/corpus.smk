@@ -7,6 +7,7 @@ rule get_corpus:
         manifest="results/corpora/{corpus}/corpus.json",
     log:
         "results/corpora/logs/get_corpus/{corpus}.log",
+    localrule: True
     params:
         entry=corpus_entry,
         mirror=str(settings.corpus_mirror) if settings.corpus_mirror else None,

@@ -16,6 +16,7 @@ for scope, figure in [(scope, figure) for scope in FIGURES for figure in FIGURES
             png=f"results/{scope}/figures/{figure}.png",
         log:
             f"results/{scope}/logs/draw_{figure}.log",
+        localrule: True
         params:
             figure=figure,
             sizes=of_experiment(lookup.sizes_on_own_corpus) if scope == EXPERIMENT else [],
@@ -35,6 +36,7 @@ rule draw_finding_for_readme:
         "docs/finding.svg",
     log:
         "results/controls_recorded/logs/draw_finding_for_readme.log",
+    localrule: True
     message:
         "Copying the finding's picture to docs/"
     shell:
@@ -61,6 +63,7 @@ rule write_up:
         findings="results/{experiment}/write_up.txt",
     log:
         "results/{experiment}/logs/write_up.log",
+    localrule: True
     params:
         experiment=of_experiment(lookup.settings_of_all),
         missing=of_experiment(lookup.missing_runs),
@@ -81,6 +84,7 @@ rule make_site:
         index="results/site/index.html",
     log:
         "results/site/logs/make_site.log",
+    localrule: True
     params:
         descriptions={name: settings.experiments[name].description for name in REPLAYS},
         code=code_digest("make_site"),

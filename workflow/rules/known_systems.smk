@@ -35,6 +35,7 @@ rule render_known_systems:
         findings="results/known_systems.txt",
     log:
         "results/known_systems/logs/render_known_systems.log",
+    localrule: True
     params:
         code=code_digest("render_known_systems"),
     message:
@@ -78,6 +79,7 @@ rule analyse_ising:
         critical=f"{ISING}/critical.csv",
     log:
         f"{ISING}/logs/analyse_ising.log",
+    localrule: True
     params:
         code=code_digest("analyse_ising"),
     message:

@@ -19,11 +19,15 @@ rule train_model:
         "results/{experiment}/logs/train_model/{size}.{job}.log",
     benchmark:
         f"{RUN}/train_model.benchmark.tsv"
+    group:
+        "{experiment}-{size}-{job}"
     threads: lambda wildcards: run_of(wildcards).threads
     resources:
         gpu=gpus_of_run,
+        gpu_manufacturer=gpu_manufacturer,
         device=device_of_run,
-        mem_mb=2000,
+        mem_mb=memory_of_run,
+        runtime=time_to_train,
     params:
         run=settings_of_run,
         seeds=seeds_of,
@@ -48,9 +52,14 @@ rule verify_checkpoints:
         verification=f"{RUN}/verification.csv",
     log:
         "results/{experiment}/logs/verify_checkpoints/{size}.{job}.log",
+    group:
+        "{experiment}-{size}-{job}"
     resources:
         gpu=gpus_of_run,
+        gpu_manufacturer=gpu_manufacturer,
         device=device_of_run,
+        mem_mb=memory_of_run,
+        runtime=time_to_read,
     params:
         run=settings_of_run,
         seeds=lambda wildcards: [seeds["seed"] for seeds in seeds_of(wildcards)],
@@ -73,9 +82,14 @@ rule probe_checkpoints:
         probes=f"{RUN}/probes.csv",
     log:
         "results/{experiment}/logs/probe_checkpoints/{size}.{job}.log",
+    group:
+        "{experiment}-{size}-{job}"
     resources:
         gpu=gpus_of_run,
+        gpu_manufacturer=gpu_manufacturer,
         device=device_of_run,
+        mem_mb=memory_of_run,
+        runtime=time_to_read,
     params:
         run=settings_of_run,
         seeds=lambda wildcards: [seeds["seed"] for seeds in seeds_of(wildcards)],
@@ -97,6 +111,9 @@ rule measure_vocabulary:
         statistics=f"{RUN}/vocabulary_statistics.csv",
     log:
         "results/{experiment}/logs/measure_vocabulary/{size}.{job}.log",
+    resources:
+        mem_mb=memory_of_run,
+        runtime=lambda wildcards, attempt: 240 * 2 ** (attempt - 1),
     params:
         run=lambda wildcards: run_of(wildcards).to_dict(),
         seeds=seeds_of,
@@ -122,9 +139,14 @@ rule sample_text:
         "results/{experiment}/logs/sample_text/{size}.{seed}.{mode}.log",
     wildcard_constraints:
         experiment=any_of(TRAINED),
+    group:
+        group_of_seed
     resources:
         gpu=gpus_of_run,
+        gpu_manufacturer=gpu_manufacturer,
         device=device_of_run,
+        mem_mb=memory_of_run,
+        runtime=time_to_read,
     params:
         step=lambda wildcards: run_of(wildcards).steps,
         sampling=lambda wildcards: asdict(experiment_of(wildcards).sampling),
@@ -148,6 +170,7 @@ rule restore_sample:
         "results/{experiment}/logs/restore_sample/{size}.{seed}.{mode}.log",
     wildcard_constraints:
         experiment=any_of(REPLAYS),
+    localrule: True
     params:
         code=code_digest("restore_sample"),
     message:
@@ -167,9 +190,14 @@ rule score_samples:
         quality=f"{RUN}/sample_quality.csv",
     log:
         "results/{experiment}/logs/score_samples/{size}.{job}.log",
+    group:
+        "{experiment}-{size}-{job}"
     resources:
         gpu=gpus_of_run,
+        gpu_manufacturer=gpu_manufacturer,
         device=device_of_run,
+        mem_mb=memory_of_run,
+        runtime=time_to_read,
     params:
         run=settings_of_run,
         seeds=seeds_of,
