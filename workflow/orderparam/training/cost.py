@@ -11,8 +11,8 @@ import math
 from orderparam.settings.experiment import Run
 from orderparam.training.schedule import measured_steps
 
-# Seconds a token, forward and back: of head and embeddings; per layer and channel, which is what moves through
-# memory, half of it by attention over a context of 256; and per parameter of the blocks' matrices.
+# Seconds a token, forward and back: of head and embeddings; per layer and channel, which is what moves
+# through memory, half of it by attention over a context of 256; per parameter of the blocks' matrices.
 PER_TOKEN, PER_CHANNEL, PER_WEIGHT = 2.5e-6, 0.13e-6, 66e-12
 PER_LAYER_AND_STEP = 1e-3
 # A token that is only measured; and one that the plain twin measures, by which checkpoints are verified.
@@ -31,9 +31,7 @@ def seconds_a_token(run: Run) -> float:
     channels = run.n_layer * run.d_model
     by_attention = run.context / 256
     return (
-        PER_TOKEN
-        + PER_CHANNEL * channels * (1 + by_attention) / 2
-        + PER_WEIGHT * 12 * channels * run.d_model
+        PER_TOKEN + PER_CHANNEL * channels * (1 + by_attention) / 2 + PER_WEIGHT * 12 * channels * run.d_model
     )
 
 
