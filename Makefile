@@ -35,7 +35,7 @@ test-faults: $(VENV)/dev.stamp ## Cause faults: damage, kills, full disks, hosti
 lint: $(VENV)/dev.stamp ## Check style and formats; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/python -m snakemake --lint
 
 types: $(VENV)/dev.stamp ## Check types
@@ -44,7 +44,7 @@ types: $(VENV)/dev.stamp ## Check types
 format: $(VENV)/dev.stamp ## Put Python files and rules into the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile workflow/rules
+	$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules
 
 ui: $(VENV)/run.stamp ## Open the MLflow store (or MLFLOW_TRACKING_URI) as a local page; PORT=5001
 	$(BIN)/orderparam ui --port $(PORT)

@@ -121,7 +121,7 @@ def test_conda_environment_has_the_direct_pins(pyproject):
 
 
 def test_the_rules_environment_is_named_once_and_exists() -> None:
-    (name,) = re.findall(r"basedir}/(envs/[\w.]+)", (PROJECT / "Snakefile").read_text())
+    (name,) = re.findall(r"SOURCE}/(envs/[\w.]+)", (PROJECT / "workflow/Snakefile").read_text())
     assert (PROJECT / name).is_file()
     assert not [path for path in (PROJECT / "workflow/rules").glob("*.smk") if "conda" in path.read_text()]
 
@@ -192,3 +192,9 @@ def test_environment_without_its_interpreter_is_made_anew(checkout):
     done = make_environment(checkout)
     assert "Making .venv" in done
     assert done.count("install") == 3
+
+
+def test_one_version_is_named_everywhere(pyproject):
+    version = pyproject["project"]["version"]
+    assert yaml.safe_load((PROJECT / "CITATION.cff").read_text())["version"] == version
+    assert re.search(r"^## (\S+)", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version

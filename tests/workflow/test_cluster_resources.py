@@ -15,7 +15,10 @@ PROGRAMS = {
     "sbatch": 'printf "%s " "$@" | tr "\\n" " " >> "$CALLS"; echo >> "$CALLS"; wc -l < "$CALLS"',
     "squeue": 'for job in $(seq $(wc -l < "$CALLS")); do echo "$job|FAILED"; done',
     "scontrol": 'echo "MinJobAge = 300 sec"',
+    "sinfo": "echo batch*",
+    "scancel": "exit 0",
     "sacct": "exit 1",
+    "sacctmgr": "exit 1",
 }
 
 

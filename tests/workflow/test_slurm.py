@@ -74,12 +74,17 @@ def test_what_slurm_ended_goes_on_from_its_snapshot(project, slurm):
     slurm("scancel --user=root")
     cancelled = finish(process, 300)
     assert cancelled.status != 0 and "CANCELLED" in cancelled.told
-    # The same command again; each attempt has a minute, which is not enough.
-    limit = ("--set-resources", "train_model:runtime=1", "--retries", "9")
+    # The same command again; each of its two attempts has a minute, which is not enough.
+    limit = ("--set-resources", "train_model:runtime=1", "--retries", "1")
     process = project.start(*PROFILE, *limit, TRAINED)
     wait_for(lambda: gone_on_from(project) > 0, "the cancelled training to go on", 300)
-    first = gone_on_from(project)
-    done = finish(process, 1200)
-    assert done.status == 0, done.output
-    assert "TIMEOUT" in done.told
-    assert gone_on_from(project) > first
+    cancelled_at = gone_on_from(project)
+    timed_out = finish(process, 600)
+    assert timed_out.status != 0 and "TIMEOUT" in timed_out.told
+    assert gone_on_from(project) > cancelled_at
+    # And once more, now that little is left.
+    (newest,) = {int(path.stem[5:]) for path in sorted(snapshots.rglob("step-*.safetensors"))[-1:]}
+    LONG["training"]["steps"] = newest + 500
+    project.write_experiment("long", **LONG)
+    project.build(*PROFILE, TRAINED, timeout=600)
+    assert gone_on_from(project) == newest

@@ -192,14 +192,14 @@ def everything_of(experiment: Experiment) -> list[str]:
     return [*tables, page, *figures_of(experiment, ".svg", ".png"), *samples_of(experiment)]
 
 
-def figure_inputs(experiment: Experiment, figure: str) -> Sources:
+def figure_inputs(experiment: Experiment, figure: str, published: str = "config/published") -> Sources:
     """The tables of a figure by argument, and the vocabularies, which tell of a stand-in."""
     tables = figure_tables(
         EXPERIMENT,
         figure,
         results=f"results/{experiment.name}",
         corpus=corpus_folder(experiment, experiment.corpus),
-        published="config/published",
+        published=published,
     )
     if not experiment.compare_with_published:
         tables.pop("published", None)
@@ -208,11 +208,11 @@ def figure_inputs(experiment: Experiment, figure: str) -> Sources:
     return {"vocabularies": corpora_files(experiment, "vocabulary.json"), **tables}
 
 
-def tables_of_figures(experiment: Experiment) -> dict[str, list[str]]:
+def tables_of_figures(experiment: Experiment, published: str = "config/published") -> dict[str, list[str]]:
     """The paths of the tables of each of an experiment's figures."""
     found = {}
     for figure in experiment.figures:
-        sources = figure_inputs(experiment, figure)
+        sources = figure_inputs(experiment, figure, published)
         paths = (path for each in sources.values() for path in ([each] if isinstance(each, str) else each))
         found[figure] = sorted(path for path in paths if path.endswith(".csv"))
     return found

@@ -25,8 +25,8 @@ for table in ("metrics", "verification", "probes", "sample_quality", "vocabulary
 rule tabulate_published:
     """The author's published values in the form of metrics and slopes."""
     input:
-        order_parameter="config/published/order_parameter.csv",
-        slope_changes="config/published/slope_changes.csv",
+        order_parameter=own("config/published/order_parameter.csv"),
+        slope_changes=own("config/published/slope_changes.csv"),
     output:
         metrics=f"results/{PUBLISHED}/metrics.csv",
         derivative=f"results/{PUBLISHED}/derivative.csv",
@@ -89,7 +89,7 @@ rule compare_with_published:
     """Measured against published values, by prediction intervals."""
     input:
         metrics="results/{experiment}/metrics.csv",
-        published="config/published/order_parameter.csv",
+        published=own("config/published/order_parameter.csv"),
     output:
         comparison="results/{experiment}/comparison.csv",
     log:

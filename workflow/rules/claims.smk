@@ -43,7 +43,7 @@ rule render_claims:
         claims="results/claims.csv",
         figures=figures_of_page,
         captions=lambda wildcards: sorted(
-            {f"workflow/report/{Path(svg).stem}.rst" for svg in figures_of_page(wildcards)}
+            {own(f"workflow/report/{Path(svg).stem}.rst") for svg in figures_of_page(wildcards)}
         ),
         vocabularies=lambda wildcards: sorted(
             {

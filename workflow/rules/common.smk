@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from orderparam import lookup
 from orderparam.archive.replay import with_recorded
-from orderparam.claims.ledger import load_ledger
+from orderparam.claims.ledger import LEDGER_FILE, load_ledger
 from orderparam.code_digest import code_digest as digest_of
 from orderparam.environment import uses_accelerator
 from orderparam.figure_register import (
@@ -19,7 +19,7 @@ from orderparam.errors import OrderParameterError
 from orderparam.preflight import check_before_start
 from orderparam.settings.config import find_experiment, load_settings
 from orderparam.settings.experiment import PUBLISHED
-from orderparam.settings.ising_file import load_ising
+from orderparam.settings.ising_file import ISING_FILE, load_ising
 from orderparam.settings.words import find
 from orderparam.training import cost
 from orderparam.training.schedule import checkpoint_steps
@@ -34,14 +34,27 @@ from orderparam.tracking import (
 )
 from snakemake.logging import logger
 
+
+def root_of(path):
+    """The folder that has a file of this workflow: the project, else the workflow's source."""
+    return ROOT if (ROOT / path).exists() else SOURCE
+
+
+def own(path):
+    """The path of a file of this workflow, where another project may import it."""
+    return path if root_of(path) == ROOT else f"{SOURCE}/{path}"
+
+
 if workflow.is_main_process:
-    unlock_after_a_kill(Path.cwd())
+    unlock_after_a_kill(ROOT)
 try:
     settings = with_recorded(load_settings(config, ROOT), ROOT)
-    ising = load_ising(ROOT)
-    ledger = load_ledger(ROOT)
-    # Snakemake's own targets are not known yet, and its report may lie anywhere.
-    if workflow.is_main_process and "--report" not in sys.argv:
+    ising = load_ising(root_of(ISING_FILE))
+    ledger = load_ledger(root_of(LEDGER_FILE))
+    # Snakemake's own targets are not known yet, and its report may lie anywhere; nor are those of a workflow
+    # that imports this one.
+    ours = SOURCE in Path(workflow.main_snakefile).resolve().parents
+    if ours and workflow.is_main_process and "--report" not in sys.argv:
         for target in sys.argv[1:]:
             lookup.check_target(target, settings)
 except OrderParameterError as error:
@@ -185,7 +198,7 @@ def origin_of_corpus(wildcards):
 def inputs_of_figure(scope, figure):
     """Input function: the tables of a figure by argument."""
     if scope == EXPERIMENT:
-        return of_experiment(lookup.figure_inputs, figure)
+        return of_experiment(lookup.figure_inputs, figure, own("config/published"))
     return lambda wildcards: figure_tables(scope, figure, ISING_SYSTEMS, results=f"results/{scope}")
 
 

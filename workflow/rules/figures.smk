@@ -53,11 +53,11 @@ rule write_up:
         verification=of_experiment(lookup.tables_to_judge, ["verification.csv"]),
         comparison=of_experiment(lookup.tables_to_judge, ["comparison.csv"]),
         captions=lambda wildcards: [
-            f"workflow/report/{figure}.rst" for figure in experiment_of(wildcards).figures
+            own(f"workflow/report/{figure}.rst") for figure in experiment_of(wildcards).figures
         ],
         samples=of_experiment(lookup.samples_of),
         quality=of_experiment(lookup.quality_of_samples),
-        answer="docs/phase_transition.md",
+        answer=own("docs/phase_transition.md"),
     output:
         page="results/{experiment}/write_up.html",
         findings="results/{experiment}/write_up.txt",
@@ -67,7 +67,7 @@ rule write_up:
     params:
         experiment=of_experiment(lookup.settings_of_all),
         missing=of_experiment(lookup.missing_runs),
-        tables=of_experiment(lookup.tables_of_figures),
+        tables=of_experiment(lookup.tables_of_figures, own("config/published")),
         code=code_digest("write_up"),
     message:
         "Writing up {wildcards.experiment}"
@@ -79,7 +79,7 @@ rule make_site:
     """The pages of all recorded experiments with an index, for any static host: results/site/index.html."""
     input:
         pages=expand("results/{experiment}/write_up.html", experiment=REPLAYS),
-        answer="docs/phase_transition.md",
+        answer=own("docs/phase_transition.md"),
     output:
         index="results/site/index.html",
     log:

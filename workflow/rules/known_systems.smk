@@ -29,7 +29,7 @@ rule render_known_systems:
         hopfield="results/hopfield/capacity.csv",
         calibration="results/calibration/false_positives.csv",
         figures=figure_files(KNOWN_SYSTEMS, ".svg"),
-        captions=[f"workflow/report/{Path(svg).stem}.rst" for svg in figure_files(KNOWN_SYSTEMS, ".svg")],
+        captions=[own(f"workflow/report/{Path(svg).stem}.rst") for svg in figure_files(KNOWN_SYSTEMS, ".svg")],
     output:
         page="results/known_systems.html",
         findings="results/known_systems.txt",
