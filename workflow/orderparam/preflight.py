@@ -87,7 +87,7 @@ def _check_device(run: Run) -> None:
     # PyTorch takes seconds to import, and any machine has these.
     from orderparam.training.device import resolve_device, resolve_precision
 
-    resolve_precision(run, resolve_device(run.device))
+    resolve_precision(run, resolve_device(run.device, lease=False))
 
 
 def _vocabulary_size(root: Path, corpus: str) -> int:

@@ -10,15 +10,20 @@ import torch
 
 from orderparam.errors import TrainingError
 from orderparam.settings.experiment import Run
+from orderparam.training.lease import lease_device
 
 log = logging.getLogger(__name__)
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str, lease: bool = True) -> torch.device:
     """The configured device; `auto` is CUDA, else Apple MPS, else the CPU.
+
+    Of several CUDA devices this process leases one that no other job has, unless one is named by its number.
 
     Raises TrainingError when a device that this machine lacks is asked for by name.
     """
+    if lease and name in ("auto", "cuda") and not torch.cuda.is_initialized():
+        lease_device()
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
