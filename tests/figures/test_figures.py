@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -31,7 +32,14 @@ from orderparam.figures import (
     fig4_loss_vs_order_parameter,
     fig5_loss_derivative_vs_order_parameter,
 )
-from orderparam.figures.style import FigureContext, assign_styles, describe_seeds, drawn_from, styled
+from orderparam.figures.style import (
+    FigureContext,
+    assign_styles,
+    describe_seeds,
+    drawn_from,
+    save_figure,
+    styled,
+)
 
 NOTICE = "Stand-in corpus: not the text that was asked for"
 LONG = "a-size-with-a-name-that-is-much-too-long-for-the-width-of-one-column-of-text"
@@ -421,3 +429,16 @@ def test_empty_tables_are_refused():
         draw_fig3(empty)
     with pytest.raises(RecordError, match="no rows"):
         fig1_hmmt.draw(pd.DataFrame(columns=make_scores().columns))
+
+
+def test_points_bear_their_values_as_titles(tmp_path):
+    metrics = make_metrics()
+    save_figure(
+        fig4_loss_vs_order_parameter.draw(NGRAM_ENTROPIES, metrics), tmp_path / "a.svg", tmp_path / "a.png"
+    )
+    titles = re.findall(r"<title>(.*?)</title></use>", (tmp_path / "a.svg").read_text("utf-8"))
+    expected = [
+        f"{row.size}, seed {row.seed}: {row.order_parameter:.5g}, {row.train_loss:.5g}"
+        for row in metrics.itertuples()
+    ]
+    assert sorted(titles) == sorted(expected)

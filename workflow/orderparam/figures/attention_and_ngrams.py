@@ -12,6 +12,7 @@ from orderparam.analysis.derivative import find_crossings
 from orderparam.figures.axes import note_empty, require_rows
 from orderparam.figures.layout import LegendGroup, legend_line, shorten, start_figure
 from orderparam.figures.panels import set_step_axis
+from orderparam.figures.published import name_some
 from orderparam.figures.style import COLOURS, PAGE_WIDTH, describe_seeds, literal, styled
 from orderparam.tables import find_entropies
 
@@ -38,7 +39,9 @@ def draw(probes: pd.DataFrame, metrics: pd.DataFrame, entropies: pd.DataFrame) -
     require_rows(probes, "probes")
     sizes = list(dict.fromkeys(probes["size"]))
     height = _PANEL_HEIGHT * len(sizes) + 0.3
-    figure = start_figure(PAGE_WIDTH, height, describe_seeds(probes["seed"]), _legend())
+    figure = start_figure(
+        PAGE_WIDTH, height, describe_seeds(probes["seed"]), _legend(), title=_finding(probes, sizes)
+    )
     grid = figure.subplots(len(sizes), 2, squeeze=False, sharex=True, sharey="col")
     for row, size in enumerate(sizes):
         own = probes[probes["size"] == size]
@@ -55,6 +58,15 @@ def draw(probes: pd.DataFrame, metrics: pd.DataFrame, entropies: pd.DataFrame) -
     grid[0, 0].set_ylim(0, 1.02)
     grid[0, 1].set_ylim(bottom=0)
     return figure
+
+
+def _finding(probes: pd.DataFrame, sizes: list[str]) -> str:
+    """Which sizes are nearest, at their last step, to a predictor that sees more than one character."""
+    last = probes[probes["step"] == probes.groupby("size")["step"].transform("max")]
+    distances = last[last["quantity"] == "ngram_divergence"]
+    nearest = distances.pivot_table("value", "size", "order").idxmin(axis="columns")
+    beyond = [size for size in sizes if nearest.get(size, 0) > 2]
+    return f"Nearer to trigrams or 4-grams than to bigrams at the end: {name_some(beyond, sizes)}"
 
 
 def _draw_attention(axes: Axes, table: pd.DataFrame, row: int) -> None:

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from orderparam.errors import RecordError
-from orderparam.figures.layout import POINTS_PER_INCH, LegendGroup, legend_line
+from orderparam.figures.layout import LegendGroup, legend_line
 from orderparam.figures.placing import places_along
-from orderparam.figures.style import GREY, REFERENCE, SizeStyle, literal
+from orderparam.figures.style import GREY, POINTS_PER_INCH, REFERENCE, SizeStyle, literal
 
 ORDER_PARAMETER_LABEL = r"order parameter $b = \|W_\mathrm{head}\|_F\,/\,d_\mathrm{model}$"
 STEP_LABEL = "training step (updates)"
@@ -58,6 +58,7 @@ def plot_runs(
             markeredgewidth=0,
             linewidth=linewidth,
             alpha=0.75,
+            label=f"{size}, seed {seed}",
             gid=f"{name}-{places[str(size)]}-{seed}",
             **styles[str(size)].look,
         )

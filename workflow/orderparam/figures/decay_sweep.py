@@ -24,6 +24,7 @@ _TITLES = {
     "decoupled": ("AdamW, decoupled decay", "weight decay"),
     "l2": (r"Adam, loss $+\,\gamma\,\|\theta\|^2$", r"penalty $\gamma$"),
 }
+_NAMES = {"decoupled": "AdamW", "l2": "L2"}
 _LOOKS: dict[str, dict[str, Any]] = {
     "up": {"marker": "^", "linestyle": "-", "markersize": 4.5},
     "down": {"marker": "v", "linestyle": (0, (4, 2)), "markersize": 4.5, "markerfacecolor": "white"},
@@ -58,7 +59,9 @@ def draw(metrics: pd.DataFrame, runs: pd.DataFrame, entropies: pd.DataFrame, pro
         legend_line("decay lowered again", color="0.3", **_LOOKS["down"]),
     ]
     subtitle = describe_seeds(metrics["seed"])
-    figure = start_figure(PAGE_WIDTH, len(_ROWS) * _PANEL_HEIGHT, subtitle, [LegendGroup(entries)])
+    title = _finding(stages, regularizers)
+    height = len(_ROWS) * _PANEL_HEIGHT
+    figure = start_figure(PAGE_WIDTH, height, subtitle, [LegendGroup(entries)], title=title)
     grid = figure.subplots(len(_ROWS), len(regularizers), squeeze=False, sharex="col", sharey="row")
     levels = entropies.drop_duplicates("order").set_index("order")["train_entropy"]
     for column, regularizer in enumerate(regularizers):
@@ -85,6 +88,18 @@ def draw(metrics: pd.DataFrame, runs: pd.DataFrame, entropies: pd.DataFrame, pro
         if row < 2:
             grid[row, 0].set_ylim(bottom=0)
     return figure
+
+
+def _finding(stages: pd.DataFrame, regularizers: list[str]) -> str:
+    """What the attention is at the least decay before it was raised, at the most, and once it is lowered."""
+    told = []
+    for name in regularizers:
+        own = stages[stages["regularizer"] == name]
+        mass = own.groupby(["direction", "weight_decay"])["previous_token_mass"].mean().sort_index()
+        up = mass.loc["up"]
+        back = f" and back to {mass.loc['down'].iloc[0]:.2f}" if "down" in mass else ""
+        told.append(f"from {up.iloc[0]:.2f} to {up.iloc[-1]:.2f}{back} ({_NAMES[name]})")
+    return f"Decay raised and lowered again takes attention on the previous token {', '.join(told)}"
 
 
 def name_directions(runs: pd.DataFrame) -> pd.DataFrame:

@@ -46,12 +46,22 @@ def draw(sweep: pd.DataFrame) -> Figure:
         r"Loss $\langle(f-y)^2\rangle+\gamma\,\Sigma_l\|W_l\|_F^2$ with $\langle{}x^2\rangle=1$ "
         r"and $\|\langle{}xy\rangle\|=1$"
     )
-    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, [LegendGroup(entries)])
+    falls = [
+        f"{_largest_fall(sweep[sweep['D'] == depth]):.0%} with {_TITLES[depth][4:]}" for depth in _TITLES
+    ]
+    title = rf"$b$'s largest step between neighbouring $\gamma$ is of its range {', '.join(falls)}"
+    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, [LegendGroup(entries)], title=title)
     panels = figure.subplots(1, 2)
     for axes, depth in zip(panels, _TITLES, strict=True):
         _draw_depth(axes, depth, sweep[sweep["D"] == depth].sort_values("gamma"), looks)
     panels[0].set_ylabel(r"order parameter $b = \|W_\mathrm{last}\|_F\,/\,d$")
     return figure
+
+
+def _largest_fall(run: pd.DataFrame) -> float:
+    """Of b at the global minimum, as a share of its largest value; NaN without one."""
+    minimum = run[run["direction"] == "global_minimum"].sort_values("gamma")["b"]
+    return float(minimum.diff().abs().max() / minimum.max())
 
 
 def _draw_depth(axes: Axes, depth: int, run: pd.DataFrame, looks: dict[float, dict[str, Any]]) -> None:

@@ -57,9 +57,8 @@ def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -
     theory = {width: _theory(probes, f"d{width}-ablated") for width in widths}
     seeds = f"{describe_seeds(stages['seed'])}, a line for each, at the ends of stages"
     height = _PANEL_HEIGHT * len(_ROWS) + 0.4
-    figure = start_figure(
-        PAGE_WIDTH, height, f"{_finding(stages, theory)}; {seeds}", [_legend(stages, theory)]
-    )
+    finding = _finding(stages, theory)
+    figure = start_figure(PAGE_WIDTH, height, seeds, [_legend(stages, theory)], title=finding)
     grid = figure.subplots(len(_ROWS), len(widths), squeeze=False, sharex=True, sharey="row")
     for column, width in enumerate(widths):
         own = stages[stages["width"] == width]

@@ -40,7 +40,11 @@ def draw(scores: pd.DataFrame) -> Figure:
         patch = Patch(facecolor="white", edgecolor="black", hatch=SECONDARY_HATCH, linewidth=0.6)
         legend.append((patch, "secondary source"))
     height = 0.27 * len(models) + 0.55
-    figure = start_figure(COLUMN_WIDTH, height, subtitle, [LegendGroup(legend)], own_results=False)
+    best = scores.sort_values("score").iloc[-1]
+    title = f"{literal(shorten(str(best['model']), 1.5, 8.5))} scores highest, {best['score']:g}%"
+    figure = start_figure(
+        COLUMN_WIDTH, height, subtitle, [LegendGroup(legend)], own_results=False, title=title
+    )
     axes = figure.subplots()
     for row, model in enumerate(models):
         of_model = scores[scores["model"] == model]

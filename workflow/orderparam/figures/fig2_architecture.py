@@ -53,7 +53,9 @@ def draw(architecture: Mapping[str, Any]) -> Figure:
     model = Architecture.from_dict(architecture)
     boxes = _place(model)
     depth = _GAP - min(box.bottom for box in boxes.values())
-    figure = start_figure(COLUMN_WIDTH, depth, literal(model.title))
+    figure = start_figure(
+        COLUMN_WIDTH, depth, "Read off the modules that are trained", title=literal(model.title)
+    )
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, MARGIN / figure.get_figheight(), 1, depth / figure.get_figheight()))
     axes.set(xlim=(0, COLUMN_WIDTH), ylim=(-depth, 0))

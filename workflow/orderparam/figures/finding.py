@@ -34,6 +34,8 @@ GROUPS = (
 )
 _LINES = ("-", "--", ":", "-.")
 _FIRST_STEP = 40
+# Nats per e-fold of steps; the depth that a dip must have, as in config/claims.yaml.
+_LEAST_RISE = 0.05
 
 
 @styled
@@ -46,7 +48,7 @@ def draw(loss_slope: pd.DataFrame) -> Figure:
     table = loss_slope[loss_slope["size"].isin(known) & (loss_slope["step"] >= _FIRST_STEP)]
     require_rows(table, "local slopes of the controls")
     means = -table.groupby(["size", "step"])["dloss_dlogstep"].mean()
-    figure = start_figure(PAGE_WIDTH, 2.5, describe_seeds(table["seed"]))
+    figure = start_figure(PAGE_WIDTH, 2.5, describe_seeds(table["seed"]), title=_finding(means))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (colour, heading, names) in zip(panels, GROUPS, strict=True):
         for (name, label), line in zip(names.items(), _LINES, strict=False):
@@ -62,3 +64,17 @@ def draw(loss_slope: pd.DataFrame) -> Figure:
         axes.set_ylim(min(0, float(np.nanmin(means))), 1.2 * float(np.nanmax(means)))
     panels[0].set_ylabel(r"fall of the loss, $-\mathrm{d}L/\mathrm{d}\ln(\mathrm{step})$ (nats)")
     return figure
+
+
+def _finding(means: pd.Series) -> str:
+    """In how many entries of each group the fall of the loss speeds up again after it slowed down."""
+    counts = []
+    for _, _, names in GROUPS:
+        shown = [means[name].dropna().to_numpy() for name in names if name in means]
+        # The most that the fall gains on the least that it was before.
+        rises = [(fall - np.minimum.accumulate(fall)).max() for fall in shown]
+        counts.append(f"{sum(rise > _LEAST_RISE for rise in rises)} of {len(rises)}")
+    return (
+        f"The fall of the loss slows down and speeds up again in {counts[0]} where there is something to "
+        f"look back at, in {counts[1]} where there is nothing"
+    )

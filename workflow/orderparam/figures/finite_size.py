@@ -27,9 +27,15 @@ def draw(finite_size: pd.DataFrame) -> Figure:
     subtitle = (
         f"{int(finite_size['curves'].min())} curves of {points} points, noise {noise:.1%} of their range"
     )
-    figure = start_figure(PAGE_WIDTH, 2.6, subtitle, [LegendGroup(entries)], own_results=False)
-    left, right = figure.subplots(1, 2)
     finite = finite_size[np.isfinite(finite_size["extent"])]
+    smallest = finite.loc[finite.groupby("system")["extent"].idxmin()]
+    infinite = finite_size[~np.isfinite(finite_size["extent"])]
+    title = (
+        f"A sharp change is found in {_span(smallest['rate'])} of the curves of the smallest systems, in "
+        f"{_span(infinite['rate'])} of infinite ones"
+    )
+    figure = start_figure(PAGE_WIDTH, 2.6, subtitle, [LegendGroup(entries)], own_results=False, title=title)
+    left, right = figure.subplots(1, 2)
     beyond = 8 * finite["extent"].max()
     for system, look in styles.items():
         _draw_rates(left, finite_size[finite_size["system"] == system], look, beyond)
@@ -49,6 +55,10 @@ def draw(finite_size: pd.DataFrame) -> Figure:
     right.set_xlabel("size over the smallest")
     right.set_ylabel("curvature over the smallest size's")
     return figure
+
+
+def _span(rates: pd.Series) -> str:
+    return f"{rates.min():.0%}" if rates.nunique() < 2 else f"{rates.min():.0%} to {rates.max():.0%}"
 
 
 def _draw_rates(axes: Axes, rows: pd.DataFrame, look: SizeStyle, beyond: float) -> None:

@@ -35,7 +35,10 @@ def draw(retrieval: pd.DataFrame, capacity: pd.DataFrame) -> Figure:
     subtitle = (
         "Hebbian couplings, zero temperature, asynchronous updates from a stored pattern to a fixed point"
     )
-    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, [LegendGroup(entries)])
+    limit = capacity[capacity["estimate"] == "extrapolated"]["value"]
+    found = f"{limit.iloc[0]:.3f}" if len(limit) else "no load"
+    title = f"Patterns are kept up to {found} per neuron, extrapolated to many; theory: {_CRITICAL_LOAD}"
+    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, [LegendGroup(entries)], title=title)
     left, right = figure.subplots(1, 2)
     look: dict[str, Any] = {"markersize": 3.4, "linewidth": 0.9, "capsize": 1.5}
     for size, style in styles.items():

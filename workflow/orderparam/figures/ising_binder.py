@@ -44,7 +44,13 @@ def draw(observables: pd.DataFrame, critical: pd.DataFrame) -> Figure:
         "Monte Carlo simulations without a field; cumulants with standard errors. The chain's curves do not "
         "cross; their variable is the length over the correlation length."
     )
-    figure = start_figure(PAGE_WIDTH, 5.7, subtitle, [LegendGroup([crossing, transition_entry()])])
+    known = critical[(critical["estimate"] == "extrapolated") & critical["relative_deviation"].notna()]
+    deviations = known["relative_deviation"].abs()
+    off = [f"{value:.2%} ({name})" for name, value in zip(known["system"], deviations, strict=True)]
+    title = "The cumulants of two lengths cross at the known temperature"
+    title += f", to {', '.join(off)}" if off else ""
+    groups = [LegendGroup([crossing, transition_entry()])]
+    figure = start_figure(PAGE_WIDTH, 5.7, subtitle, groups, title=title)
     for (left, right), system in zip(figure.subplots(3, 2), SYSTEMS, strict=True):
         points = select(observables, system, "binder_cumulant")
         if system in TRANSITIONS:

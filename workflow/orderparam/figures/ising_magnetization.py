@@ -35,7 +35,12 @@ def draw(observables: pd.DataFrame, exact: pd.DataFrame) -> Figure:
     systems = [system for system in NAMES if (observables["system"] == system).any()]
     legend = [legend_line("exact, infinite system", color="black", linewidth=1), transition_entry()]
     rows = (len(systems) + 1) // 2
-    figure = start_figure(PAGE_WIDTH, 1.9 * rows, SUBTITLE, [LegendGroup(legend)])
+    ends = _ends(observables)
+    title = (
+        f"The magnetization of the longest lattices falls from {ends[0]:.2f} or more to {ends[1]:.2f} or "
+        "less as they are heated"
+    )
+    figure = start_figure(PAGE_WIDTH, 1.9 * rows, SUBTITLE, [LegendGroup(legend)], title=title)
     panels = figure.subplots(rows, 2, squeeze=False, sharey=True).ravel()
     for axes in panels[len(systems) :]:
         axes.remove()
@@ -53,3 +58,11 @@ def draw(observables: pd.DataFrame, exact: pd.DataFrame) -> Figure:
         axes.set_ylim(-0.04, 1.04)
         name_lengths(axes, "upper right", "N" if mean_field else "L")
     return figure
+
+
+def _ends(observables: pd.DataFrame) -> tuple[float, float]:
+    """The least magnetization at a system's lowest temperature, the most at its highest, of longest ones."""
+    own = observables[observables["observable"] == "abs_magnetization"]
+    longest = own[own["length"] == own.groupby("system")["length"].transform("max")]
+    of_system = longest.sort_values("temperature").groupby("system")["value"]
+    return float(of_system.first().min()), float(of_system.last().max())

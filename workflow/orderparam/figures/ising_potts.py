@@ -27,7 +27,13 @@ def draw(histogram: pd.DataFrame) -> Figure:
         f"Square lattice Potts model of {first['states']:.0f} states at the "
         "temperature at which both phases of a finite lattice have equal weight."
     )
-    figure = start_figure(COLUMN_WIDTH, 2.3, subtitle, [LegendGroup(lengths), LegendGroup([exact])])
+    longest = histogram[histogram["length"] == histogram["length"].max()]
+    between = longest["energy"].between(*sorted((first["ordered_energy"], first["disordered_energy"])))
+    valley = longest.loc[between, "density"].min() / longest["density"].max()
+    length = longest["length"].iloc[0]
+    title = f"Two phases: between them the density falls to {valley:.1%} of the peak ($L={length}$)"
+    groups = [LegendGroup(lengths), LegendGroup([exact])]
+    figure = start_figure(COLUMN_WIDTH, 2.3, subtitle, groups, title=title)
     axes = figure.subplots()
     for phase in ("ordered", "disordered"):
         axes.axvline(first[f"{phase}_energy"], gid=phase, **_EXACT)

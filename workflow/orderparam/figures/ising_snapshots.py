@@ -26,7 +26,10 @@ def draw(snapshots: pd.DataFrame) -> Figure:
         for spin, sign in ((1, "+"), (-1, "\N{MINUS SIGN}"))
     ]
     width = PAGE_WIDTH / len(temperatures)
-    figure = start_figure(PAGE_WIDTH, width + 0.25, subtitle, [LegendGroup(legend)])
+    magnetized = snapshots.groupby("temperature", sort=False)["spin"].mean().abs()
+    states = ", ".join(f"{value:.2f} at {at:.4g}" for at, value in magnetized.items())
+    title = rf"The lattice loses its order as it is heated: $|m|$ is {states} $T_\mathrm{{c}}$"
+    figure = start_figure(PAGE_WIDTH, width + 0.25, subtitle, [LegendGroup(legend)], title=title)
     colours = ListedColormap([COLOURS[-1], COLOURS[1]])
     panels = figure.subplots(1, len(temperatures), squeeze=False)[0]
     for axes, temperature in zip(panels, temperatures, strict=True):

@@ -36,7 +36,12 @@ def draw(observables: pd.DataFrame, exact: pd.DataFrame) -> Figure:
         "exact lines of the same finite lattices (Kaufman) and of the infinite one."
     )
     groups = [LegendGroup(lengths, handle_length=1.5), LegendGroup(lines)]
-    figure = start_figure(PAGE_WIDTH, 2.4, subtitle, groups)
+    peaks = measured["specific_heat"].groupby("length")["value"].max()
+    title = (
+        f"The specific heat's peak grows with the length, from {peaks.iloc[0]:.2f} ($L={peaks.index[0]}$) to "
+        f"{peaks.iloc[-1]:.2f} ($L={peaks.index[-1]}$)"
+    )
+    figure = start_figure(PAGE_WIDTH, 2.4, subtitle, groups, title=title)
     for axes, (name, label) in zip(figure.subplots(1, 2), LABELS.items(), strict=True):
         mark_transition(axes, "2d")
         known = exact[(exact["system"] == "2d") & (exact["observable"] == name)]

@@ -24,17 +24,19 @@ def draw(validation: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     require_rows(validation, "the validation")
     everything = summary[(summary["system"] == "all") & (summary["observable"] == "all")].iloc[0]
     subtitle = (
-        f"{everything['count']} values with an exact answer; beyond 3 standard errors: "
-        f"{everything['beyond_3']}, expected {everything['expected_beyond_3']:.1f} (binomial "
-        f"$p={everything['p_value']:.2f}$); largest $|z|$ {everything['largest_z']:.2f}, Bonferroni limit "
-        f"{everything['bonferroni_z']:.2f}."
+        f"Binomial $p={everything['p_value']:.2f}$; largest $|z|$ {everything['largest_z']:.2f}, Bonferroni "
+        f"limit {everything['bonferroni_z']:.2f}."
+    )
+    title = (
+        f"{everything['beyond_3']} of {everything['count']} values lie beyond 3 standard errors of the exact "
+        f"ones, {everything['expected_beyond_3']:.1f} are expected"
     )
     styles = assign_styles(system for system in NAMES if (validation["system"] == system).any())
     look: dict[str, Any] = {"linewidth": 0, "markersize": 3, "markeredgewidth": 0}
     legend = [legend_line(NAMES[system], **look, **style.look) for system, style in styles.items()]
     normal = legend_line("standard normal distribution", color=GREY, linewidth=0.8)
     groups = [LegendGroup(legend, handle_length=0.8), LegendGroup([normal])]
-    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, groups)
+    figure = start_figure(PAGE_WIDTH, 2.5, subtitle, groups, title=title)
     left, right = figure.subplots(1, 2)
     left.axline((0, 0), slope=1, color=GREY, linewidth=0.8)
     for system, style in styles.items():

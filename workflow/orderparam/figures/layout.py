@@ -16,9 +16,8 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
-from orderparam.figures.style import GREY, WARNING_COLOUR, current_context, literal
+from orderparam.figures.style import GREY, POINTS_PER_INCH, WARNING_COLOUR, current_context, literal
 
-POINTS_PER_INCH = 72
 MARGIN = 0.06
 _PAD = 0.04
 _LINE_SPACING = 1.3

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from orderparam.figures.axes import label_levels, require_rows
 from orderparam.figures.layout import LegendGroup, legend_line
 from orderparam.figures.panels import plot_seeds, start_size_panels
+from orderparam.figures.published import name_some
 from orderparam.figures.style import PAGE_WIDTH, REFERENCE, styled
 from orderparam.tables import find_entropies
 
@@ -25,7 +26,11 @@ def draw(metrics: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
     train_entropy, of the text that the size was trained on. Raises RecordError when a size has none.
     """
     require_rows(metrics, "metrics")
-    columns = min(metrics["size"].nunique(), _COLUMNS)
+    sizes = list(dict.fromkeys(metrics["size"]))
+    columns = min(len(sizes), _COLUMNS)
+    last = metrics[metrics["step"] == metrics.groupby("size")["step"].transform("max")]
+    ends = last.groupby("size")["train_loss"].mean()
+    below = [size for size in sizes if ends[size] < find_entropies(entropies, (2,), size)[2]]
     label = "entropy $H_n$ of a character given the $n-1$ before it, on the panel's own text"
     figure, panels = start_size_panels(
         metrics,
@@ -35,6 +40,7 @@ def draw(metrics: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
         PAGE_WIDTH / columns - 0.8,
         "training loss\n(nats per character)",
         [LegendGroup([legend_line(label, **REFERENCE)])],
+        title=f"Below the bigram entropy of its text at the end: {name_some(below, sizes)}",
     )
     low, high = metrics["train_loss"].min(), metrics["train_loss"].max()
     for place, (axes, of_size, look) in enumerate(panels):

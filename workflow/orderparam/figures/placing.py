@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 
-from orderparam.figures.layout import POINTS_PER_INCH, text_width
-from orderparam.figures.style import SizeStyle
+from orderparam.figures.layout import text_width
+from orderparam.figures.style import POINTS_PER_INCH, SizeStyle
 
 
 def label_curves(

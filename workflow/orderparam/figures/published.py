@@ -53,13 +53,16 @@ def name_curve(size: str, runs: pd.DataFrame | None) -> str:
 
 
 def name_some(
-    some: Sequence[str], sizes: Sequence[str], runs: pd.DataFrame | None, published: pd.DataFrame | None
+    some: Sequence[str],
+    sizes: Sequence[str],
+    runs: pd.DataFrame | None = None,
+    published: pd.DataFrame | None = None,
 ) -> str:
-    """Some of the sizes in words: `10K and 10M (published)`, or `9 of 16 sizes` where they are many.
+    """Some of the sizes in words: `10K and 10M (published)`, or `9 of 16 sizes` where they are many or none.
 
     What is known from published values only, since none of our runs goes as far, is marked as such.
     """
-    if len(some) > _MOST_NAMES:
+    if len(some) > _MOST_NAMES or not some:
         return f"all {len(sizes)} sizes" if len(some) == len(sizes) else f"{len(some)} of {len(sizes)} sizes"
     names = []
     for size in some:

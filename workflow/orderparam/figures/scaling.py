@@ -39,7 +39,14 @@ def draw(points: pd.DataFrame, scaling: pd.DataFrame) -> Figure:
     label = rf"$L\propto{{}}N^{{-\alpha}}$ with $\alpha={_PUBLISHED}$"
     entries.append(legend_line(label, **_SLOPE))
     remark = f"{len(points)} sizes far from convergence describe these runs; they do not test a scaling law"
-    figure = start_figure(COLUMN_WIDTH, 2.3, remark, [LegendGroup([entry]) for entry in entries])
+    of_training = fits["exponent"].get("train_loss")
+    title = (
+        "Final losses by size"
+        if of_training is None
+        else (rf"The final training loss falls as $N^{{-{of_training:.2f}}}$")
+    )
+    groups = [LegendGroup([entry]) for entry in entries]
+    figure = start_figure(COLUMN_WIDTH, 2.3, remark, groups, title=title)
     axes = figure.subplots()
     numbers = points["parameters"].to_numpy(dtype=float)
     span = np.geomspace(numbers.min(), numbers.max(), 2)

@@ -58,16 +58,33 @@ def draw(
         size: look for size, look in styles.items() if _passes(metrics[metrics["size"] == size], levels[size])
     }
     legend = [*([name_sizes(shown)] if shown else []), LegendGroup(entries)]
-    figure = start_figure(PAGE_WIDTH, 2.7, describe_seeds(metrics["seed"]), legend)
+    measured = {
+        widths[size]: _measure(
+            metrics[metrics["size"] == size], loss_slope[loss_slope["size"] == size], levels[size]
+        )
+        for size in shown
+    }
+    seeds = describe_seeds(metrics["seed"])
+    figure = start_figure(PAGE_WIDTH, 2.7, seeds, legend, title=_finding(measured))
     left, right = figure.subplots(1, 2)
-    measured: dict[float, dict[str, list[float]]] = {}
     for size, look in shown.items():
-        of_size, own = metrics[metrics["size"] == size], levels[size]
-        _draw_curve(left, of_size, own, look)
-        measured[widths[size]] = _measure(of_size, loss_slope[loss_slope["size"] == size], own)
+        _draw_curve(left, metrics[metrics["size"] == size], levels[size], look)
     _finish_curves(left)
     _draw_sharpness(right, measured)
     return figure
+
+
+def _finding(measured: dict[float, dict[str, list[float]]]) -> str:
+    """How the steepest progress changes from the smallest width to the largest."""
+    steepest = {width: found["steepest_progress"] for width, found in measured.items()}
+    means = {width: float(np.mean(values)) for width, values in sorted(steepest.items()) if values}
+    if len(means) < 2:
+        return "Progress from each width's own time"
+    small, large = min(means), max(means)
+    return (
+        f"The steepest progress is {means[large] / means[small]:.2f} times as steep at width {large:g} as at "
+        f"width {small:g}"
+    )
 
 
 def _mean_progress(of_size: pd.DataFrame, levels: Levels) -> tuple[Vector, Vector, Vector]:

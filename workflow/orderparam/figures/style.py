@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
+from xml.sax.saxutils import escape
 
 import matplotlib
+import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
 
@@ -28,6 +31,9 @@ COLOURS: tuple[str, ...] = tuple(_CYCLE.by_key()["color"])
 # The look of lines that mark a known or published value.
 REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (4, 2))}
 
+POINTS_PER_INCH = 72
+# A marker in matplotlib's SVGs.
+_MARKER = re.compile(r'(<use xlink:href="#\w+" x="(?P<x>[-\d.]+)" y="(?P<y>[-\d.]+)"[^>]*?)/>')
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 
 P = ParamSpec("P")
@@ -121,7 +127,7 @@ def literal(text: str) -> str:
 def save_figure(figure: Figure, svg_path: str | Path, png_path: str | Path) -> None:
     """Write a figure as SVG and PNG (300 dpi), atomically; the same figure gives the same bytes.
 
-    Neither file holds a date or a version of matplotlib.
+    Points in the SVG bear their values as titles. Neither file holds a date or a version of matplotlib.
     """
     rendered = {}
     for path, kind, metadata in (
@@ -132,7 +138,38 @@ def save_figure(figure: Figure, svg_path: str | Path, png_path: str | Path) -> N
         figure.savefig(buffer, format=kind, metadata=metadata)
         rendered[path] = buffer.getvalue()
     # Verdana has DejaVu's widths, and is there where that is not.
-    rendered[svg_path] = rendered[svg_path].replace(b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, sans-serif")
+    svg = rendered[svg_path].replace(b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, sans-serif")
+    rendered[svg_path] = name_points(svg.decode(), figure).encode()
     for path, content in rendered.items():
         with atomic_write(path, "wb") as file:
             file.write(content)
+
+
+def name_points(svg: str, figure: Figure) -> str:
+    """The SVG of a figure where each marker of a line with a gid has a title: the line's label, x and y.
+
+    A label that begins with an underscore, which is none, is left out.
+    """
+    for axes in figure.axes:
+        for line in axes.get_lines():
+            start = svg.find(f'<g id="{line.get_gid()}">') if line.get_gid() else -1
+            if start < 0 or line.get_marker() in ("None", None, ""):
+                continue
+            label = str(line.get_label())
+            head = "" if label.startswith("_") else f"{escape(label)}: "
+            points = np.asarray(line.get_xydata(), dtype=float)
+            places = line.get_transform().transform(points) / figure.dpi * POINTS_PER_INCH
+            places[:, 1] = figure.get_figheight() * POINTS_PER_INCH - places[:, 1]
+            values = [f"{head}{x:.5g}, {y:.5g}" for x, y in points]
+            end = svg.find("<g id=", start + 1)
+            add_title = functools.partial(_add_title, places=places, values=values)
+            part = _MARKER.sub(add_title, svg[start:end])
+            svg = svg[:start] + part + svg[end:]
+    return svg
+
+
+def _add_title(use: re.Match[str], *, places: np.ndarray, values: Sequence[str]) -> str:
+    """A marker with the value of the point that lies where it does."""
+    distances = np.abs(places - [float(use["x"]), float(use["y"])]).sum(axis=1)
+    nearest = int(np.nanargmin(distances))
+    return f"{use[1]}><title>{values[nearest]}</title></use>"

@@ -37,7 +37,10 @@ def draw(throughput: pd.DataFrame, machine: Mapping[str, Any]) -> Figure:
         for name, (colour, marker, _) in _LOOKS.items()
     ]
     floor = legend_line("floor: counted FLOPs at the measured peak", **_FLOOR)
-    figure = start_figure(COLUMN_WIDTH, 2.3, subtitle, [LegendGroup(models), LegendGroup([floor])])
+    ratios = steps[steps["implementation"] == "engine"]["ratio_to_plain"]
+    title = f"The engine is {ratios.min():.2g} to {ratios.max():.2g} times as fast as a plain model"
+    groups = [LegendGroup(models), LegendGroup([floor])]
+    figure = start_figure(COLUMN_WIDTH, 2.3, subtitle, groups, title=title)
     axes = figure.subplots()
     tables = {name: steps[steps["implementation"] == name].set_index("size").loc[sizes] for name in _LOOKS}
     for name, (colour, marker, offset) in _LOOKS.items():

@@ -52,7 +52,12 @@ def draw(false_positives: pd.DataFrame, power: pd.DataFrame) -> Figure:
         f"{int(false_positives['curves'].min())} simulated curves per point; noise in nats per character"
     )
     groups = [LegendGroup(legend, handle_length=1.0), LegendGroup(bases, handle_length=2.6)]
-    figure = start_figure(PAGE_WIDTH, 2.9, subtitle, groups)
+    largest = power[power["slope_change"] == power["slope_change"].max()]
+    title = (
+        f"Smooth curves are taken for sharp at most {false_positives['rate'].max():.0%} of the time, the "
+        f"largest planted changes at least {largest['rate'].min():.0%}"
+    )
+    figure = start_figure(PAGE_WIDTH, 2.9, subtitle, groups, title=title)
     left, right = figure.subplots(1, 2)
     _draw_false_positives(left, false_positives, looks)
     _draw_power(right, power, looks, curves)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from orderparam.figures.axes import STEP_LABEL, name_sizes, require_rows, set_order_parameter_axis
 from orderparam.figures.layout import LegendGroup, legend_line, start_figure
+from orderparam.figures.published import name_some
 from orderparam.figures.style import PAGE_WIDTH, SizeStyle, assign_styles, describe_seeds, styled
 
 _BAND = 2.0
@@ -43,7 +44,9 @@ def draw(loss_slope: pd.DataFrame, transition: pd.DataFrame) -> Figure:
         legend_line("$L$ passes the bigram entropy $H_2$", color="black", **_PASSAGE),
     ]
     legend = [name_sizes(styles), LegendGroup(entries)]
-    figure = start_figure(PAGE_WIDTH, 2.7, describe_seeds(loss_slope["seed"]), legend)
+    dips = [size for size in styles if (size, "log_step_plateau_step") in quantities]
+    title = f"The fall of the loss slows down and speeds up again in {name_some(dips, list(styles))}"
+    figure = start_figure(PAGE_WIDTH, 2.7, describe_seeds(loss_slope["seed"]), legend, title=title)
     panels = figure.subplots(1, 2)
     _draw_panel(panels[0], loss_slope, quantities, styles, "step", "dloss_dlogstep", "log_step_")
     _draw_panel(panels[1], loss_slope, quantities, styles, "order_parameter", "dloss_dorder", "")
