@@ -1,12 +1,14 @@
 # Sets up .venv where needed, and runs the workflow or its tests. `make help` lists the targets.
 
 # Cores for the workflow, processes for the tests, port of the MLflow page, kills of a run by the tests of
-# faults, further snakemake arguments.
+# faults, further snakemake arguments, the page to print.
 CORES ?= 4
 JOBS ?= 2
 PORT ?= 5001
 KILLS ?= 5
 ARGS ?=
+PAGE ?= results/preview/write_up.html
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 # The interpreter that makes .venv: the first of these that is recent enough, unless PYTHON= names one.
 CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
@@ -18,7 +20,7 @@ FAULTS := tests/workflow/faults tests/workflow/test_interrupted_runs.py tests/tr
 	tests/archive/test_hostile.py tests/training/test_resume.py tests/text/test_corpus.py tests/test_preflight.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: run test test-slow test-faults lint types format ui site env env-dev lock clean-env clean-caches help make-venv
+.PHONY: run test test-slow test-faults lint types format ui site pdf env env-dev lock clean-env clean-caches help make-venv
 
 run: $(VENV)/run.stamp ## Build config.yaml's experiment (default); CORES=4, ARGS="results/... --config experiment=paper"
 	$(BIN)/python -m snakemake --cores $(CORES) $(ARGS)
@@ -51,6 +53,10 @@ ui: $(VENV)/run.stamp ## Open the MLflow store (or MLFLOW_TRACKING_URI) as a loc
 
 site: $(VENV)/run.stamp ## Write the pages of all recorded experiments with an index, results/site/; CORES=4
 	$(BIN)/python -m snakemake --cores $(CORES) results/site/index.html
+
+pdf: ## Print a page to PDF beside it, by Chromium; PAGE=results/preview/write_up.html
+	@test -n "$(CHROMIUM)" || { echo "make pdf needs Chromium or Chrome: apt install chromium" >&2; exit 1; }
+	$(CHROMIUM) --headless --no-sandbox --no-pdf-header-footer --print-to-pdf=$(PAGE:.html=.pdf) file://$(abspath $(PAGE))
 
 env: $(VENV)/run.stamp ## Only set up .venv; PYTHON=python3.12 chooses the interpreter
 

@@ -1,12 +1,17 @@
 import base64
 import hashlib
+import json
 import re
 from html import unescape
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
 
+from orderparam.files import write_json
+from orderparam.pages.crate import make_crate
+from orderparam.pages.provenance import draw_rules, jobs_behind
 from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, quote_answer, render_write_up
 from orderparam.settings.experiment import Experiment, Sampling, Seeds
 from orderparam.tables import COMPARISON
@@ -99,7 +104,7 @@ def test_page_stands_alone_and_escapes_what_it_quotes(render):
     page = render()
     assert "For a &lt;test&gt;." in page
     assert "&lt;tag&gt; &amp; text" in page
-    assert not re.search(r'(?<!xlink:)\b(src|href)="(?!data:|#)', page)
+    assert not re.search(r'(?<!xlink:)\b(src|href)="(?!data:|#|\.\./)', page)
     kept = [base64.b64decode(data).decode() for data in re.findall(r"base64,([^\"]+)", page)]
     assert kept == [SVG, "size,step\n"]
     assert 'class="column"' in page
@@ -179,3 +184,68 @@ def test_a_stand_in_is_named_at_the_head_and_only_then(render):
 def test_samples_are_cut(render):
     (text,) = re.findall(r"<pre>(.*?)</pre>", render(sample="y" * 5000), re.DOTALL)
     assert text.count("y") == EXCERPT_CHARACTERS
+
+
+def make_job(rule, inputs, outputs, start):
+    file = {"name": "x", "sha256": "c0ffee", "bytes": 1}
+    return {
+        "id": f"{rule}{start}",
+        "name": rule,
+        "start_time": start,
+        "end_time": start + 1000,
+        "inputs": [{**file, "path": path} for path in inputs],
+        "outputs": [{**file, "path": path} for path in outputs],
+        "tags": {"rule": rule, "regenerate": f"snakemake {rule}", "version.snakemake": "9.27.1"},
+    }
+
+
+JOBS = [
+    make_job("train", ["text"], ["results/made_up/a"], 1000),
+    make_job("train", ["text"], ["results/made_up/b"], 1001),
+    make_job("collect", ["results/made_up/a", "results/made_up/b"], ["results/made_up/metrics.csv"], 3000),
+    make_job("draw", ["results/made_up/metrics.csv"], ["results/made_up/fig.svg"], 4000),
+    make_job("other", [], ["results/made_up/c"], 5000),
+]
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number, job in enumerate(JOBS):
+        write_json(tmp_path / f"results/made_up/jobs/{number}.json", job)
+
+
+def test_the_jobs_behind_a_file_are_found_and_drawn_from_left_to_right(recorded, render):
+    jobs = jobs_behind(["results/made_up/fig.svg"])
+    assert jobs == JOBS[:4]
+    drawing = draw_rules(jobs)
+    assert [(box["name"], box["jobs"], box["x"] // 250) for box in drawing["boxes"]] == [
+        ("train", 2, 0),
+        ("collect", 1, 1),
+        ("draw", 1, 2),
+    ]
+    assert [(line["x1"], line["x2"]) for line in drawing["lines"]] == [(200, 250), (450, 500)]
+    page = render(jobs=jobs)
+    assert "train \N{MULTIPLICATION SIGN} 2</text>" in page
+    assert 'id="jobs"' not in render()
+
+
+def test_a_crate_tells_what_the_jobs_were_given_and_made(recorded, tmp_path):
+    (tmp_path / "Snakefile").write_text("rule all:\n")
+    (tmp_path / "results/made_up/metrics.csv").write_text("size\n")
+    make_crate("made_up", "For a test.", JOBS[:4], [], tmp_path / "crate.zip")
+    with ZipFile(tmp_path / "crate.zip") as crate:
+        assert {"Snakefile", "results/made_up/metrics.csv"} <= set(crate.namelist())
+        graph = {
+            entity["@id"]: entity for entity in json.loads(crate.read("ro-crate-metadata.json"))["@graph"]
+        }
+    assert graph["results/made_up/metrics.csv"]["sha256"] == "c0ffee"
+    run = graph["#run-of-made_up"]
+    assert run["instrument"] == {"@id": "Snakefile"}
+    assert run["object"] == [{"@id": "#text"}]
+    assert len(run["result"]) == 4
+    drawn = graph["#job-draw4000"]
+    assert drawn["object"] == [{"@id": "results/made_up/metrics.csv"}]
+    assert (drawn["startTime"], drawn["description"]) == ("1970-01-01T00:00:04+00:00", "snakemake draw")
+    profiles = {part["@id"] for part in graph["./"]["conformsTo"]}
+    assert "https://w3id.org/ro/wfrun/workflow/0.5" in profiles

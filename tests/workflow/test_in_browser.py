@@ -18,6 +18,7 @@ import pytest
 from project_copy import FIGURES, ProjectCopy, closed_port, environment, finish, wait_for
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make env-dev")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core: make env-dev")
 FOUND = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # What MLflow's page asks for and its server lacks; it does without.
 ABSENT = ("users/current",)
@@ -66,7 +67,7 @@ def test_the_write_up_asks_nothing_of_the_network_and_draws_everything(open_page
     assert page.failed == []
     assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
     boxes = page.evaluate(
-        "[...document.querySelectorAll('figure > svg')].map(each => each.getBoundingClientRect().height)"
+        "[...document.querySelectorAll('figure > .scroll > svg')].map(each => each.getBoundingClientRect().height)"
     )
     assert len(boxes) == len(FIGURES)
     assert min(boxes) > 100
@@ -127,6 +128,14 @@ def test_the_write_up_is_legible_by_day_and_by_night(open_page, write_up, scheme
         assert contrast(page, selector) > 4.5, selector
     fill = page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill")
     assert (fill == "rgb(26, 26, 26)") == (scheme == "light") or "89" in fill or "169" in fill
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_can_be_used_by_who_cannot_see_it(open_page, write_up, width):
+    page = open_page(write_up, viewport={"width": width, "height": 900})
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    found = axe.Axe().run(page).response["violations"]
+    assert [(each["impact"], each["id"], each["nodes"][0]["target"]) for each in found] == []
 
 
 def test_printing_loses_no_column_and_splits_no_figure(open_page, write_up, tmp_path):

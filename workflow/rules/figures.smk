@@ -75,6 +75,23 @@ rule write_up:
         "../scripts/write_up.py"
 
 
+rule make_crate:
+    """An experiment as a Workflow Run RO-Crate: results/EXPERIMENT/crate.zip."""
+    input:
+        of_experiment(lookup.everything_of),
+    output:
+        crate="results/{experiment}/crate.zip",
+    log:
+        "results/{experiment}/logs/make_crate.log",
+    params:
+        description=lambda wildcards: experiment_of(wildcards).description,
+        code=code_digest("make_crate"),
+    message:
+        "Packing {wildcards.experiment} as an RO-Crate"
+    script:
+        "../scripts/make_crate.py"
+
+
 rule make_site:
     """The pages of all recorded experiments with an index, for any static host: results/site/index.html."""
     input:

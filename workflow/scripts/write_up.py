@@ -4,6 +4,7 @@ from pathlib import Path
 
 from orderparam.analysis.scaling import count_parameters
 from orderparam.files import atomic_write, read_json
+from orderparam.pages.provenance import jobs_behind
 from orderparam.pages.write_up import Corpus, render_write_up
 from orderparam.settings.experiment import Experiment
 from orderparam.tables import read_table, read_tables
@@ -46,6 +47,7 @@ if __name__ == "__main__":
             comparison=compared[0] if compared else None,
             missing=snakemake.params.missing,
             answer=Path(source.answer).read_text("utf-8"),
+            jobs=jobs_behind([str(snakemake.output.page)]),
             quality=read_tables(source.quality) if source.quality else None,
         )
         with atomic_write(snakemake.output.page) as file:

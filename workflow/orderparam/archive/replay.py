@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orderparam.archive.record import Record
 from orderparam.errors import RecordError
+from orderparam.figure_register import EXPERIMENT, FIGURES
 from orderparam.settings.config import RECORDED_FOLDER, Settings
 from orderparam.settings.experiment import PUBLISHED, Experiment
 
@@ -58,6 +59,8 @@ def replay(name: str, record: Record, namesake: Experiment | None) -> Experiment
     recorded, jobs = record.experiment(), record.jobs()
     configured = namesake or recorded
     seeds = {each.seed: each for job in jobs for each in job.seeds}
+    # A record need not have probes of its checkpoints.
+    probed, tables = any(job.has("probes.csv") for job in jobs), FIGURES[EXPERIMENT]
     drawn = f"Drawn from the recorded runs of {configured.name}, without training. {configured.description}"
     return replace(
         recorded,
@@ -66,6 +69,6 @@ def replay(name: str, record: Record, namesake: Experiment | None) -> Experiment
         compare_with_published=configured.compare_with_published,
         seeds=tuple(seeds[number] for number in sorted(seeds)),
         runs={job.run.size: replace(job.run, experiment=name) for job in jobs},
-        figures=configured.figures,
+        figures=tuple(name for name in configured.figures if probed or "probes" not in tables[name]),
         replay_of=recorded.name,
     )

@@ -15,7 +15,7 @@ TEMPLATE = "site.html.j2"
 def make_site(
     pages: Iterable[Path], descriptions: Mapping[str, str], answer: Sequence[str], index: Path
 ) -> None:
-    """Copy pages beside the index, and write it: each page with what it is about and its findings in a line.
+    """Copy pages and docs/ beside the index, and write it: each page with what it is about and its findings.
 
     A page is <experiment>/write_up.html or lies in results/ itself; beside it, .txt holds its findings.
     `descriptions` has those of experiments, `answer` the points with which the index begins.
@@ -23,7 +23,11 @@ def make_site(
     entries = []
     for page in pages:
         name = page.parent.name if page.stem == "write_up" else page.stem
-        shutil.copyfile(page, index.with_name(f"{name}.html"))
+        text = (
+            page.read_text("utf-8").replace('href="../../docs/', 'href="docs/').replace('href="../', 'href="')
+        )
+        with atomic_write(index.with_name(f"{name}.html")) as file:
+            file.write(text)
         findings = page.with_suffix(".txt")
         entries.append(
             {
@@ -33,5 +37,6 @@ def make_site(
                 "findings": findings.read_text("utf-8").strip() if findings.exists() else "",
             }
         )
+    shutil.copytree("docs", index.with_name("docs"), dirs_exist_ok=True)
     with atomic_write(index) as file:
         file.write(render_page(TEMPLATE, [], entries=entries, answer=answer))

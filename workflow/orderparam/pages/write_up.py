@@ -16,6 +16,7 @@ from orderparam.analysis.published_values import describe_row, summarise_compari
 from orderparam.environment import git_state, package_versions
 from orderparam.figures.style import describe_seeds
 from orderparam.pages.page import embed_figure, embed_table, render_page
+from orderparam.pages.provenance import Job, draw_rules
 from orderparam.settings.experiment import Experiment
 from orderparam.tables import find_entropies
 from orderparam.text.vocabulary import corpus_label
@@ -26,7 +27,7 @@ PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "snakemake")
 # Which figures a section shows; those of none are further figures.
 SECTIONS = {
     "curves": ("fig4_loss_vs_order_parameter", "fig5_loss_derivative_vs_order_parameter"),
-    "slope": ("transition_loss_slope", "loss_and_floors", "attention_and_ngrams"),
+    "slope": ("finding", "transition_loss_slope", "loss_and_floors", "attention_and_ngrams"),
     "training": ("fig3_loss_vs_steps",),
     "background": ("fig1_hmmt", "fig2_architecture"),
 }
@@ -61,13 +62,15 @@ def render_write_up(
     missing: Sequence[str] = (),
     answer: str = "",
     quality: pd.DataFrame | None = None,
+    jobs: Sequence[Job] = (),
 ) -> tuple[str, str]:
     """The page's HTML, and its findings in a line. Every number in them comes from the arguments.
 
     `corpora` holds those of all sizes, `figures` maps the SVG files to the paths of their tables, `samples` a
     heading to sampled text, `comparison` is that with published values, `missing` says which runs a record
     lacks, `answer` is docs/phase_transition.md, whose first list is quoted, `quality` a
-    tables.SAMPLE_QUALITY. Losses are in nats per character.
+    tables.SAMPLE_QUALITY, `jobs` are the records of the jobs behind the page. Losses are in nats
+    per character.
     """
     by_name = {corpus.record["corpus"]: corpus for corpus in corpora}
     sizes = [
@@ -105,6 +108,7 @@ def render_write_up(
         samples={heading: text[:EXCERPT_CHARACTERS] for heading, text in samples.items()},
         comparison=[] if comparison is None else [describe_row(row) for row in comparison.to_dict("records")],
         agreement=agreement,
+        rules=draw_rules(jobs),
         missing=missing,
     )
     return page, findings
