@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -106,6 +106,7 @@ class RunStore:
         self._root, self._artifacts = root, artifact_folder(uri, root)
         self._experiments: dict[str, str] = {}
         self._runs: dict[str, Any] = {}
+        self._made: set[str] = set()
         for key, value in DEFAULTS.items():
             os.environ.setdefault(key, value)
         # The caller reports errors, once.
@@ -166,11 +167,10 @@ class RunStore:
         pages and trainings are listed at once. Telling a store what it knows changes nothing, so a run that
         was begun by halves is completed.
         """
-        from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag
 
         experiment = self._experiment(record.experiment, bool(training))
         identity = f"{record.id} {training}".strip()
-        found = self._client.search_runs([experiment], f"tags.{RECORD_TAG} = '{identity}'", max_results=1)
         tags = {RECORD_TAG: identity}
         apart = bool(training) or record.tags.get("rule", "").startswith(LISTED_AT_ONCE)
         if parent and not apart and self._run(parent).experiment_id == experiment:
@@ -178,13 +178,17 @@ class RunStore:
         # Newest runs are listed first, so the first training of a record is made to begin last.
         place = list(record.trainings).index(training) if training else 0
         began = record.start_time + (len(record.trainings) - place if training else 0)
-        name = training or record.name
-        run = found[0] if found else self._client.create_run(experiment, began, tags, run_name=name)
-        run_id: str = run.info.run_id
-        self._set_tags(run_id, record, training, parent, tags)
-        params = _params(record, training).items()
-        values = [Param(_name(key), _cut(value, LONGEST_PARAM)) for key, value in params]
-        self._client.log_batch(run_id, params=values)
+        run_id = self._find(experiment, identity)
+        if not run_id:
+            name = training or record.name
+            run_id = self._client.create_run(experiment, began, tags, run_name=name).info.run_id
+        tags |= self._tags(run_id, record, training, parent)
+        params = [
+            Param(_name(key), _cut(value, LONGEST_PARAM)) for key, value in _params(record, training).items()
+        ]
+        self._client.log_batch(
+            run_id, params=params, tags=[RunTag(key, value) for key, value in tags.items()]
+        )
         datasets = [
             DatasetInput(
                 Dataset(
@@ -203,6 +207,14 @@ class RunStore:
             self._client.log_inputs(run_id, datasets=some)
         return run_id
 
+    def _find(self, experiment: str, identity: str) -> str:
+        """The id of the run of a record or training; empty if there is none."""
+        # The search takes longer the more runs there are. Nobody else has told what was just made.
+        if experiment in self._made:
+            return ""
+        found = self._client.search_runs([experiment], f"tags.{RECORD_TAG} = '{identity}'", max_results=1)
+        return str(found[0].info.run_id) if found else ""
+
     def add_points(self, run_id: str, points: Iterable[Point]) -> None:
         """Add (key, value, step, time) points; those that are there already are left as they are."""
         from mlflow.entities import Metric
@@ -211,9 +223,20 @@ class RunStore:
         for chunk in _chunks(metrics, 1000):
             self._client.log_batch(run_id, metrics=chunk)
 
-    def complete(self, run_id: str, record: RunRecord, training: str = "", parent: str | None = None) -> None:
-        """Add what is known at the record's end, and end the run."""
-        self._set_tags(run_id, record, training, parent, {})
+    def complete(
+        self,
+        run_id: str,
+        record: RunRecord,
+        training: str = "",
+        parent: str | None = None,
+        has_begun_now: bool = False,
+    ) -> None:
+        """Add what is known at the record's end, and end the run; one that has begun now has its tags."""
+        if not has_begun_now:
+            from mlflow.entities import RunTag
+
+            tags = self._tags(run_id, record, training, parent).items()
+            self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags])
         # First, so that it is told even where artifacts cannot be kept.
         self.end(run_id, record.status, record.end_time)
         if self._artifacts and not self._is_ours(run_id):
@@ -255,6 +278,7 @@ class RunStore:
                 # Without this tag MLflow's page opens in its mode for language-model applications.
                 tags = {"mlflow.experimentKind": "custom_model_development"}
                 self._experiments[title] = self._client.create_experiment(title, location, tags)
+                self._made.add(self._experiments[title])
             else:
                 if found.lifecycle_stage == "deleted":
                     self._client.restore_experiment(found.experiment_id)
@@ -278,20 +302,16 @@ class RunStore:
             self._runs[run_id] = self._client.get_run(run_id).info
         return self._runs[run_id]
 
-    def _set_tags(
-        self, run_id: str, record: RunRecord, training: str, parent: str | None, more: Mapping[str, str]
-    ) -> None:
-        from mlflow.entities import RunTag
-
+    def _tags(self, run_id: str, record: RunRecord, training: str, parent: str | None) -> dict[str, str]:
+        """What the store says of a run, by the record as it is."""
         points = record.points(self._root)[0].get(training, []) if training else []
-        link = None
+        link, more = None, {}
         if parent:
             link = runs_page(self._run(parent).experiment_id, parent)
-            more = {**more, "invocation": self._run(parent).run_name}
+            more = {"invocation": self._run(parent).run_name}
         note = {NOTE: describe_run(record, training, run_id, points, link)}
         kept = {key: value for key, value in record.tags.items() if not key.startswith(IN_NOTE)}
-        tags = {_name(key): _cut(value, LONGEST_TAG) for key, value in {**kept, **more, **note}.items()}
-        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        return {_name(key): _cut(value, LONGEST_TAG) for key, value in {**kept, **more, **note}.items()}
 
 
 def _params(record: RunRecord, training: str) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
+import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -20,6 +21,7 @@ from orderparam.tracking.trouble import describe_trouble
 
 INTERVAL_SECONDS = 2.0
 RETRY_SECONDS = 60.0
+SAVE_SECONDS = 2.0
 LOCK_SECONDS = 60.0
 # How long the end of a workflow waits for a server, and for a database of its own.
 LAST_SECONDS_SERVER, LAST_SECONDS_DATABASE = 10.0, 60.0
@@ -69,11 +71,20 @@ class _Update:
         # TypeError: notes of an earlier version.
         with suppress(RecordError, TypeError):
             self._told = {file: Told(**values) for file, values in read_json(notes).items()}
+        self._saved, self._changed = time.monotonic(), False
         # A store that was made anew since then lacks the run: tell it everything.
         if self._told and not store.has(next(reversed(self._told.values())).runs[""]):
             self._told = {}
+        self._run_of = {each.id: each.runs[""] for each in self._told.values()}
 
     def run(self) -> None:
+        try:
+            self._run()
+        finally:
+            if self._changed:
+                self._save()
+
+    def _run(self) -> None:
         files = {path.relative_to(self._root).as_posix() for path in self._root.glob(RECORDS)}
         for file in self._told.keys() - files:
             self._forget(file)
@@ -102,18 +113,23 @@ class _Update:
         points, read = record.points(self._root, told.points if told else 0)
         if told and told.state == state and not points:
             return
-        parent = {each.id: each.runs[""] for each in self._told.values()}.get(record.parent or "")
+        parent = self._run_of.get(record.parent or "")
         runs = told.runs if told else {}
         for training in ("", *record.trainings):
-            if training not in runs:
+            is_new = training not in runs
+            if is_new:
                 runs[training] = self._store.begin(record, training, parent)
             self._store.add_points(runs[training], points.get(training, []))
             if record.status == "KILLED" and record.inferred:
                 self._store.close(runs[training])
             elif record.status != "RUNNING":
-                self._store.complete(runs[training], record, training, parent)
+                self._store.complete(runs[training], record, training, parent, is_new)
         self._told[file] = Told(record.id, runs, record.status != "RUNNING", state, read)
-        self._save()
+        self._run_of[record.id] = runs[""]
+        self._changed = True
+        # All notes are written anew. What they lack, after a kill, is told again, which changes nothing.
+        if time.monotonic() > self._saved + SAVE_SECONDS:
+            self._save()
 
     def _read(self, file: str) -> RunRecord:
         """A record, kept where it is found and not where it says."""
@@ -163,7 +179,8 @@ class _Update:
         self._save()
 
     def _save(self) -> None:
-        write_json(self._notes, {file: asdict(told) for file, told in self._told.items()})
+        write_json(self._notes, {file: vars(told) for file, told in self._told.items()})
+        self._saved = time.monotonic()
 
 
 def deliver(root: Path, uri: str) -> None:
