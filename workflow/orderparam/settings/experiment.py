@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from orderparam.errors import RecordError
@@ -281,6 +281,11 @@ class Experiment:
 
     def jobs(self) -> dict[str, tuple[Seeds, ...]]:
         """Each size's training jobs, `seeds-<first>-<last>`, with their seeds, in the order of the seeds."""
+        return self._jobs
+
+    @cached_property
+    def _jobs(self) -> dict[str, tuple[Seeds, ...]]:
+        # Asked for by every job of the workflow, of which there may be thousands.
         starts = range(0, len(self.seeds), self.seeds_per_job)
         parts = [self.seeds[start : start + self.seeds_per_job] for start in starts]
         return {f"seeds-{part[0].seed}-{part[-1].seed}": part for part in parts}
