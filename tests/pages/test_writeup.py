@@ -59,7 +59,7 @@ def render(make_run, tmp_path, monkeypatch):
     )
     assert Experiment.from_dict(experiment.to_dict()) == experiment
 
-    def call(notice=None, sample="<tag> & text", comparison=None, metrics=METRICS, **more):
+    def call(notice=None, sample="<tag> & text", comparison=None, metrics=METRICS, figures=None, **more):
         vocabulary = {
             "corpus": "text_or_stand_in",
             "tokens": 1234567,
@@ -69,7 +69,7 @@ def render(make_run, tmp_path, monkeypatch):
         }
         counts = {"tiny": 25_089}
         corpora = [Corpus(vocabulary, ENTROPIES)]
-        figures = {svg: ["metrics.csv"]}
+        figures = figures or {svg: ["metrics.csv"]}
         page, _ = render_write_up(
             experiment, counts, metrics, corpora, figures, {"x": sample}, comparison, **more
         )
@@ -137,6 +137,17 @@ def test_a_figure_tells_its_origin_by_its_jobs_record(render, tmp_path, monkeypa
         in page
     )
     assert f'sha256 <code class="sum">{hashlib.sha256(SVG.encode()).hexdigest()}</code>' in page
+
+
+def test_a_figures_title_is_in_its_caption_and_of_other_figures_the_finding(render, tmp_path):
+    svg = tmp_path / "fig4_loss_vs_order_parameter.svg"
+    svg.write_text(SVG.replace('pt">', 'pt">\n <title>It falls &lt; 3</title>'))
+    page = render()
+    assert "<strong>Figure 1. It falls &lt; 3.</strong>" in page
+    assert "In this experiment:</strong> b rises" in page
+    sweep = svg.rename(tmp_path / "decay_sweep.svg")
+    page = render(figures={sweep: ["metrics.csv"]})
+    assert "In this experiment:</strong> It falls &lt; 3." in page
 
 
 def test_the_findings_follow_the_tables(render):

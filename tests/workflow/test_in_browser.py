@@ -66,9 +66,8 @@ def test_the_write_up_asks_nothing_of_the_network_and_draws_everything(open_page
     page = open_page(write_up, viewport={"width": 1100, "height": 900})
     assert page.failed == []
     assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
-    boxes = page.evaluate(
-        "[...document.querySelectorAll('figure > .scroll > svg')].map(each => each.getBoundingClientRect().height)"
-    )
+    pictures = "[...document.querySelectorAll('figure > .scroll > svg')]"
+    boxes = page.evaluate(f"{pictures}.map(each => each.getBoundingClientRect().height)")
     assert len(boxes) == len(FIGURES)
     assert min(boxes) > 100
     # Text is text, every id is there once, and every link within the page leads somewhere.

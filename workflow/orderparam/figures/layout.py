@@ -77,6 +77,7 @@ def start_figure(
         w_pad=_PAD, h_pad=_PAD, rect=(0, bottom / height, 1, panels_height / height)
     )
     figure = Figure(figsize=(width, height), layout=engine)
+    figure.set_label(plain(title))
     y = height - MARGIN
     for (line, colour, weight, points), line_drop in zip(lines, heights, strict=True):
         look: dict[str, Any] = {"size": points, "color": colour, "weight": weight, "va": "top"}
@@ -87,6 +88,12 @@ def start_figure(
         _add_legend_row(figure, row, (y - row_height / 2) / height)
         y -= row_height
     return figure
+
+
+def plain(text: str) -> str:
+    """A title without the marks of mathematics: `dL/db` for `$\\mathrm{d}L/\\mathrm{d}b$`."""
+    text = re.sub(r"\\mathrm\{(\w+)\}", r"\1", text.replace(r"\$", "\0"))
+    return re.sub(r"[$\\{}]", "", text.replace(r"\gamma", "\N{GREEK SMALL LETTER GAMMA}")).replace("\0", "$")
 
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:

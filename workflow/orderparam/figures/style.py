@@ -131,7 +131,7 @@ def save_figure(figure: Figure, svg_path: str | Path, png_path: str | Path) -> N
     """
     rendered = {}
     for path, kind, metadata in (
-        (svg_path, "svg", {"Date": None, "Creator": None}),
+        (svg_path, "svg", {"Date": None, "Creator": None, "Title": figure.get_label() or None}),
         (png_path, "png", {"Software": None}),
     ):
         buffer = io.BytesIO()

@@ -22,6 +22,8 @@ CAPTION_FOLDER = Path(__file__).parents[2] / "report"
 INCLUDED = ("style.css", "frame.html.j2", "figure.html.j2")
 NARROW_POINTS = 300
 LARGEST_TABLE = 700_000
+# The title of the whole, not of a point.
+_FINDING = re.compile(r"<svg[^>]*>\s*<title>(.*?)</title>", re.DOTALL)
 # The figures' white, black and grey follow the reader's light or dark page.
 COLOURS = {"#ffffff": "var(--paper)", "#000000": "var(--ink)", "#595959": "var(--grey)"}
 
@@ -62,6 +64,7 @@ def embed_figure(path: Path, experiment: str, tables: Iterable[str] = ()) -> dic
     command = f"snakemake --cores 1 --force results/{experiment}/figures/{path.name}"
     return {
         "name": path.stem,
+        "finding": html.unescape(found[1]) if (found := _FINDING.search(svg)) else "",
         "svg": _inline(svg, path.stem, " ".join(caption.split())),
         "data": base64.b64encode(svg.encode()).decode("ascii"),
         "narrow": width is not None and float(width[1]) < NARROW_POINTS,

@@ -28,6 +28,7 @@ PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "snakemake")
 SECTIONS = {
     "curves": ("fig4_loss_vs_order_parameter", "fig5_loss_derivative_vs_order_parameter"),
     "slope": ("finding", "transition_loss_slope", "loss_and_floors", "attention_and_ngrams"),
+    "sweeps": ("decay_sweep", "equilibrium", "sharpening_with_width"),
     "training": ("fig3_loss_vs_steps",),
     "background": ("fig1_hmmt", "fig2_architecture"),
 }
@@ -78,13 +79,15 @@ def render_write_up(
         for size, run in experiment.runs.items()
     ]
     agreement = [] if comparison is None else summarise_comparison(comparison)
-    findings = find(sizes, agreement)
     commit, dirty = git_state()
     embedded = [
         {**embed_figure(svg, experiment.name, tables), "number": number}
         for number, (svg, tables) in enumerate(figures.items(), 1)
     ]
     names = [figure["name"] for figure in embedded]
+    # Of a sweep or of controls the first figure says what was found.
+    own = "" if set(names) & set(SECTIONS["curves"]) or not embedded else embedded[0]["finding"]
+    findings = f"{own}." if own else find(sizes, agreement)
     placed = {name for section in SECTIONS.values() for name in section}
     places = {**SECTIONS, "further": tuple(name for name in names if name not in placed)}
     page = render_page(
