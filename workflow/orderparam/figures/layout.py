@@ -62,7 +62,8 @@ def start_figure(
     room = width - 2 * MARGIN
     small = _PROVENANCE_SIZE if title else size
     lines = [(line, "black", "bold", _TITLE_SIZE) for line in wrap(title, room, _TITLE_SIZE, "bold")]
-    lines += [(line, GREY, "normal", small) for line in wrap(subtitle, room, small)]
+    # Small letters are set wider than they are, in pixels.
+    lines += [(line, GREY, "normal", small) for line in wrap(subtitle, 0.94 * room, small)]
     if context and context.notice:
         notice = wrap(literal(context.notice), room, size, "bold")
         lines += [(line, WARNING_COLOUR, "bold", size) for line in notice]

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from orderparam.errors import RecordError
-from orderparam.tracking.notes import runs_page
+from orderparam.tracking.notes import APART, runs_page
 from orderparam.tracking.provenance import hide_secrets
 from orderparam.tracking.record import RECORDS
 from orderparam.tracking.store import RunStore, TrackingError, artifact_folder, database_path, resolve_uri
@@ -111,7 +111,9 @@ def _print_pages(words: str, address: str, uri: str, root: Path) -> str:
         # The follower has said what is wrong.
         experiments = {}
         print(f"The experiments cannot be listed ({type(error).__name__}).", file=sys.stderr)
-    pages = [(name, f"{address}/{runs_page(number)}") for name, number in experiments.items()]
+    # Trainings first: the first page is opened.
+    names = sorted(experiments, key=lambda name: (name.partition(" · ")[0] in APART, name))
+    pages = [(name, f"{address}/{runs_page(experiments[name])}") for name in names]
     pages = pages or [("all experiments", f"{address}/#/experiments?workflowType=machine_learning")]
     width = max(len(name) for name, _ in pages)
     print("\n".join([words, *(f"  {name:{width}}  {page}" for name, page in pages)]), flush=True)
