@@ -20,8 +20,8 @@ PROFILE = (
 )
 LONG = {
     "sizes": {"nano": {"d_model": 16, "n_head": 2, "n_layer": 1}},
-    "training": {"steps": 150_000, "device": "auto"},
-    "measurement": {"measure_every": 1000, "checkpoint_every": 5000},
+    "training": {"steps": 500_000, "device": "auto"},
+    "measurement": {"measure_every": 1000, "checkpoint_every": 10_000},
 }
 TRAINED = "results/long/runs/nano/seeds-1-1/trajectory.parquet"
 
@@ -74,12 +74,12 @@ def test_what_slurm_ended_goes_on_from_its_snapshot(project, slurm):
     slurm("scancel --user=root")
     cancelled = finish(process, 300)
     assert cancelled.status != 0 and "CANCELLED" in cancelled.told
-    # The same command again; each of its two attempts has a minute, which is not enough.
-    limit = ("--set-resources", "train_model:runtime=1", "--retries", "1")
+    # The same command again; each of its two attempts has two minutes, which are not enough.
+    limit = ("--set-resources", "train_model:runtime=2", "--retries", "1")
     process = project.start(*PROFILE, *limit, TRAINED)
     wait_for(lambda: gone_on_from(project) > 0, "the cancelled training to go on", 300)
     cancelled_at = gone_on_from(project)
-    timed_out = finish(process, 600)
+    timed_out = finish(process, 900)
     assert timed_out.status != 0 and "TIMEOUT" in timed_out.told
     assert gone_on_from(project) > cancelled_at
     # And once more, now that little is left.
