@@ -117,7 +117,7 @@ def branches_part(
     """
 
     def measure(size: str) -> list[float]:
-        return _widths(evidence, size, column, threshold)
+        return list(_widths(evidence, size, column, threshold).values())
 
     statistic = f"width of the loop of {column} in ln gamma"
     return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, low=low, high=high)
@@ -130,15 +130,15 @@ def loop_persists(
     """With longer stages, entries `<size><dwell>`, the loop keeps more than `share` of its width."""
 
     def measure(size: str) -> list[float]:
-        short, long = (np.array(_widths(evidence, name, column, threshold)) for name in (size, size + dwell))
-        if short.size != long.size:
-            raise NotTestedError(f"{size} and {size}{dwell} have different numbers of seeds")
-        if not (short > 0).all():
+        short, long = (_widths(evidence, name, column, threshold) for name in (size, size + dwell))
+        shared = sorted(short.keys() & long.keys())
+        if not all(short[seed] > 0 for seed in shared):
             raise NotTestedError("no loop at the shorter stages")
-        return list(long / short)
+        return [long[seed] / short[seed] for seed in shared]
 
     statistic = f"width of the loop at {dwell.strip('-')} over that at 1x"
-    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, low=share)
+    lacking = "no seed has both"
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=share)
 
 
 @claim_test("metrics.csv")
@@ -213,10 +213,11 @@ def slope_grows_with_width(evidence: Evidence, *, sizes: list[str], column: str,
     return Finding(f"exponent of the steepest slope of {column} over widths", interval, note, low=low)
 
 
-def _widths(evidence: Evidence, size: str, column: str, threshold: float) -> list[float]:
+def _widths(evidence: Evidence, size: str, column: str, threshold: float) -> dict[int, float]:
+    """Of each seed that has both branches, the width of its loop."""
     ups, downs = _branches(evidence, _up(size)), _branches(evidence, size)
     shared = sorted(ups.keys() & downs.keys())
-    return [loop_width(ups[seed](column), downs[seed](column), threshold) for seed in shared]
+    return {seed: loop_width(ups[seed](column), downs[seed](column), threshold) for seed in shared}
 
 
 def _up(size: str) -> str:

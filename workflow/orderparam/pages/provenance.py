@@ -63,7 +63,7 @@ def draw_rules(jobs: Iterable[Job]) -> dict[str, Any]:
             places[rule] = column, filled[column]
             filled[column] += 1
         waiting = [rule for rule in waiting if rule not in places]
-    boxes = {
+    boxes: dict[str, dict[str, Any]] = {
         rule: {"name": rule, "jobs": counts[rule], "x": COLUMN * column, "y": ROW * row}
         for rule, (column, row) in places.items()
     }
