@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -17,11 +17,15 @@ from orderparam.archive.replay import with_recorded
 from orderparam.errors import ConfigError, CorpusError, OrderParameterError, RecordError
 from orderparam.settings.config import load_project_settings
 from orderparam.text.vocabulary import load_tokens, scan_text
+from orderparam.tracking.provenance import is_alive
 from orderparam.tracking.record import RunRecord, set_aside
 from orderparam.training.snapshots import SnapshotStore
 
 PROJECT = Path(__file__).parents[1]
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
+MANY = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
@@ -37,23 +41,49 @@ def spoil(path: Path, at: int, new: bytes, cut: bool) -> bytes:
 
 
 @MANY
-@given(key=st.sampled_from(sorted(asdict(RunRecord("a", "b", "c")))), value=VALUES)
-def test_a_record_of_any_values_is_read_or_refused_and_set_aside_inside(tmp_path, key, value):
+@given(keys=st.lists(st.integers(0, 40), min_size=1, max_size=3), value=VALUES)
+def test_a_record_of_any_values_is_read_or_refused_and_set_aside_inside(tmp_path, keys, value):
     file = "results/smoke/jobs/train.json"
     process = {"host": "here", "pid": 1, "started": 0.0}
-    RunRecord("train", "smoke", file, process=process).write(tmp_path)
+    made = {"name": "table", "path": "results/smoke/a.csv", "sha256": None, "bytes": 3}
+    RunRecord("train", "smoke", file, process=process, inputs=[made], outputs=[made]).write(tmp_path)
     path = tmp_path / file
     assert RunRecord.read(path).process == process
-    content = json.loads(path.read_text()) | {key: value}
+    content = part = json.loads(path.read_text())
+    for depth, number in enumerate(keys):
+        place = list(part)[number % len(part)] if isinstance(part, dict) else number % len(part)
+        if depth == len(keys) - 1 or not isinstance(part[place], dict | list) or not part[place]:
+            part[place] = value
+            break
+        part = part[place]
     path.write_text(json.dumps(content))
     try:
         record = RunRecord.read(path)
         assert isinstance(record.status, str) and isinstance(record.outputs, list)
+        assert all(isinstance(each["path"], str) for each in (*record.inputs, *record.outputs))
+        assert "/" not in record.experiment and not record.experiment.startswith(".")
+        assert not record.process or is_alive(record.process) in (True, False)
     except RecordError as error:
         assert str(path) in str(error)
     set_aside(tmp_path, file)
     assert {each.name for each in tmp_path.iterdir()} == {"results"}
     assert not path.exists()
+
+
+@MANY
+@given(
+    lines=st.lists(st.binary(max_size=30) | VALUES.map(lambda value: json.dumps(value).encode()), max_size=3)
+)
+def test_points_of_any_bytes_are_read_or_refused(tmp_path, lines):
+    record = RunRecord("train", "smoke", "results/smoke/jobs/train.json")
+    path = record.points_file(tmp_path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\n".join([record.id.encode(), *lines, b""]))
+    try:
+        found, _ = record.points(tmp_path)
+        assert all(isinstance(point[1], float) for points in found.values() for point in points)
+    except RecordError as error:
+        assert str(path) in str(error)
 
 
 @MANY

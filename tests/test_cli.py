@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,7 +56,10 @@ def test_help_of_each_command_has_a_sentence_and_an_example_that_it_understands(
     assert make_parser().parse_args(words).run is parser.get_default("run")
 
 
-@pytest.mark.parametrize("arguments", [[], ["train"], ["recorded"], ["run", "paper"], ["ui", "--port", "x"]])
+PORTS = [["ui", "--port", port] for port in ("x", "0", "-1", "65536")]
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["recorded"], ["run", "paper"], *PORTS])
 def test_wrong_usage_ends_with_2(arguments):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -74,6 +78,12 @@ def test_error_ends_with_1_and_its_message(command, tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: results/recorded/none")
     assert done.stderr.count("\n") == 1
+
+
+def test_outside_a_project_a_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["config", "document"]) == 1
+    assert re.fullmatch(r"error: \S*config/README.md: No such file or directory\n", capsys.readouterr().err)
 
 
 def test_command_line_is_parsed_without_the_libraries_that_commands_use():
@@ -111,6 +121,40 @@ def test_run_can_be_shortened_to_some_seeds_and_another_precision(trial, capsys)
     assert run == replace(trial.runs["10K"], precision="tf32", steps=7)
     assert printed["seeds"] == [asdict(trial.seeds[1])]
     check_protocol(run, trial)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda printed: "{", "not valid JSON"),
+        (lambda printed: "[1]", "found no object"),
+        (lambda printed: json.dumps({**printed, "run": {}}), "run.d_model: found no such key"),
+        (lambda printed: json.dumps({**printed, "seeds": []}), "seeds: found"),
+        (lambda printed: json.dumps({**printed, "seeds": [{"seed": "x"}]}), "seeds[0].seed: found"),
+        (lambda printed: json.dumps({"seeds": printed["seeds"]}), "run: found no such key"),
+        (lambda printed: json.dumps({**printed, "sampling": {"characters": "x"}}), "sampling.characters"),
+        (
+            lambda printed: json.dumps({**printed, "verified_checkpoints": None}),
+            "verified_checkpoints: found",
+        ),
+    ],
+)
+def test_a_broken_run_file_is_told_by_each_command_that_takes_one(trial, capsys, tmp_path, change, message):
+    main(["run", "trial", "10K"])
+    text = change(json.loads(capsys.readouterr().out))
+    Path("run.json").write_text(text)
+    corpus = ["--corpus", "corpus"]
+    extracting = ["recorded", "extract", "run.json", "out", *corpus]
+    training = [
+        ["train", "run.json", "--out", "out", *corpus],
+        ["benchmark", "run.json", "--out", "t.csv", *corpus],
+    ]
+    only_extracted = "sampling" in message or "verified" in message
+    for command in [extracting] if only_extracted else [extracting, *training]:
+        assert main(command) == 1
+        told = capsys.readouterr().err
+        assert told.startswith("error: run.json: ") and message in told
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from test_recorded import add, experiment, make_job  # noqa: F401
 from orderparam.archive.job import read_job
 from orderparam.errors import RecordError
 from orderparam.files import read_json
-from orderparam.tables import read_table, write_table
+from orderparam.tables import find_table, read_table, write_table
 
 
 @pytest.fixture
@@ -60,6 +62,22 @@ def write(name, content):
 def pipe(folder):
     (folder / "environment.json").unlink()
     os.mkfifo(folder / "environment.json")
+
+
+def scores(**values):
+    """A table of scored samples with these values in its one row."""
+    row = {"size": "small", "seed": 1, "checkpoint": "last", "step": 20, "sample": 0, "quantity": "words"}
+
+    def damage(folder):
+        table = find_table("sample_quality.csv").frame([{**row, "value": 0.5, **values}])
+        write_table(table, folder / "sample_quality.csv")
+
+    return damage
+
+
+def link_folder(folder):
+    (folder / "samples").rename(folder.parent / "elsewhere")
+    (folder / "samples").symlink_to(folder.parent / "elsewhere")
 
 
 HOSTILE = {
@@ -124,6 +142,15 @@ HOSTILE = {
     "very many steps": (change_table("steps.parquet", lambda t: pd.concat([t] * 9)), "run.json allows 21"),
     "a column of another kind": (write("metrics.csv", b"size,seed,step,shell\n"), "expected the columns"),
     "an empty table": (change_table("metrics.csv", lambda t: t[:0]), "metrics.csv: "),
+    "scores of another seed": (scores(seed=2), "sample_quality.csv: must have the size small"),
+    "a score that is none": (scores(value=np.nan), "value must be a finite number"),
+    "scores that are a link": (link("sample_quality.csv", "/etc/passwd"), "is a link"),
+    "samples behind a link": (link_folder, "samples: is a link"),
+    "a sample that leads nowhere": (link("samples/seed-1-evaluation.txt", "nowhere"), "is a link"),
+    "a duration beyond floats": (
+        change_json("environment.json", lambda content: content.update(seconds=10**400)),
+        "'seconds' must be",
+    ),
     "no table": (write("steps.parquet", b"PAR1 not really PAR1"), "not a readable table"),
 }
 
@@ -152,6 +179,15 @@ def test_files_beside_those_that_are_known_stay_behind(add, job, tmp_path):  # n
     assert [path.name for path in record.samples()] == ["seed-1-evaluation.txt"]
 
 
+def test_a_folder_with_no_room_above_it_is_no_job():
+    with tempfile.TemporaryDirectory() as root:
+        description = Path(root, "checkpoints/seed-1/step-000000.json")
+        description.parent.mkdir(parents=True)
+        description.write_text("{}")
+        with pytest.raises(RecordError, match="not the folder of a training job"):
+            read_job(Path(root))
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
@@ -159,7 +195,11 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=int(os.environ.get("EXAMPLES", "150")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     name=st.sampled_from(["run.json", "environment.json"]),
     keys=st.lists(st.integers(0, 30), max_size=3),
@@ -190,7 +230,11 @@ def test_any_value_anywhere_is_taken_or_cleanly_refused(add, job, tmp_path, name
     assert set(tmp_path.iterdir()) <= outside | {tmp_path / "recorded"}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=int(os.environ.get("EXAMPLES", "150")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     name=st.sampled_from(["metrics.csv", "steps.parquet", "verification.csv", "run.json", "probes.csv"]),
     at=st.integers(0, 10**6),

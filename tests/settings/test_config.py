@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -325,7 +326,7 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [place]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=int(os.environ.get("EXAMPLES", "100")), deadline=None)
 @given(data=st.data())
 def test_no_document_brings_the_checks_down(data: st.DataObject) -> None:
     """Whatever value stands wherever, there is an experiment or a list of problems of one line each."""

@@ -2,10 +2,12 @@
 
 import hashlib
 import logging
+import os
 import random
 import re
 import socket
 import threading
+import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -205,6 +207,25 @@ def test_a_source_that_never_ends_leads_to_the_next(
     assert out_files(tmp_path) == ["corpus.json", "corpus.txt"]
 
 
+def test_an_answer_whose_head_never_ends_leads_to_the_next(fetch, monkeypatch, caplog):
+    monkeypatch.setattr(corpus, "ANSWER_SECONDS", 0.5)
+    caplog.set_level("INFO")
+    with socket.create_server(("127.0.0.1", 0)) as listener, Server((200, CONTENT, None)) as good:
+
+        def drip():
+            with suppress(OSError):
+                connection, _ = listener.accept()
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.05)
+
+        threading.Thread(target=drip, daemon=True).start()
+        slow = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        assert fetch({"urls": [slow, good.url], "sha256": SHA256})["source"] == good.url
+    assert f"{slow} not reached: no whole answer in 0.5 s" in caplog.text
+
+
 def test_failure_leaves_the_earlier_text(fetch, tmp_path):
     with Server((200, CONTENT, None)) as server:
         fetch({"urls": [server.url], "sha256": SHA256})
@@ -270,7 +291,14 @@ def test_own_file_is_copied_as_it_is(fetch, tmp_path):
 
 
 def test_own_file_must_be_there_and_match(fetch, tmp_path):
-    for file, reason in (("novel.txt", "no such file"), (".", "is a directory")):
+    os.mkfifo(tmp_path / "pipe")
+    whats = (
+        ("novel.txt", "no such file"),
+        (".", "is a directory"),
+        ("pipe", "no regular"),
+        ("/dev/zero", "no"),
+    )
+    for file, reason in whats:
         with pytest.raises(CorpusError, match=f"play: its file .* cannot be read: {reason}"):
             fetch({"file": file})
     (tmp_path / "novel.txt").write_bytes(b"changed")

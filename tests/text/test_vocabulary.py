@@ -169,14 +169,24 @@ def test_splits_are_memory_mapped(tokenize, tmp_path):
         train[0] = 1
 
 
+def sealed(vocabulary, tokens):
+    """Have a vocabulary.json say that the tokens are as they are."""
+    vocabulary.write_text(json.dumps(read_json(vocabulary) | {"sha256": sha256_of_file(tokens)}))
+
+
 def test_tokens_that_do_not_fit_their_vocabulary_are_refused(tokenize, tmp_path):
     tokens, vocabulary = tmp_path / "tokens.npy", tmp_path / "vocabulary.json"
     tokenize(b"abcdefghijklm")
     good = np.load(tokens)
     for bad in (good[:-1], good.astype(np.uint16), good[:, None]):
         np.save(tokens, bad)
+        with pytest.raises(RecordError, match=r"tokens\.npy: damaged: .*vocabulary\.json has sha256"):
+            load_tokens(tokens, vocabulary)
+        sealed(vocabulary, tokens)
         with pytest.raises(RecordError, match=r"tokens\.npy: holds .*vocabulary\.json says 13 tokens, uint8"):
             load_tokens(tokens, vocabulary)
+    np.save(tokens, good)
+    sealed(vocabulary, tokens)
     flipped, zeroed = good.copy(), good.copy()
     flipped[5] ^= 1
     zeroed[3:] = 0
@@ -185,6 +195,7 @@ def test_tokens_that_do_not_fit_their_vocabulary_are_refused(tokenize, tmp_path)
         with pytest.raises(RecordError, match=r"tokens\.npy: damaged: .*vocabulary\.json has sha256"):
             load_tokens(tokens, vocabulary)
     tokens.write_bytes(tokens.read_bytes()[:100])
+    sealed(vocabulary, tokens)
     with pytest.raises(RecordError, match=r"tokens\.npy: not a readable"):
         load_tokens(tokens, vocabulary)
     tokens.unlink()

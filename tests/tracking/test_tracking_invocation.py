@@ -72,7 +72,11 @@ def test_jobs_are_children_of_their_invocation(tmp_path):
 @pytest.mark.usefixtures("with_store")
 def test_job_that_dies_silently_is_closed_with_its_invocation(tmp_path):
     body = "import os; os.kill(os.getpid(), 9)"
-    run_invocation(tmp_path, body, "job.wait(); close_invocation('FAILED')").communicate(timeout=120)
+    _, told = run_invocation(tmp_path, body, "job.wait(); close_invocation('FAILED')").communicate(
+        timeout=120
+    )
+    assert told.count("\n") == 1
+    assert f"{JOB} (draw_figure.10K) was killed, most often by the system for too little memory" in told
     assert statuses(tmp_path) == {INVOCATION: "FAILED", JOB: "KILLED"}
     assert read_json(tmp_path / "results/preview/jobs/draw_figure.10K.json")["status"] == "KILLED"
 

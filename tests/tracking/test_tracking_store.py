@@ -4,7 +4,7 @@ import json
 import math
 import shutil
 import sqlite3
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from orderparam.errors import RecordError
 from orderparam.tracking.provenance import describe_file, this_process
 from orderparam.tracking.record import RunRecord
 from orderparam.tracking.store import LARGEST_ARTIFACT, artifact_folder, resolve_uri
-from orderparam.tracking.update import update_store
+from orderparam.tracking.update import Told, update_store
 
 
 def write(path: Path, text: str) -> None:
@@ -216,6 +216,38 @@ def record_and_update(root: Path, number: int) -> None:
     """What one of many processes does at the same time."""
     finish_record(root, begin_record(root, f"job {number}"))
     update_store(root, local_store(root))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda root, record: replace(record, start_time=10**30).write(root),
+        lambda root, record: replace(record, texts={"../../outside.txt": "x"}).write(root),
+        lambda root, record: record.points_file(root).write_bytes(record.id.encode() + b"\n\xff\0\n"),
+        lambda root, record: record.points_file(root).write_text(f'{record.id}\n["loss", 1, {10**30}, 0]\n'),
+    ],
+    ids=["a time beyond all", "a text outside", "points that are none", "a step beyond all"],
+)
+def test_what_the_store_does_not_take_is_named_and_hides_no_other(tmp_path, spoil):
+    spoil(tmp_path, finish_record(tmp_path, begin_record(tmp_path, "a")))
+    finish_record(tmp_path, begin_record(tmp_path, "b"))
+    for _ in range(2):
+        with pytest.raises(RecordError, match=r"results/preview/jobs/a\.(json|points\.jsonl): "):
+            update(tmp_path)
+    assert statuses(tmp_path)["b"] == "FINISHED"
+    assert not list(tmp_path.rglob("outside.txt"))
+
+
+@pytest.mark.parametrize("notes", ["[1]", '{"a": 1}', '{"a": {}}', "{", "null"])
+def test_damaged_notes_cost_nothing_but_time(tmp_path, notes):
+    finish_record(tmp_path, begin_record(tmp_path, "a"))
+    update(tmp_path)
+    (path,) = (tmp_path / "results/.tracking").glob("*.json")
+    told = Told("other", {}, True, "", 0)
+    for content in (notes, json.dumps({"results/preview/jobs/a.json": asdict(told)})):
+        path.write_text(content)
+        update(tmp_path)
+        assert statuses(tmp_path) == {"a": "FINISHED"}
 
 
 def test_eight_processes_may_create_and_update_the_store_at_once(tmp_path):

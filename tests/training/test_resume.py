@@ -157,6 +157,21 @@ def test_a_snapshot_whose_checkpoints_are_gone_is_refused(build, tmp_path, caplo
     assert len(list((tmp_path / "checkpoints/seed-1").glob("*.safetensors"))) == 3
 
 
+@pytest.mark.parametrize("content", ["{", "{}", "null", None])
+def test_a_damaged_checkpoint_of_an_unfinished_run_is_made_anew(build, tmp_path, caplog, content):
+    whole = finish(build(), tmp_path / "whole")
+    for step in (6, 12):
+        interrupt(build(), tmp_path / "parts", step)
+    path = tmp_path / "parts/checkpoints/seed-1/step-000010.safetensors"
+    if content is None:
+        flip_a_bit(path)
+    else:
+        path.with_suffix(".json").write_text(content)
+    assert same_run(finish(build(), tmp_path / "parts"), whole)
+    assert "checkpoint refused" in caplog.text and "step-000010" in caplog.text
+    assert files_of(tmp_path / "parts/checkpoints") == files_of(tmp_path / "whole/checkpoints")
+
+
 def test_job_of_several_seeds_goes_on_with_the_seed_that_was_stopped(make_run, corpus, tmp_path):
     run = make_run()
     train_job(run, SEEDS, *corpus, JobPaths.below(tmp_path / "whole"))

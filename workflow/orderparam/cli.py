@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from orderparam.errors import OrderParameterError, explain_shortage
-from orderparam.settings.experiment import PRECISIONS, Run, Seeds
+from orderparam.settings.experiment import PRECISIONS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,10 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (OSError, MemoryError, RuntimeError) as error:
-        shortage = explain_shortage(error)
-        if not shortage:
+        reason = explain_shortage(error)
+        if not reason and isinstance(error, OSError) and error.filename:
+            reason = f"{error.filename}: {error.strerror}"
+        if not reason:
             raise
-        print(f"error: {shortage}", file=sys.stderr)
+        print(f"error: {reason}", file=sys.stderr)
         return 1
     return 0
 
@@ -61,7 +63,7 @@ def make_parser() -> ArgumentParser:
     )
 
     ui = _add(commands, "ui", show_runs)
-    ui.add_argument("--port", type=int, default=5001, help="on this machine (%(default)s)")
+    ui.add_argument("--port", type=port, default=5001, help="on this machine (%(default)s)")
 
     config = commands.add_parser("config", help="check the configuration").add_subparsers(
         metavar="COMMAND", required=True
@@ -102,6 +104,13 @@ def make_parser() -> ArgumentParser:
     extracting.add_argument("folder", type=Path, help="the --out of `orderparam train`")
     _add(kept, "check", check_recorded, experiment, recorded)
     return parser
+
+
+def port(text: str) -> int:
+    """The number of a port; ValueError for any other text."""
+    if not 1 <= int(text) <= 65535:
+        raise ValueError(f"{text} is no port")
+    return int(text)
 
 
 def _argument(*names: str, **settings: Any) -> ArgumentParser:
@@ -183,18 +192,16 @@ def train(options: Namespace) -> None:
     example: orderparam train run.json --corpus results/corpora/tiny_shakespeare --out 10K
     """
     from orderparam.environment import describe_environment
-    from orderparam.files import read_json, write_json
+    from orderparam.files import write_json
     from orderparam.training.device import resolve_device
-    from orderparam.training.job import JobPaths, train_job
+    from orderparam.training.job import JobPaths, read_run, train_job
     from orderparam.training.run import SNAPSHOT_SECONDS, Durations
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     out: Path = options.out
     paths = JobPaths.below(out)
     began, durations = time.perf_counter(), Durations()
-    resolved = read_json(options.run_file)
-    run = Run.from_dict(resolved["run"])
-    seeds = [Seeds(**seed) for seed in resolved["seeds"]]
+    run, seeds, resolved = read_run(options.run_file)
     device = resolve_device(run.device)
     precision = run.precision if device.type == "cuda" else "float32"
     environment = describe_environment(device, precision, _this_command(), resolved.get("commit"))

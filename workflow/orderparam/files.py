@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
@@ -52,6 +53,15 @@ def _umask() -> int:
     return mask
 
 
+def open_regular(path: str | Path) -> IO[bytes]:
+    """Open a file to read its bytes; OSError for a pipe or a device, which might wait or go on for ever."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return file
+
+
 def sha256_of_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with Path(path).open("rb") as file:
@@ -68,7 +78,8 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """Read JSON; raise RecordError, naming the file, when it is missing or damaged."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            return json.loads(file.read().decode("utf-8"))
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -46,8 +47,10 @@ class FinishedJob:
         folder = self.folder / "samples"
         if not folder.exists():
             folder = self.folder.absolute().parents[2] / "samples" / self.run.size
+        if folder.is_symlink():
+            raise RecordError(f"{folder}: is a link; a record takes files only: copy the folder there")
         names = [f"seed-{seed.seed}-{mode}.txt" for seed in self.seeds for mode in ("dropout", "evaluation")]
-        return [folder / name for name in names if (folder / name).exists()]
+        return [folder / name for name in names if os.path.lexists(folder / name)]
 
 
 def read_job(folder: Path) -> FinishedJob:
@@ -61,7 +64,8 @@ def read_job(folder: Path) -> FinishedJob:
         environment = described
     else:
         paths = sorted((folder / "checkpoints").glob("seed-*/step-000000.json"))
-        if not paths:
+        # Its record and its samples lie above it.
+        if not paths or len(folder.absolute().parts) < 6:
             raise RecordError(f"{folder}: neither run.json nor checkpoints; not the folder of a training job")
         found = [(path, _read_small(path)) for path in paths]
         parts = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,8 @@ def check_environment(job: FinishedJob) -> None:
     if not isinstance(content, dict):
         raise RecordError(f"{path}: found no object with names and values")
     for key, value in content.items():
-        number = isinstance(value, int | float) and math.isfinite(value)
+        # A boolean is an integer. What is beyond any float is no number of ours.
+        number = isinstance(value, int | float) and -1e300 < value < 1e300
         text = isinstance(value, str) and PLAIN.fullmatch(value)
         if not (value is None or number or text) or not PLAIN.fullmatch(key):
             raise RecordError(
@@ -51,6 +51,9 @@ def check_job(job: FinishedJob, experiment: Experiment) -> None:
     _read(job, "verification.csv", seeds, ["seed"])
     if job.has("probes.csv"):
         _read(job, "probes.csv", seeds, None)
+    if job.has("sample_quality.csv"):
+        # Text is sampled from the first seed's weights only.
+        _read(job, "sample_quality.csv", seeds[:1], list(find_table("sample_quality.csv").key))
     run = job.run
     for seed in seeds:
         measured = set(metrics.loc[metrics["seed"] == seed, "step"])

@@ -28,6 +28,7 @@ from orderparam.settings.experiment import PRECISIONS, Run, Seeds
 from orderparam.tables import GPU_THROUGHPUT, write_table
 from orderparam.text.vocabulary import load_tokens
 from orderparam.training.device import resolve_device
+from orderparam.training.job import read_run
 from orderparam.training.stacked import STEPS_PER_READING, StackedEngine
 
 log = logging.getLogger(__name__)
@@ -183,13 +184,13 @@ def benchmark_run_files(
     `corpus` has tokens.npy and vocabulary.json. A JSON file beside the table says on what machine, and by
     what `command`. Raises TrainingError where there is no such device.
     """
-    documents = [read_json(path) for path in run_files]
-    runs = [Run.from_dict(document["run"]) for document in documents]
+    files = [read_run(path) for path in run_files]
+    runs = [run for run, _, _ in files]
     vocabulary = corpus / "vocabulary.json"
     tokens = load_tokens(corpus / "tokens.npy", vocabulary)
     device = resolve_device(runs[0].device)
     torch.set_num_threads(runs[0].threads)
-    environment = describe_environment(device, "as in the table", command, documents[0].get("commit"))
+    environment = describe_environment(device, "as in the table", command, files[0][2].get("commit"))
     bench = Bench(len(read_json(vocabulary)["characters"]), *tokens, device)
     took = seconds_of(lambda: run_benchmark(bench, runs, stacks, seconds, table))
     write_json(table.with_suffix(".json"), environment | {"seconds": took})

@@ -16,6 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from orderparam.errors import ConfigError
+from orderparam.files import open_regular
 from orderparam.settings.words import Place, show_path, show_place
 
 
@@ -57,7 +58,8 @@ def read_yaml(root: Path, file: str) -> YamlFile:
     reader = _Reader(found)
     text = ""
     try:
-        text = (root / file).read_bytes().decode("utf-8-sig")
+        with open_regular(root / file) as opened:
+            text = opened.read().decode("utf-8-sig")
         node = reader.yaml.compose(text)
         if node is None:
             raise ConfigError(f"{found.name}: the file is empty; it must hold keys with values")

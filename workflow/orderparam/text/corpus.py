@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import requests
@@ -17,7 +19,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util.retry import Retry
 
 from orderparam.errors import CorpusError
-from orderparam.files import atomic_write, write_json
+from orderparam.files import atomic_write, open_regular, write_json
 from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_text
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ ATTEMPTS = 3
 # A source is given up that sends more bytes, or fewer a second once it had some seconds.
 LARGEST_BYTES, SLOWEST_BYTES, PATIENCE_SECONDS = 1 << 32, 2_000, 20.0
 PROGRESS_SECONDS = 5.0
+# For the head of an answer, which may come byte by byte too.
+ANSWER_SECONDS = 60.0
 
 
 class _Unreachable(Exception):
@@ -139,7 +143,7 @@ def _sources(
 @contextmanager
 def _open_file(path: Path) -> Iterator[Iterator[bytes]]:
     try:
-        file = path.open("rb")
+        file = open_regular(path)
     except OSError as error:
         raise _Unreachable((error.strerror or str(error)).lower()) from None
     with file:
@@ -164,14 +168,35 @@ def _open_url(url: str) -> Iterator[Iterator[bytes]]:
         # Without compression the length announced is that of the file.
         session.headers["Accept-Encoding"] = "identity"
         try:
-            response = session.get(url, stream=True, timeout=TIMEOUT)
+            response = _within(ANSWER_SECONDS, partial(session.get, url, stream=True, timeout=TIMEOUT))
         except requests.RequestException as error:
             raise _Unreachable(_root_cause(error)) from None
         with response:
             if response.status_code != 200:
                 raise _Unreachable(f"HTTP {response.status_code} {response.reason}")
-            announced = int(response.headers.get("Content-Length") or 0)
+            length = response.headers.get("Content-Length", "")
+            announced = int(length) if length.isdecimal() else 0
             yield _watched(iter(lambda: response.raw.read1(CHUNK_BYTES), b""), announced)
+
+
+def _within(seconds: float, get: Callable[[], requests.Response]) -> requests.Response:
+    """What `get` returns or raises; _Unreachable if that takes longer."""
+    answers: SimpleQueue[requests.Response | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(get())
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=seconds)
+    except Empty:
+        raise _Unreachable(f"no whole answer in {seconds:g} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _watched(body: Iterator[bytes], announced: int) -> Iterator[bytes]:

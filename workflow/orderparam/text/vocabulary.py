@@ -5,6 +5,7 @@ Files: `tokens.npy`, 1-D, uint8 up to 256 characters and uint16 above, and `voca
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparam.errors import CorpusError, RecordError
-from orderparam.files import atomic_write, read_json, remedy, sha256_of_file, write_json
+from orderparam.files import atomic_write, open_regular, read_json, remedy, sha256_of_file, write_json
 
 MAX_CHARACTERS = 65_535
 CODE_POINTS = 0x110000
@@ -168,6 +169,12 @@ def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Token
     """
     record, vocabulary = _read_record(vocabulary_path)
     try:
+        # First of all, since NumPy fails on a damaged header in many ways.
+        if (found := sha256_of_file(tokens_path)) != record["sha256"]:
+            raise RecordError(
+                f"{tokens_path}: damaged: {vocabulary_path} has sha256 {record['sha256']}, found {found}; "
+                "delete both to have them rebuilt"
+            )
         tokens = np.load(tokens_path, mmap_mode="r")
     except FileNotFoundError:
         raise RecordError(f"{tokens_path}: no such file") from None
@@ -178,11 +185,6 @@ def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Token
         raise RecordError(
             f"{tokens_path}: holds {tokens.dtype} tokens of shape {tokens.shape}, but {vocabulary_path} says "
             f"{record['tokens']} tokens, {vocabulary.dtype}; delete both to have them rebuilt"
-        )
-    if (found := sha256_of_file(tokens_path)) != record["sha256"]:
-        raise RecordError(
-            f"{tokens_path}: damaged: {vocabulary_path} has sha256 {record['sha256']}, found {found}; delete "
-            "both to have them rebuilt"
         )
     split = record["train_tokens"]
     return tokens[:split], tokens[split:]
@@ -201,7 +203,9 @@ def _read_record(path: Path) -> tuple[dict[str, Any], Vocabulary]:
     record = read_json(path)
     try:
         vocabulary = Vocabulary(record["characters"])
-        fits = record["dtype"] == vocabulary.dtype.name and 0 <= record["train_tokens"] <= record["tokens"]
+        fits = record["dtype"] == vocabulary.dtype.name and record["train_tokens"] == split_at(
+            record["tokens"]
+        )
         fits &= isinstance(record["sha256"], str)
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{path}: not a vocabulary ({error!r}); {remedy(path)}") from None
@@ -215,7 +219,7 @@ def _code_points(text: str) -> NDArray[np.uint32]:
 
 
 def _read_text(path: Path, chunk_characters: int) -> Iterator[str]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
         while text := file.read(chunk_characters):
             yield text
 

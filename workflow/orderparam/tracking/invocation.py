@@ -9,13 +9,15 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orderparam.errors import OrderParameterError
 from orderparam.settings.experiment import RESERVED_EXPERIMENTS
 from orderparam.tracking.job import INVOCATION, OF_KNOWN_SYSTEMS
-from orderparam.tracking.provenance import hide_secrets, origin_tags, relative_to_root, this_process
+from orderparam.tracking.provenance import hide_secrets, is_alive, origin_tags, relative_to_root, this_process
 from orderparam.tracking.record import RunRecord, Status
 from orderparam.tracking.stopping import pass_signals_on
 from orderparam.tracking.store import is_enabled, resolve_uri
@@ -89,6 +91,22 @@ def close_invocation(status: Status) -> None:
         _write(record, root)
         if follower:
             follower.close()
+        if status != "FINISHED":
+            _tell_of_killed_jobs(root, record.id)
+
+
+def _tell_of_killed_jobs(root: Path, invocation: str) -> None:
+    """Say of each job that ended without a word what is known of that, which is that it was killed."""
+    for path in sorted(root.glob("results/*/jobs/*.json")):
+        with suppress(OrderParameterError, KeyError):
+            job = RunRecord.read(path)
+            silent = job.inferred if job.status == "KILLED" else job.status == "RUNNING"
+            if job.parent == invocation and silent and not is_alive(job.process):
+                print(
+                    f"{job.name} ({path.stem}) was killed, most often by the system for too little memory: "
+                    "run fewer jobs at once (--cores 1), or a smaller batch_size; the same command goes on",
+                    file=sys.stderr,
+                )
 
 
 def has_failed() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -21,8 +22,10 @@ Point = tuple[str, float, int, int]
 
 
 # What a file's note, and a process's, must say.
-FILE = {"name", "path", "sha256", "bytes"}
-PROCESS = {"host", "pid", "started"}
+FILE = {"name": str, "path": str, "sha256": str | None, "bytes": int | None}
+PROCESS = {"host": str, "pid": int, "started": int | float}
+# Stores make folders of it.
+EXPERIMENT = re.compile(r"\w[\w.-]*")
 
 
 @dataclass
@@ -78,12 +81,15 @@ class RunRecord:
 
         try:
             known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
-            record = TypeAdapter(cls).validate_json(json.dumps(known), strict=True)
+            record = TypeAdapter(cls).validate_json(json.dumps(known, allow_nan=False), strict=True)
+            if not EXPERIMENT.fullmatch(record.experiment):
+                raise ValueError(f"{record.experiment!r} is no experiment's name")
             parts = [(FILE, file) for file in (*record.inputs, *record.outputs)]
             parts += [(PROCESS, record.process)] if record.process else []
-            for keys, part in parts:
-                if lacking := keys - part.keys():
-                    raise ValueError(f"{sorted(lacking)[0]} is missing")
+            for kinds, part in parts:
+                for key, kind in kinds.items():
+                    if key not in part or not isinstance(part[key], kind):
+                        raise ValueError(f"{key} is missing, or of another kind")
             return record
         except (TypeError, ValidationError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
@@ -116,7 +122,7 @@ class RunRecord:
         """
         try:
             with self.points_file(root).open("rb") as file:
-                if file.readline().strip().decode() != self.id:
+                if file.readline().strip() != self.id.encode():
                     return {}, 0
                 since = max(since, file.tell())
                 file.seek(since)
@@ -125,9 +131,14 @@ class RunRecord:
             return {}, 0
         complete = text[: text.rfind(b"\n") + 1]
         found: dict[str, list[Point]] = {}
-        # A record of an earlier version names no training.
-        for key, value, step, at, *training in map(json.loads, complete.splitlines()):
-            found.setdefault("".join(training), []).append((key, float(value), step, at))
+        try:
+            # A record of an earlier version names no training.
+            for key, value, step, at, *training in map(json.loads, complete.splitlines()):
+                point = str(key), float(value), int(step), int(at)
+                found.setdefault("".join(training), []).append(point)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            path = self.points_file(root)
+            raise RecordError(f"{path}: no points of a run ({error}); delete it") from None
         return found, since + len(complete)
 
 

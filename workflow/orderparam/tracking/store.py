@@ -242,7 +242,7 @@ class RunStore:
         if self._artifacts and not self._is_ours(run_id):
             return
         for file in () if training else record.outputs:
-            path = Path(os.path.normpath(self._root / file["path"]))
+            path = (self._root / file["path"]).resolve()
             if not path.is_relative_to(self._root):
                 continue
             if path.suffix in ARTIFACTS and (file["bytes"] or 0) <= LARGEST_ARTIFACT and path.is_file():

@@ -60,7 +60,9 @@ def browse(root: Path, port: int) -> None:
     if folder is None:
         _print_pages("The runs are at", hide_secrets(uri).rstrip("/"), uri, root)
         return
-    free = next(each for each in range(port, 65536) if _is_free(each))
+    free = next((each for each in range(port, 65536) if _is_free(each)), None)
+    if free is None:
+        raise TrackingError(f"all ports from {port} to 65535 are taken; choose a lower --port")
     if free != port:
         print(f"Port {port} is taken; this is {free}.")
     first = _print_pages("Until Ctrl-C the runs are at", f"http://127.0.0.1:{free}", uri, root)

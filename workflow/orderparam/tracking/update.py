@@ -68,9 +68,11 @@ class _Update:
     def __init__(self, root: Path, store: RunStore, notes: Path) -> None:
         self._root, self._store, self._notes = root, store, notes
         self._told: dict[str, Told] = {}
-        # TypeError: notes of an earlier version.
-        with suppress(RecordError, TypeError):
-            self._told = {file: Told(**values) for file, values in read_json(notes).items()}
+        # Notes of an earlier version, or damaged ones.
+        with suppress(RecordError, TypeError, AttributeError):
+            told = {file: Told(**values) for file, values in read_json(notes).items()}
+            if all(isinstance(each.runs, dict) and "" in each.runs for each in told.values()):
+                self._told = told
         self._saved, self._changed = time.monotonic(), False
         # A store that was made anew since then lacks the run: tell it everything.
         if self._told and not store.has(next(reversed(self._told.values())).runs[""]):
@@ -95,6 +97,11 @@ class _Update:
                 self._look_at(file)
             except RecordError as error:
                 damaged = error
+            except Exception as error:
+                # Of a store that cannot be used this raises what is wrong with it.
+                self._store.experiments()
+                reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]:.200}"
+                damaged = RecordError(f"{file}: the store does not take it ({reason})")
         if damaged:
             raise damaged
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,8 @@ from orderparam.files import read_json, remedy, sha256_of_file, write_json
 from orderparam.model.gpt import GPT, build_model_of_run, count_parameters
 from orderparam.settings.experiment import Run, Seeds, digest
 from orderparam.training.schedule import checkpoint_steps
+
+log = logging.getLogger(__name__)
 
 Loaded = tuple[dict[str, Tensor], dict[str, Any]]
 
@@ -69,6 +72,18 @@ def save_checkpoint(folder: Path, model: GPT, run: Run, seeds: Seeds, measured: 
     }
     path = checkpoint_path(folder, seeds.seed, measured["step"])
     write_tensors(path, model.state_dict(), description)
+
+
+def drop_damaged(folder: Path) -> None:
+    """Delete the checkpoints of one seed that are no longer as they were written, each with a warning."""
+    for description in sorted(folder.glob("step-*.json")):
+        try:
+            if "seal" not in load_weights(description.with_suffix(".safetensors"))[1]:
+                raise RecordError(f"{description}: damaged")
+        except RecordError as error:
+            log.warning("checkpoint refused: %s", str(error).partition(";")[0])
+            description.with_suffix(".safetensors").unlink(missing_ok=True)
+            description.unlink()
 
 
 def adopt_checkpoints(folder: Path, run: Run) -> None:

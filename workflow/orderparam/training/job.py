@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 
-from orderparam.errors import TrainingError
+from orderparam.errors import RecordError, TrainingError
 from orderparam.files import read_json
 from orderparam.settings.experiment import Run, Seeds, digest
 from orderparam.tables import write_table
@@ -147,6 +148,22 @@ def train_job(
         shutil.rmtree(paths.checkpoints)
     new.rename(paths.checkpoints)
     return trajectory
+
+
+def read_run(path: Path) -> tuple[Run, Sequence[Seeds], dict[str, Any]]:
+    """Run, seeds and all values of what `orderparam run` printed; RecordError where it is no such file.
+
+    Without Pydantic, as on a machine that only trains, types and bounds of the values are not checked.
+    """
+    try:
+        from orderparam.settings.run_file import read_run_file
+    except ImportError:
+        content = read_json(path)
+        try:
+            return Run.from_dict(content["run"]), [Seeds(**each) for each in content["seeds"]], content
+        except (KeyError, TypeError) as error:
+            raise RecordError(f"{path}: not a run ({error!r}); `orderparam run` prints one") from None
+    return read_run_file(path)
 
 
 @contextmanager

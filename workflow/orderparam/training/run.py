@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from orderparam.errors import TrainingError
 from orderparam.tables import METRICS, write_table
-from orderparam.training.checkpoints import adopt_checkpoints, checkpoint_path, save_checkpoint
+from orderparam.training.checkpoints import adopt_checkpoints, checkpoint_path, drop_damaged, save_checkpoint
 from orderparam.training.engine import Engine, History, Row
 from orderparam.training.schedule import checkpoint_steps, measured_steps
 from orderparam.training.snapshots import SnapshotStore
@@ -117,6 +117,8 @@ def resume(engine: Engine, snapshots: SnapshotStore, checkpoints: Path) -> None:
     are dropped.
     """
     run = engine.run
+    for history in engine.histories:
+        drop_damaged(checkpoint_path(checkpoints, history.seeds.seed, 0).parent)
     for step, tensors, values in snapshots.load_newest():
         if flaw := _flaw(engine, step, values, checkpoints):
             log.warning("snapshot of step %d refused: %s", step, flaw)
