@@ -2,34 +2,10 @@
 
 import re
 
-import pandas as pd
+from known_tables import make_tables
 
 from orderparam.pages.known_systems import SYSTEMS, render_known_systems
 from orderparam.pages.site import make_site
-from orderparam.tables import CAPACITY, CRITICAL, DEEP_LINEAR_SUMMARY, FALSE_POSITIVES
-
-NAN = float("nan")
-
-
-def make_tables(deviation=-0.0002):
-    critical = pd.DataFrame(
-        [
-            ("1d", "crossing", 8, 16, NAN, NAN, NAN, NAN, NAN, NAN),
-            ("2d", "extrapolated", NAN, NAN, 2.2687, 0.0002, NAN, 0.5, 2.26919, deviation),
-            ("3d", "extrapolated", NAN, NAN, 4.5083, 0.0003, NAN, 0.5, 4.51152, 0.0001),
-        ],
-        columns=list(CRITICAL.columns),
-    )
-    summary = pd.DataFrame([("gamma_c", 0.99, 1.0, -0.01)], columns=list(DEEP_LINEAR_SUMMARY.columns))
-    capacity = pd.DataFrame([("extrapolated", NAN, 0.14, 0.13, 0.15)], columns=list(CAPACITY.columns))
-    wrong = [("line", 40, 0.01, 0.0, 200, 4, 0.02, 0.0, 0.05)]
-    columns = list(FALSE_POSITIVES.columns)
-    return {
-        "ising": critical,
-        "deep_linear": summary,
-        "hopfield": capacity,
-        "calibration": pd.DataFrame(wrong, columns=columns),
-    }
 
 
 def make_figure(folder):
