@@ -11,12 +11,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from known_tables import make_tables
-from project_copy import FIGURES, PROJECT, ProjectCopy, closed_port, environment, finish, wait_for
+from project_copy import FIGURES, PATIENCE, PROJECT, ProjectCopy, closed_port, environment, finish, wait_for
 
 from orderparam.claims.ledger import load_ledger
 from orderparam.pages.claims import render_claims
@@ -51,7 +51,7 @@ def open_page(browser):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(PATIENCE * 90_000)
         page.asked, page.failed = [], []
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("pageerror", lambda error: page.failed.append(str(error)))
@@ -207,13 +207,16 @@ def serve():
 
 def visit(open_page, address: str):
     """Open a page of a server that may still be starting."""
-    deadline = time.monotonic() + 240
-    while True:
+
+    def answers() -> bool:
         try:
-            return open_page(address, viewport={"width": 1500, "height": 1000})
-        except playwright.Error:
-            assert time.monotonic() < deadline, f"{address} does not answer"
-            time.sleep(0.5)
+            with urlopen(address.partition("#")[0] + "health", timeout=10) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    wait_for(answers, f"{address} to answer", seconds=240)
+    return open_page(address, viewport={"width": 1500, "height": 1000})
 
 
 @pytest.mark.slow
