@@ -22,7 +22,8 @@ def outputs(project: ProjectCopy) -> dict[str, dict[str, bytes]]:
 
 
 def check_put_back(project: ProjectCopy, before: dict[str, dict[str, bytes]], jobs: int = 4) -> None:
-    done = project.build("--cores", "2", TARGET)
+    # The first target has the vocabulary made anew, which for the second alone nobody would ask for.
+    done = project.build("--cores", "2", "results/smoke/architecture.json", TARGET)
     assert done.output.count(PUT_BACK) == jobs
     assert "tokens/s" not in done.output
     assert outputs(project) == before
