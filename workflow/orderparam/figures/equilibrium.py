@@ -132,6 +132,9 @@ def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
         told = [
             f"{name} up to {ends[quantity, 'up']:.2g} raising the penalty, "
             f"{ends[quantity, 'down']:.2g} lowering it"
+            # A branch's end is a bound where there is nothing on it.
+            if (own[quantity] > THRESHOLDS[quantity]).any()
+            else f"no {name}"
             for quantity, name in (("attention_excess", "attention"), ("value_output_norm", "$OV$"))
         ]
         linear = f" (linear response: {expected.mean():.2g})" if len(expected) else ""
