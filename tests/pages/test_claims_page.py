@@ -166,3 +166,8 @@ def test_claims_page_stands_alone_and_escapes_what_it_quotes(sections):
     assert "STAND-IN &lt;text&gt;" in page
     assert not re.search(r'(?<!xlink:)\b(src|href)="(?!data:|#|\.\./docs/|[\w/]+\.html")', page)
     assert "Figure 1." in page
+
+
+def test_the_page_begins_with_the_answer(sections):
+    page = render_claims(VERDICTS, {}, sections, answer="Text\n\n1. It *is* one.\n2. More.\n\nEnd")
+    assert page.index("<li>It is one.</li>") < page.index('class="verdict')

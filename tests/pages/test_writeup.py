@@ -11,8 +11,9 @@ import pytest
 
 from orderparam.files import write_json
 from orderparam.pages.crate import make_crate
+from orderparam.pages.page import quote_answer
 from orderparam.pages.provenance import draw_rules, jobs_behind
-from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, quote_answer, render_write_up
+from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, render_write_up
 from orderparam.settings.experiment import Experiment, Sampling, Seeds
 from orderparam.tables import COMPARISON
 

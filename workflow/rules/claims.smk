@@ -41,6 +41,7 @@ rule render_claims:
     """The page of all claims: results/claims.html. From recorded runs, in 20 minutes."""
     input:
         claims="results/claims.csv",
+        answer=own("docs/phase_transition.md"),
         figures=figures_of_page,
         captions=lambda wildcards: sorted(
             {own(f"workflow/report/{Path(svg).stem}.rst") for svg in figures_of_page(wildcards)}

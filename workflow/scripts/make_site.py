@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from orderparam.pages.page import quote_answer
 from orderparam.pages.site import make_site
-from orderparam.pages.write_up import quote_answer
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Write the page of the claims: their verdicts, and the figures of what they were judged on."""
 
+from pathlib import Path
+
 from orderparam.files import atomic_write, read_json
 from orderparam.pages.claims import render_claims
 from orderparam.tables import ALL_CLAIMS
@@ -12,6 +14,7 @@ if __name__ == "__main__":
             snakemake.params.claims,
             snakemake.params.sections,
             [read_json(path) for path in snakemake.input.vocabularies],
+            Path(snakemake.input.answer).read_text("utf-8"),
         )
         with atomic_write(snakemake.output.page) as file:
             file.write(page)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from orderparam.claims.verdict import INCONCLUSIVE, NOT_DETECTABLE, NOT_TESTED, REFUTED, SUPPORTED
-from orderparam.pages.page import embed_figure, render_page
+from orderparam.pages.page import embed_figure, quote_answer, render_page
 
 TEMPLATE = "claims.html.j2"
 # The chance of one wrong verdict or more among all of the table that a verdict stands against.
@@ -29,13 +29,15 @@ def render_claims(
     claims: Mapping[str, Mapping[str, str]],
     sections: Sequence[Mapping[str, Any]],
     vocabularies: Sequence[Mapping[str, Any]] = (),
+    answer: str = "",
 ) -> str:
     """The page's HTML. Every number on it comes from `verdicts`, a tables.ALL_CLAIMS.
 
     `claims` has the `source`, the reason of the `bounds` and the `question` of each claim's id; questions are
     asked in their order, and of each those verdicts come first that decide. A section has the `name` that
     verdicts have as `judged_on`, a `description` and the paths of its `figures`; without a verdict it is left
-    out. `vocabularies` are as in `render_page`. Raises KeyError for a verdict on none of the sections.
+    out. `vocabularies` are as in `render_page`, `answer` is docs/phase_transition.md, whose first list is
+    quoted. Raises KeyError for a verdict on none of the sections.
     """
     known = {section["name"]: section for section in sections}
     entries: dict[str, dict[str, Any]] = {}
@@ -59,6 +61,7 @@ def render_claims(
         vocabularies,
         counts=[(verdict, style, int(counts.get(verdict, 0))) for verdict, style in _CLASSES.items()],
         questions=_by_question(entries, claims),
+        answer=quote_answer(answer),
         corrected=int(verdicts["p_holm"].notna().sum()),
         weak=int(weak),
         sections=[

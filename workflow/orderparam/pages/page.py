@@ -112,3 +112,10 @@ def _inline(svg: str, name: str, caption: str) -> str:
         svg = re.sub(rf"(?<=[:\s\"]){colour}\b", variable, svg, flags=re.IGNORECASE)
     svg = re.sub(r"(?<=fill: )#[b-f][0-9a-f][b-f][0-9a-f][b-f][0-9a-f]\b", _tint, svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(caption)}"', 1)
+
+
+def quote_answer(document: str) -> list[str]:
+    """The points of the first numbered list of a Markdown document, as plain text; none where it has none."""
+    listed = re.search(r"^1\. .+?(?=\n\n|\Z)", document, re.MULTILINE | re.DOTALL)
+    points = re.split(r"^\d+\. ", listed[0], flags=re.MULTILINE)[1:] if listed else []
+    return [" ".join(point.replace("*", "").split()) for point in points]

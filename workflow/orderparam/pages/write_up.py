@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from orderparam.analysis.derivative import find_crossings
 from orderparam.analysis.published_values import describe_row, summarise_comparison
 from orderparam.environment import git_state, package_versions
 from orderparam.figures.style import describe_seeds
-from orderparam.pages.page import embed_figure, embed_table, render_page
+from orderparam.pages.page import embed_figure, embed_table, quote_answer, render_page
 from orderparam.pages.provenance import Job, draw_rules
 from orderparam.settings.experiment import Experiment
 from orderparam.tables import find_entropies
@@ -115,13 +114,6 @@ def render_write_up(
         missing=missing,
     )
     return page, findings
-
-
-def quote_answer(document: str) -> list[str]:
-    """The points of the first numbered list of a Markdown document, as plain text; none where it has none."""
-    listed = re.search(r"^1\. .+?(?=\n\n|\Z)", document, re.MULTILINE | re.DOTALL)
-    points = re.split(r"^\d+\. ", listed[0], flags=re.MULTILINE)[1:] if listed else []
-    return [" ".join(point.replace("*", "").split()) for point in points]
 
 
 def find(sizes: Sequence[Mapping[str, Any]], agreement: Sequence[Mapping[str, Any]]) -> str:
