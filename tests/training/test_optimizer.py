@@ -27,14 +27,14 @@ def test_first_step_is_by_the_rate(make_run, regularizer, expected, value, gradi
     run = make_run(learning_rate=RATE, weight_decay=DECAY, regularizer=regularizer)
     parameter = Parameter(torch.tensor([value]))
     parameter.grad = torch.tensor([gradient])
-    build_optimizer(run, [parameter]).step()
+    build_optimizer(run, {"head.weight": parameter}).step()
     assert parameter.item() == pytest.approx(expected(value, gradient), rel=1e-6)
 
 
 def test_second_step_of_the_penalty_follows_the_moments(make_run):
     run = make_run(learning_rate=RATE, weight_decay=DECAY, regularizer="l2", betas=(0.9, 0.999))
     parameter = Parameter(torch.tensor([2.0], dtype=torch.float64))
-    optimizer = build_optimizer(run, [parameter])
+    optimizer = build_optimizer(run, {"head.weight": parameter})
     value, first, second = 2.0, 0.0, 0.0
     for step, gradient in ((1, 0.5), (2, -1.5)):
         parameter.grad = torch.tensor([gradient], dtype=torch.float64)
@@ -44,6 +44,34 @@ def test_second_step_of_the_penalty_follows_the_moments(make_run):
         second = 0.999 * second + 0.001 * total**2
         value -= RATE * (first / (1 - 0.9**step)) / ((second / (1 - 0.999**step)) ** 0.5 + EPSILON)
     assert parameter.item() == pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize(("regularizer", "penalty"), [("decoupled", DECAY), ("l2", 2 * DECAY)])
+def test_descent_follows_the_gradient_with_momentum(make_run, regularizer, penalty):
+    keys = {"optimizer": "sgd", "betas": (0.5, 0.9), "learning_rate": RATE, "weight_decay": DECAY}
+    run = make_run(**keys, regularizer=regularizer)
+    parameter = Parameter(torch.tensor([2.0], dtype=torch.float64))
+    optimizer = build_optimizer(run, {"head.weight": parameter})
+    value, velocity = 2.0, 0.0
+    for gradient in (0.5, -1.5):
+        parameter.grad = torch.tensor([gradient], dtype=torch.float64)
+        optimizer.step()
+        velocity = 0.5 * velocity + gradient + penalty * value
+        value -= RATE * velocity
+    assert parameter.item() == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("build", [runs.sequential, runs.stacked])
+@pytest.mark.parametrize(("width", "share"), [(None, 1.0), (64, 4.0), (8, 0.5)])
+def test_rates_of_maps_follow_the_width(make_run, tokens, build, width, share):
+    # The first step of Adam is the learning rate, whatever the gradient, where that is not zero.
+    run = make_run(d_model=16, learning_rate=1e-3, learning_rate_width=width, weight_decay=0.0, dropout=0.0)
+    engine = build(run, tokens)
+    before = {name: weight.detach().clone() for name, weight in engine.weights.items()}
+    engine.advance(until=1)
+    for name, weight in engine.weights.items():
+        rate = 1e-3 * (1.0 if "embedding" in name or "norm" in name or name.endswith("bias") else share)
+        assert float((weight - before[name]).abs().max()) == pytest.approx(rate, rel=0.02), name
 
 
 @pytest.mark.parametrize("build", [runs.sequential, runs.stacked])
@@ -60,7 +88,10 @@ def test_reported_losses_are_without_the_penalty(make_run, tokens, build):
 def test_a_restored_state_leads_to_the_same_updates(make_run, regularizer):
     run, weights = make_run(regularizer=regularizer), torch.linspace(-1, 1, 7)
     kept, taken_up = Parameter(weights.clone()), Parameter(weights.clone())
-    whole, parts = build_optimizer(run, [kept]), build_optimizer(run, [taken_up])
+    whole, parts = (
+        build_optimizer(run, {"head.weight": kept}),
+        build_optimizer(run, {"head.weight": taken_up}),
+    )
     assert not optimizer_tensors(whole)
     for step in range(3):
         kept.grad = taken_up.grad = weights * (step + 1)
@@ -68,6 +99,6 @@ def test_a_restored_state_leads_to_the_same_updates(make_run, regularizer):
         parts.step()
         saved = {name: tensor.clone() for name, tensor in optimizer_tensors(parts).items()}
         assert {name.rpartition(".")[2] for name in saved} == {"step", "exp_avg", "exp_avg_sq"}
-        parts = build_optimizer(run, [taken_up])
+        parts = build_optimizer(run, {"head.weight": taken_up})
         restore_optimizer(parts, saved)
     assert torch.equal(kept, taken_up)

@@ -28,7 +28,7 @@ def models_of(run, seeds=SEEDS):
     return [build_model_of_run(run, each.weights, 11).eval() for each in seeds]
 
 
-@pytest.mark.parametrize("attention", ["causal", "ablated"])
+@pytest.mark.parametrize("attention", ["causal", "not_previous", "ablated"])
 @pytest.mark.parametrize("seeds", [SEEDS[:1], SEEDS])
 def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds, attention):
     run = make_run(n_layer=2, dropout=0.0, attention=attention)

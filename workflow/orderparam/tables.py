@@ -170,7 +170,7 @@ RUNS = Table(
         "d_model": "channels",
         "n_head": "heads per layer",
         "n_layer": "layers",
-        "attention": "causal, uniform or ablated",
+        "attention": "causal, not_previous, uniform or ablated",
         "context": "tokens",
         "batch_size": "windows per step",
         "learning_rate": "at the beginning of a stage",

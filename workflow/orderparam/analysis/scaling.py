@@ -48,7 +48,7 @@ def estimate_parameters(run: Mapping[str, Any], characters: int) -> int:
     d (2 V + T) + V besides those of the blocks, V the tokens and T the context: embeddings d V and d T, head
     d V and its bias V.
     """
-    d_model, attends = int(run["d_model"]), run["attention"] == "causal"
+    d_model, attends = int(run["d_model"]), run["attention"] != "ablated"
     outside = d_model * (2 * characters + int(run["context"])) + characters
     return non_embedding_parameters(d_model, run["n_layer"], attends) + outside
 

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from orderparam.model.gpt import GPT, Block, CausalSelfAttention
+from orderparam.model.gpt import GPT, Block, CausalSelfAttention, hidden_positions
 
 
 def attention_weights(attention: CausalSelfAttention, x: Tensor) -> Tensor:
@@ -19,9 +19,9 @@ def attention_weights(attention: CausalSelfAttention, x: Tensor) -> Tensor:
     batch, length, d_model = x.shape
     qkv = attention.qkv(x).view(batch, length, 3, attention.n_head, d_model // attention.n_head)
     query, key, _ = qkv.permute(2, 0, 3, 1, 4)
-    future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
+    hidden = hidden_positions(attention.kind, length, x.device)
     logits = (query * (0.0 if attention.is_uniform else attention.scale)) @ key.mT
-    weights: Tensor = logits.masked_fill(future, -torch.inf).softmax(-1)
+    weights: Tensor = logits.masked_fill(hidden, -torch.inf).softmax(-1)
     return weights
 
 

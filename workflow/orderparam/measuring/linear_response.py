@@ -89,9 +89,9 @@ def _uniform(normed: Tensor) -> Tensor:
 
 
 def _attend(attention: CausalSelfAttention, normed: Tensor, form: Tensor) -> Tensor:
-    """The attention's output where the logits of head h are x_t^T form[h] x_s / sqrt(d_model)."""
+    """The attention's output where the logits of head h are x_t^T form[h] x_s, scaled as the model's."""
     length, d_model = normed.shape[1:]
-    logits = torch.einsum("btc,hcd,bsd->bhts", normed, form, normed) * d_model**-0.5
+    logits = torch.einsum("btc,hcd,bsd->bhts", normed, form, normed) * attention.scale
     future = torch.ones(length, length, dtype=torch.bool, device=normed.device).triu(1)
     weights = logits.masked_fill(future, -torch.inf).softmax(-1)
     value = normed @ attention.qkv.weight[2 * d_model :].detach().T

@@ -55,7 +55,7 @@ def measure_throughput(
     seeds = [Seeds(0, 0, 0, 0)]
     engine = SequentialEngine(run, seeds, vocabulary_size, train_tokens, val_tokens, torch.device("cpu"))
     plain = PlainGPT(run, vocabulary_size)
-    optimizer = build_optimizer(run, plain.parameters(), fused=False)
+    optimizer = build_optimizer(run, dict(plain.named_parameters()), fused=False)
     sampler = BatchSampler(train_tokens, run.context, run.batch_size, 0)
     windows = sum(len(starts) for _, starts in engine.splits.values())
     part = min(64, *(len(starts) for _, starts in engine.splits.values()))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from orderparam.model.linear import Linear, LinearReLU
-from orderparam.settings.experiment import Run
+from orderparam.settings.experiment import Attention, Run
 
 QUERY_CHUNKS = 4
 
@@ -41,6 +41,16 @@ class Dropout(nn.Module):
         return x * kept.to(x.dtype).mul_(2**16 / (2**16 - self._dropped))
 
 
+def hidden_positions(kind: Attention, length: int, device: torch.device) -> Tensor:
+    """Whether a query (row) may not attend to a key (column), bool (length, length).
+
+    Later keys are hidden, and with `not_previous` the one just before; a query sees itself always.
+    """
+    everything = torch.ones(length, length, dtype=torch.bool, device=device)
+    hidden = everything.triu(1)
+    return hidden | (everything.tril(-1) & everything.triu(-1)) if kind == "not_previous" else hidden
+
+
 class CausalSelfAttention(nn.Module):
     """Multi-head causal attention with one fused, bias-free map for queries, keys and values.
 
@@ -50,11 +60,15 @@ class CausalSelfAttention(nn.Module):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.n_head = run.n_head
+        self.kind = run.attention
         self.is_uniform = run.attention == "uniform"
-        self.scale = run.d_model**-0.5
+        self.scale = run.logit_factor * run.d_model**-0.5
         self.qkv = nn.utils.skip_init(Linear, run.d_model, 3 * run.d_model, bias=False)
         self._draw_head_by_head(run.d_model, run.n_head)
         self.projection = Linear(run.d_model, run.d_model)
+        with torch.no_grad():
+            for weight in (self.qkv.weight[2 * run.d_model :], self.projection.weight):
+                weight.mul_(run.value_output_scale)
         self.attention_dropout = Dropout(run.dropout if run.attention_dropout else 0.0)
         self.output_dropout = Dropout(run.dropout if run.output_dropout else 0.0)
 
@@ -75,12 +89,14 @@ class CausalSelfAttention(nn.Module):
         if self.training and self.attention_dropout.p > 0 and x.is_cpu:
             heads = self._attend_in_chunks(query, key, value)
         else:
+            visible = ~hidden_positions(self.kind, length, x.device) if self.kind == "not_previous" else None
             heads = F.scaled_dot_product_attention(
                 query,
                 key,
                 value,
+                attn_mask=visible,
                 dropout_p=self.attention_dropout.p if self.training else 0.0,
-                is_causal=True,
+                is_causal=visible is None,
                 scale=self.scale,
             )
         return self.output_dropout(self.projection(heads.transpose(1, 2).reshape(x.shape)))
@@ -92,7 +108,8 @@ class CausalSelfAttention(nn.Module):
         query, key, value = (t.reshape(batch * n_head, length, head_size) for t in (query, key, value))
         query = query * self.scale
         key = key.transpose(1, 2)
-        mask = query.new_full((length, length), -math.inf).triu(1)
+        hidden = hidden_positions(self.kind, length, query.device)
+        mask = query.new_zeros(length, length).masked_fill_(hidden, -math.inf)
         chunk = -(-length // QUERY_CHUNKS)
         outputs = []
         for start in range(0, length, chunk):

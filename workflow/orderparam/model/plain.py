@@ -15,7 +15,7 @@ from orderparam.settings.experiment import Run
 
 
 class Head(nn.Module):
-    """One head of causal attention; its logits are scaled by d_model^-1/2."""
+    """One head of causal attention; its logits are scaled by d_model^-1/2, times a factor."""
 
     visible: Tensor
 
@@ -26,13 +26,16 @@ class Head(nn.Module):
         self.key = nn.Linear(run.d_model, head_size, bias=False)
         self.query = nn.Linear(run.d_model, head_size, bias=False)
         self.value = nn.Linear(run.d_model, head_size, bias=False)
+        self.logit_factor = run.logit_factor
         visible = torch.ones(run.context, run.context).tril().bool()
+        if run.attention == "not_previous":
+            visible.diagonal(-1).fill_(False)
         self.register_buffer("visible", visible, persistent=False)
         self.dropout = nn.Dropout(run.dropout if run.attention_dropout else 0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         length, d_model = x.shape[-2:]
-        logits = self.query(x) @ self.key(x).transpose(-2, -1) * d_model**-0.5
+        logits = self.query(x) @ self.key(x).transpose(-2, -1) * (self.logit_factor * d_model**-0.5)
         if self.is_uniform:
             logits = logits * 0.0
         logits = logits.masked_fill(~self.visible[:length, :length], float("-inf"))

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from orderparam.errors import RecordError
 from orderparam.settings.key import Allowed, Earlier
 
-Attention = Literal["causal", "uniform", "ablated"]
+Attention = Literal["causal", "not_previous", "uniform", "ablated"]
 # The parts of a model's parameters that can be frozen or penalised by name.
 Part = Literal[
     "token_embedding",
@@ -96,8 +96,13 @@ class Training:
     """How every size is trained."""
 
     attention: Annotated[Attention, Earlier("causal")] = "causal"
-    """How blocks attend: `causal` by queries and keys; `uniform` equally to all positions up to the own one;
-    `ablated` leaves attention out of every block, so that only the MLP remains."""
+    """How blocks attend: `causal` by queries and keys; `not_previous` likewise, but not to the position just
+    before; `uniform` equally to all positions up to the own one; `ablated` leaves attention out of every
+    block, so that only the MLP remains."""
+    logit_factor: Annotated[Positive, Earlier(1.0)] = 1.0
+    """Factor on the attention's logits, besides d_model^-1/2 (as in arXiv 2506.13688)."""
+    value_output_scale: Annotated[Positive, Earlier(1.0)] = 1.0
+    """Factor on the drawn initial values of the attention's value and output maps, alpha."""
     norm_parameters: Annotated[bool, Earlier(True)] = True
     """Whether LayerNorms have a gain and a bias."""
     frozen: Annotated[tuple[Part, ...], Allowed(strict=False), Earlier(())] = ()
@@ -108,6 +113,10 @@ class Training:
     """Windows of `context` tokens per step."""
     learning_rate: Positive = 3e-4
     """Learning rate, at the beginning of each stage."""
+    learning_rate_width: Annotated[Annotated[int, Allowed(ge=1, le=65536)] | None, Earlier(None)] = None
+    """Width at which `learning_rate` was tuned: maps of the blocks and the head have it times this /
+    `d_model`, embeddings, norms and biases as it is, as muP's for Adam (arXiv 2203.03466, Table 3; initial
+    values are not muP's). Null for one learning rate."""
     anneal_to: Annotated[Annotated[float, Allowed(gt=0, le=1)], Earlier(1.0)] = 1.0
     """Share of the learning rate to which it falls in each stage, by half a cosine; 1 keeps it constant."""
     weight_decay: NotNegative = 0.01
@@ -136,6 +145,8 @@ class Training:
     regularizer: Annotated[Literal["decoupled", "l2"], Earlier("decoupled")] = "decoupled"
     """How `weight_decay` acts: `decoupled` is AdamW's; `l2` is Adam on the loss plus `weight_decay` times the
     sum of squared parameters (no factor 1/2), reported losses without it."""
+    optimizer: Annotated[Literal["adam", "sgd"], Earlier("adam")] = "adam"
+    """The update rule: Adam, or stochastic gradient descent with a momentum of betas[0]."""
     device: Device = "auto"
     """Where the model is trained; auto is CUDA, else Apple's MPS, else the CPU."""
     precision: Annotated[Precision, Earlier("float32")] = "float32"

@@ -28,11 +28,13 @@ class Controls:
         whole = [weight for weight, index in frozen if index == (...,)]
         for weight in whole:
             weight.requires_grad_(False)
-        self.trained = [weight for weight in weights.values() if weight.requires_grad]
+        self.trained = {name: weight for name, weight in weights.items() if weight.requires_grad}
         self._frozen = [(weight, index) for weight, index in frozen if weight.requires_grad]
         penalised = set(run.penalised) - set(run.frozen) if is_controlled(run) else set()
         self._penalised = [(name, weights[name], index) for name, index in select_parts(weights, penalised)]
-        self._start = [weight.detach().clone() for weight in self.trained if run.stages_from == "start"]
+        self._start = [
+            weight.detach().clone() for weight in self.trained.values() if run.stages_from == "start"
+        ]
         self._draw = draw
 
     @torch.no_grad()
@@ -41,7 +43,7 @@ class Controls:
         if step % stage_length(self.run):
             return
         if step and self._start:
-            for weight, initial in zip(self.trained, self._start, strict=True):
+            for weight, initial in zip(self.trained.values(), self._start, strict=True):
                 weight.copy_(initial)
             optimizer.state.clear()
         if self.run.kick and (self.run.start_from or (step and not self._start)):
@@ -54,7 +56,7 @@ class Controls:
         """Make gradients and learning rate those of the update that follows `step` updates."""
         if self.run.anneal_to < 1:
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate_at(self.run, step)
+                group["lr"] = group["share"] * learning_rate_at(self.run, step)
         strength = weight_decay_at(self.run, step)
         for _, weight, index in self._penalised:
             assert weight.grad is not None

@@ -79,7 +79,7 @@ class StackedEngine(Engine):
             self.model = StackedGPT(run, [model.to(device) for model in self._models])
         self.weights = self.model.weights
         self._losses = _compiled(self._losses_of_seeds, device) if compiled else self._losses_of_seeds
-        self.optimizer = build_optimizer(run, self.model.weights.values(), capturable=self._wants_graph)
+        self.optimizer = build_optimizer(run, self.model.weights, capturable=self._wants_graph)
         self._on_device = {
             name: (_to_device(tokens, device), torch.from_numpy(starts).to(device))
             for name, (tokens, starts) in self.splits.items()

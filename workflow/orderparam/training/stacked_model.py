@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from orderparam.errors import TrainingError
 from orderparam.measuring.losses import TOKENS_PER_BATCH, SplitMeasurement
-from orderparam.model.gpt import GPT
+from orderparam.model.gpt import GPT, hidden_positions
 from orderparam.settings.experiment import Run
 
 # Windows of all seeds together: with dropout, PyTorch's memory-efficient attention fails on more.
@@ -108,13 +108,17 @@ class StackedGPT:
         query, key, value = (each.transpose(1, 2) for each in qkv.unbind(2))
         if self.run.attention == "uniform":
             query = torch.zeros_like(query)
+        kind, visible = self.run.attention, None
+        if kind == "not_previous":
+            visible = ~hidden_positions(kind, query.shape[-2], query.device)
         return F.scaled_dot_product_attention(
             query,
             key,
             value,
+            attn_mask=visible,
             dropout_p=self.run.dropout if self.training and self.run.attention_dropout else 0.0,
-            is_causal=True,
-            scale=self.run.d_model**-0.5,
+            is_causal=visible is None,
+            scale=self.run.logit_factor * self.run.d_model**-0.5,
         )
 
     def _dropout(self, x: Tensor) -> Tensor:
