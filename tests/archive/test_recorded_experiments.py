@@ -24,10 +24,10 @@ def test_each_record_is_an_experiment_without_a_file(settings):
         recorded, configured = resolved.experiments[f"{name}_recorded"], settings.experiments[name]
         assert recorded.replay_of == name
         assert {run.experiment for run in recorded.runs.values()} == {f"{name}_recorded"}
-        assert (recorded.figures, recorded.compare_with_published) == (
-            configured.figures,
-            configured.compare_with_published,
-        )
+        assert recorded.compare_with_published == configured.compare_with_published
+        # The record of onset has no probes.
+        left_out = {"attention_and_ngrams"} if name == "onset" else set()
+        assert [*recorded.figures] == [each for each in configured.figures if each not in left_out]
         sentence = f"Drawn from the recorded runs of {name}, without training."
         assert recorded.description == f"{sentence} {configured.description}"
 

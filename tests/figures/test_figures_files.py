@@ -62,6 +62,9 @@ def test_figures_are_the_same_bytes_in_two_processes(tmp_path):
 
 def test_a_failure_leaves_no_file(tmp_path):
     class Unfinished:
+        def get_label(self):
+            return ""
+
         def savefig(self, buffer, *, format, metadata):
             buffer.write(b"half")
             if format == "png":

@@ -73,7 +73,7 @@ def test_each_panel_has_the_floors_of_its_own_text_that_lie_in_its_range():
 
 
 def test_a_size_whose_text_has_no_entropies_is_an_error():
-    with pytest.raises(RecordError, match=r"entropies of 0\.1M lack order 1"):
+    with pytest.raises(RecordError, match=r"entropies of 0\.1M lack order 2"):
         loss_and_floors.draw(make_metrics(SIZES), make_entropies(SIZES[:1]))
 
 

@@ -116,7 +116,7 @@ def test_binder_shows_crossings_where_there_are_any_and_the_collapse(figures):
 def test_validation_tells_the_count_and_the_share(figures):
     said = " ".join(text.get_text() for text in figures["validation"].texts)
     assert "200 values" in said
-    assert "beyond 3 standard errors: 1, expected 0.5" in said
+    assert "1 of 200 values lie beyond 3 standard errors of the exact ones, 0.5 are expected" in said
     left, _ = figures["validation"].axes
     assert sum(count_points(left, system) for system in LENGTHS) == 200
 

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import torch
 
 from orderparam.measuring import gpu_benchmark, timing
 from orderparam.measuring.gpu_benchmark import Bench, measure_case, run_benchmark
+from orderparam.settings.experiment import Seeds
 from orderparam.tables import GPU_THROUGHPUT
 
 
@@ -67,7 +69,9 @@ def test_cases_beyond_the_time_are_marked(make_run, bench, tmp_path):
 
 
 def test_command_line_writes_table_and_environment(make_run, corpus, tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps({"run": make_run().to_dict(), "seeds": []}))
+    (tmp_path / "run.json").write_text(
+        json.dumps({"run": make_run().to_dict(), "seeds": [asdict(Seeds(1, 1, 1, 1))]})
+    )
     command = [sys.executable, "-m", "orderparam", "benchmark", "run.json", "--corpus", "."]
     command += ["--out", "table.csv", "--seconds", "100", "--stacks", "1", "2"]
     done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True)

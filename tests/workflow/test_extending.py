@@ -23,7 +23,7 @@ TEXT = (PROJECT / "docs/extending.md").read_text(encoding="utf-8")
 CHANGES = dict(re.findall(r"^## (.+?)\n.*?^```diff\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
 # Two runs of smoke: one as before, one with the new optimizer and the new switch.
 SIZES = "micro: {d_model: 32, n_head: 2, n_layer: 2, steps: 40"
-EXTENDED = f"{SIZES}, optimizer: rmsprop, scaled_by: head_size"
+EXTENDED = f"{SIZES}, optimizer: nesterov, scaled_by: head_size"
 MEASURED = "results/smoke/metrics.csv"
 
 
@@ -51,7 +51,7 @@ def test_all_changes_together_run(copy) -> None:
         apply(copy, change)
     copy.replace("config/experiments/smoke.yaml", SIZES, EXTENDED)
     assert copy.shell("orderparam config document").status == 0
-    assert "rmsprop" in copy.read("config/README.md")
+    assert "nesterov" in copy.read("config/README.md")
     targets = (MEASURED, "results/smoke/figures/magnetization.svg", "results/smoke/claims.csv")
     no_decay = "results/no_decay/figures/fig4_loss_vs_order_parameter.svg"
     copy.build("--cores", "2", *targets, no_decay, timeout=300)

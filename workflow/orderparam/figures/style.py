@@ -129,9 +129,11 @@ def save_figure(figure: Figure, svg_path: str | Path, png_path: str | Path) -> N
 
     Points in the SVG bear their values as titles. Neither file holds a date or a version of matplotlib.
     """
+    # What the figure shows, where its module says so.
+    named = {"Title": str(figure.get_label())} if figure.get_label() else {}
     rendered = {}
     for path, kind, metadata in (
-        (svg_path, "svg", {"Date": None, "Creator": None, "Title": figure.get_label() or None}),
+        (svg_path, "svg", {"Date": None, "Creator": None, **named}),
         (png_path, "png", {"Software": None}),
     ):
         buffer = io.BytesIO()

@@ -74,7 +74,7 @@ def draw_rules(jobs: Iterable[Job]) -> dict[str, Any]:
             "x2": boxes[rule]["x"],
             "y2": boxes[rule]["y"] + ROW / 2 - 4,
         }
-        for rule in before
+        for rule in sorted(before)
         for source in sorted(before[rule])
     ]
     size = {"width": COLUMN * len(filled) - COLUMN + BOX, "height": ROW * max(filled, default=0), "box": BOX}
