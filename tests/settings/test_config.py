@@ -179,6 +179,13 @@ EXPERIMENT_FAULTS: list[tuple[str, ...]] = [
     ("steps: 2000", "betas: [0.9, 1]", "training.betas[1]: found 1", ">= 0 and < 1"),
     ("steps: 2000", "device: gpu", 'training.device: found "gpu"', "auto, cpu, cuda, cuda:N", "mps"),
     ("steps: 2000", "precision: fp16", 'training.precision: found "fp16"', "float32, tf32 or bf16"),
+    ("context: 8", "optimizer: sgd", "sizes.0.1M.optimizer: found sgd", "needs regularizer l2, or"),
+    (
+        "steps: 2000",
+        "{steps: 2000, optimizer: sgd, learning_rate_width: 64}",
+        "training.optimizer",
+        "is Adam's",
+    ),
     ("context: 8", "start_from: 1K", 'sizes.0.1M.start_from: found "1K"', "did you mean 10K?"),
     ("context: 8", "start_from: 10K", "start_from: found", "the d_model of 0.1M, which is 64, but has 32"),
     ("context: 8", "start_from: 0.1M", "start_from: found", "not lead back to 0.1M: 0.1M from 0.1M"),

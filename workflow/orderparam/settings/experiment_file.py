@@ -187,6 +187,12 @@ def _check_penalty(name: str, own: dict[Any, Any], entry: dict[Any, Any]) -> Ite
     for key, usual in (("sweep", ()), ("frozen", ()), ("penalised", PARTS)):
         if set(entry.get(key, usual)) != set(usual) and entry.get("regularizer") == "decoupled":
             yield Problem(place(key), show(list(entry[key])), "needs regularizer l2")
+    if entry.get("optimizer") == "sgd":
+        # PyTorch's SGD takes any decay through its momentum, and muP's rule for it is another.
+        if entry.get("regularizer") == "decoupled" and entry.get("weight_decay"):
+            yield Problem(place("optimizer"), "sgd", "needs regularizer l2, or weight_decay 0")
+        if entry.get("learning_rate_width") is not None:
+            yield Problem(place("optimizer"), "sgd", "needs learning_rate_width null, whose rule is Adam's")
 
 
 def _check_start_from(name: str, entries: dict[str, dict[Any, Any]]) -> Iterator[Problem]:
