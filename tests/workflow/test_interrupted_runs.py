@@ -33,7 +33,7 @@ def trainings_of(project: ProjectCopy, experiment: str):
 
 def stop_in_training(project: ProjectCopy, number: int, send: Callable[[int, int], None]) -> Finished:
     """Build the experiment `long`, and send a signal once its training has begun."""
-    project.write_experiment("long", training={"steps": 1500}, measurement={"checkpoint_every": 500})
+    project.write_experiment("long", training={"steps": 6000}, measurement={"checkpoint_every": 2000})
     process = project.start("--cores", "1", "results/long/metrics.csv")
     first = project.results / f"long/unfinished/{RUN}/checkpoints/seed-1/step-000000.json"
     try:
@@ -111,7 +111,7 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
     assert "going on from the snapshot" in again.output
     assert project.files("results/long/unfinished") == set()
     rows = project.rows("results/long/metrics.csv")
-    assert rows[-1]["step"] == "1500"
+    assert rows[-1]["step"] == "6000"
     jobs, invocations = runs_of(project, "long")
     # The resumed run has the whole curve too, not only what was measured since.
     trained = trainings_of(project, "long")[-1]
@@ -129,7 +129,7 @@ def test_after_a_sigkill_the_same_command_goes_on(smoke_clone, send):
     assert "was killed: its lock is removed" in again.output
     # A training whose workflow is gone saves what it has, and lets the next one take over.
     assert ("going on from the snapshot" in again.output) == (send is os.kill)
-    assert project.rows("results/long/metrics.csv")[-1]["step"] == "1500"
+    assert project.rows("results/long/metrics.csv")[-1]["step"] == "6000"
     jobs, invocations = runs_of(project, "long")
     assert "RUNNING" not in {run.info.status for run in (*jobs, *invocations)}
     assert "KILLED" in {run.info.status for run in invocations}
