@@ -96,6 +96,13 @@ def test_order_decides_on_loop_jump_and_crossing(found, depth):
     )
 
 
+def test_what_does_not_fall_has_no_fall_to_compare(found):
+    finer = {"sizes": ["d1-up"], "finer": "-fine", "column": "squared_norm", "share": 0.75}
+    row = judge(found, "fall_survives_finer_stages", **finer)
+    assert row["verdict"] == NOT_TESTED
+    assert "a fall between the same penalties" in row["note"]
+
+
 def test_second_order_comes_back_where_linear_response_says_with_its_exponent(found, depth):
     arguments = {"threshold": 0.02, "factor": 1.2}
     # With two hidden layers zero is stable at every penalty: it never comes back.

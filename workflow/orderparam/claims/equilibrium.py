@@ -157,11 +157,12 @@ def fall_survives_finer_stages(
         for seed in sorted(coarse.keys() & fine.keys()):
             wide, narrow = coarse[seed](column), fine[seed](column)
             ends = narrow.index[0], narrow.index[-1]
-            falls.append(largest_fall(narrow, *ends) / largest_fall(wide, *ends))
+            if (at_once := largest_fall(wide, *ends)) > 0:
+                falls.append(largest_fall(narrow, *ends) / at_once)
         return falls
 
     statistic = f"largest fall of {column} in a step, at finer stages over that at 1x"
-    lacking = "no seed has both"
+    lacking = "no seed has both, and a fall between the same penalties"
     return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=share)
 
 

@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from orderparam.measuring.attention import blocks_of
 from orderparam.measuring.losses import TOKENS_PER_BATCH
-from orderparam.model.gpt import GPT, CausalSelfAttention
+from orderparam.model.gpt import GPT, CausalSelfAttention, hidden_positions
 
 
 def critical_penalty(gradient: Tensor) -> float:
@@ -92,8 +92,8 @@ def _attend(attention: CausalSelfAttention, normed: Tensor, form: Tensor) -> Ten
     """The attention's output where the logits of head h are x_t^T form[h] x_s, scaled as the model's."""
     length, d_model = normed.shape[1:]
     logits = torch.einsum("btc,hcd,bsd->bhts", normed, form, normed) * attention.scale
-    future = torch.ones(length, length, dtype=torch.bool, device=normed.device).triu(1)
-    weights = logits.masked_fill(future, -torch.inf).softmax(-1)
+    hidden = hidden_positions(attention.kind, length, normed.device)
+    weights = logits.masked_fill(hidden, -torch.inf).softmax(-1)
     value = normed @ attention.qkv.weight[2 * d_model :].detach().T
     heads = weights @ value.unflatten(-1, (attention.n_head, -1)).transpose(1, 2)
     return attention.projection(heads.transpose(1, 2).flatten(2))
