@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from project_copy import wait_for
 
-# Takes any job, and notes how it was called.
+# Takes any job, and notes how it was called: a file each, since several are submitted at once.
 PROGRAMS = {
-    "sbatch": 'printf "%s " "$@" | tr "\\n" " " >> "$CALLS"; echo >> "$CALLS"; wc -l < "$CALLS"',
+    "sbatch": 'printf "%s " "$@" > "$CALLS/$$.part"; mv "$CALLS/$$.part" "$CALLS/$$.call"; echo $$',
     "squeue": "exit 1",
     "scontrol": 'echo "MinJobAge = 300 sec"',
     "sinfo": "echo batch*",
@@ -33,17 +33,18 @@ def submit(smoke_clone, tmp_path, monkeypatch):
         (programs / name).chmod(0o755)
     # Python's own folder comes first in tests, and has none of these.
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    monkeypatch.setenv("CALLS", str(calls))
     assert not Path(sys.executable).with_name("sbatch").exists()
 
     def run(name: str, count: int) -> list[str]:
-        calls = tmp_path / "calls"
         options = ["--profile", "profiles/slurm", "--slurm-status-command", "squeue"]
         process = smoke_clone.start(*options, f"results/{name}/metrics.csv")
-        wait_for(lambda: calls.is_file() and calls.read_text().count("\n") >= count, "all submissions")
+        wait_for(lambda: len(list(calls.glob("*.call"))) >= count, "all submissions")
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return calls.read_text().splitlines()
+        return [call.read_text() for call in calls.glob("*.call")]
 
     return smoke_clone, run
 
