@@ -325,14 +325,14 @@ def test_stop_signal_unwinds_and_leaves_a_killed_run(root, number, code):
     body = """
         try:
             print("ready", flush=True)
-            time.sleep(60)
+            time.sleep(600)
         finally:
             Path("unwound").touch()
     """
     job = start_job(root, body)
     assert job.stdout.readline() == "ready\n"
     job.send_signal(number)
-    job.communicate(timeout=20)
+    job.communicate(timeout=120)
     assert job.returncode == code
     assert Path("unwound").exists()
     assert read_json(RECORD)["status"] == "KILLED"

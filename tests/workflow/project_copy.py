@@ -12,12 +12,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 from tiny_shakespeare import PATH as TINY_SHAKESPEARE
 
@@ -32,8 +34,8 @@ FIGURES = (
     "fig5_loss_derivative_vs_order_parameter",
 )
 CORPUS = "tiny_shakespeare_or_stand_in"
-# Multiplies all time limits, for a machine that is busy.
-PATIENCE = float(os.environ.get("PATIENCE", "1"))
+# Multiplies all time limits, which are there for what hangs and not for a machine that is busy.
+PATIENCE = float(os.environ.get("PATIENCE", "4"))
 SMOKE = ("--config", "experiment=smoke")
 # One training job of a second or two.
 TINY = {
@@ -239,6 +241,30 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> N
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(0.05)
+
+
+@contextmanager
+def held_training(project: ProjectCopy, arrived: Callable[[], bool] | None = None) -> Iterator[None]:
+    """Halt the project's one training, so that it cannot end before a signal sent meanwhile has arrived.
+
+    It goes on when `arrived` says so: if None, when a signal waits for the training itself.
+    """
+    jobs = psutil.process_iter(["cwd", "cmdline"])
+    root = str(project.root)
+    (training,) = [
+        job for job in jobs if job.info["cwd"] == root and "train_model" in " ".join(job.info["cmdline"])
+    ]
+    training.suspend()
+    # Of two signals that wait, the one with the smaller number comes first.
+    wait_for(lambda: training.status() == psutil.STATUS_STOPPED, "the training to halt")
+    yield
+    status = Path(f"/proc/{training.pid}/status")
+    waiting = re.compile(r"^(?:ShdPnd|SigPnd):\t0*[1-9a-f]", re.MULTILINE)
+    wait_for(
+        arrived or (lambda: not training.is_running() or bool(waiting.search(status.read_text()))), "a signal"
+    )
+    with suppress(psutil.NoSuchProcess):
+        training.resume()
 
 
 def closed_port() -> int:

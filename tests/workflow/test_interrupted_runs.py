@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from project_copy import Finished, ProjectCopy, finish, wait_for
+from project_copy import Finished, ProjectCopy, finish, held_training, wait_for
 
 RUN = "nano/seeds-1-1"
 
@@ -33,15 +33,18 @@ def trainings_of(project: ProjectCopy, experiment: str):
 
 def stop_in_training(project: ProjectCopy, number: int, send: Callable[[int, int], None]) -> Finished:
     """Build the experiment `long`, and send a signal once its training has begun."""
-    project.write_experiment("long", training={"steps": 6000}, measurement={"checkpoint_every": 2000})
+    project.write_experiment("long", training={"steps": 1500}, measurement={"checkpoint_every": 500})
     process = project.start("--cores", "1", "results/long/metrics.csv")
     first = project.results / f"long/unfinished/{RUN}/checkpoints/seed-1/step-000000.json"
     try:
         wait_for(lambda: first.exists() or process.poll() is not None, "the first checkpoint")
     finally:
         training = first.exists()
-        if process.poll() is None:
-            send(process.pid, number)
+        if training and process.poll() is None:
+            # SIGKILL waits for nobody: it has arrived when Snakemake is gone.
+            gone = (lambda: process.poll() is not None) if number == signal.SIGKILL else None
+            with held_training(project, gone):
+                send(process.pid, number)
         done = finish(process)
     assert training, done.output
     return done
@@ -111,7 +114,7 @@ def test_a_signal_ends_the_runs_in_the_store_and_a_rerun_completes(smoke_clone, 
     assert "going on from the snapshot" in again.output
     assert project.files("results/long/unfinished") == set()
     rows = project.rows("results/long/metrics.csv")
-    assert rows[-1]["step"] == "6000"
+    assert rows[-1]["step"] == "1500"
     jobs, invocations = runs_of(project, "long")
     # The resumed run has the whole curve too, not only what was measured since.
     trained = trainings_of(project, "long")[-1]
@@ -129,7 +132,7 @@ def test_after_a_sigkill_the_same_command_goes_on(smoke_clone, send):
     assert "was killed: its lock is removed" in again.output
     # A training whose workflow is gone saves what it has, and lets the next one take over.
     assert ("going on from the snapshot" in again.output) == (send is os.kill)
-    assert project.rows("results/long/metrics.csv")[-1]["step"] == "6000"
+    assert project.rows("results/long/metrics.csv")[-1]["step"] == "1500"
     jobs, invocations = runs_of(project, "long")
     assert "RUNNING" not in {run.info.status for run in (*jobs, *invocations)}
     assert "KILLED" in {run.info.status for run in invocations}

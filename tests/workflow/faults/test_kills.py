@@ -12,7 +12,7 @@ from contextlib import closing
 
 import psutil
 import pytest
-from project_copy import SMOKE, ProjectCopy, finish
+from project_copy import SMOKE, ProjectCopy, finish, held_training
 
 from orderparam.files import read_json
 
@@ -93,7 +93,8 @@ def test_a_closed_terminal_ends_all_orderly(smoke_clone):
     while not first.exists() and time.monotonic() - begun < 300:
         # Nobody else reads what is printed there.
         os.read(terminal, 65536)
-    os.close(terminal)
+    with held_training(project):
+        os.close(terminal)
     assert process.wait(timeout=300) != 0
     record = read_json(project.results / "long/jobs/train_model.nano-seeds-1-1.json")
     assert record["status"] == "KILLED"
