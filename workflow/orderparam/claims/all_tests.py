@@ -3,6 +3,7 @@
 from orderparam.claims import (
     attention,
     controls,
+    dynamics,
     equilibrium,
     known_systems,
     learning,
@@ -17,6 +18,7 @@ __all__ = [
     "TESTS",
     "attention",
     "controls",
+    "dynamics",
     "equilibrium",
     "known_systems",
     "learning",

@@ -1,0 +1,50 @@
+"""The claims on how entries pass from the bigram level, on logistic passages of known place and length."""
+
+import numpy as np
+import pytest
+from claim_tables import H2, H3, entropies, metrics, write_evidence
+
+from orderparam.claims.judge import judge_claims
+from orderparam.claims.ledger import Claim
+from orderparam.claims.verdict import NOT_TESTED, REFUTED, SUPPORTED
+
+# phi = 1.2 s - 0.1, s logistic in the step with a scale of 100; alpha shifts its place by 500 ln(1 / alpha).
+PLACES = {"large": 2_000.0, "small": 2_000.0 + 500 * np.log(100), "never": 1e6}
+
+
+def loss_of(place):
+    def loss(step):
+        return H2 - (H2 - H3) * (1.2 / (1 + np.exp(-np.clip((step - place) / 100, -50, 50))) - 0.1)
+
+    return loss
+
+
+@pytest.fixture
+def verdict(tmp_path):
+    curves = {size: (lambda step: 0.1, loss_of(place), loss_of(place)) for size, place in PLACES.items()}
+    table = metrics(curves, steps=range(0, 8001, 20))
+    found = write_evidence(tmp_path, metrics=table, entropies=entropies(*PLACES))
+
+    def judge(test, **arguments):
+        claim = Claim("id", "text", "source", test, arguments, (), ())
+        return judge_claims([claim], found).to_dict("records")[0]
+
+    return judge
+
+
+def test_a_shifted_passage_is_later_and_a_smaller_share(verdict):
+    arguments = {"sizes": ["small"], "other": "large"}
+    later = verdict("passage_compares", quantity="half", low=1.5, **arguments)
+    # Both are halfway where the logistic function is 1/2.
+    assert later["verdict"] == SUPPORTED
+    assert later["value"] == pytest.approx(PLACES["small"] / PLACES["large"], rel=1e-3)
+    assert verdict("passage_compares", quantity="share", high=0.9, **arguments)["verdict"] == SUPPORTED
+    assert verdict("passage_compares", quantity="begin", high=1.1, **arguments)["verdict"] == REFUTED
+
+
+def test_a_run_that_does_not_pass_has_no_passage_but_an_end(verdict):
+    row = verdict("passage_compares", sizes=["never"], other="large", quantity="half", low=1.0)
+    assert row["verdict"] == NOT_TESTED
+    assert "no seed passes in both" in row["note"]
+    assert verdict("progress_ends_between", sizes=["never"], high=0.5)["verdict"] == SUPPORTED
+    assert verdict("progress_ends_between", sizes=["large"], low=0.0, high=1.0)["verdict"] == REFUTED

@@ -1,0 +1,66 @@
+"""Claims on how an experiment's entries pass from the bigram to the trigram level, one against another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from orderparam.analysis.derivative import first_passage
+from orderparam.analysis.escape import Levels
+from orderparam.claims.evidence import Evidence
+from orderparam.claims.registry import claim_test
+from orderparam.claims.sizes import judge_sizes
+from orderparam.claims.verdict import Finding
+
+_BEGIN, _HALF = 0.1, 0.5
+
+
+@claim_test("metrics.csv", "entropies.csv")
+def passage_compares(
+    evidence: Evidence, *, sizes: list[str], other: str, quantity: str, low: float = 0.0, high: float = np.inf
+) -> Finding:
+    """A quantity of the passage of each size, over that of the entry `other` with the same seed.
+
+    `quantity` is begin, the step at which phi first exceeds 0.1, half, that at which it first exceeds 0.5, or
+    share, (half - begin) / half. Runs that do not get there have none.
+    """
+
+    def measured(size: str) -> dict[int, float]:
+        levels = Levels(evidence.entropy(size, 2), evidence.entropy(size, 3))
+        found = {}
+        for seed, run in evidence.runs("metrics.csv", size).items():
+            begin, half = _step_of(run, levels, _BEGIN), _step_of(run, levels, _HALF)
+            values = {"begin": begin, "half": half, "share": (half - begin) / half}
+            if np.isfinite(values[quantity]):
+                found[seed] = values[quantity]
+        return found
+
+    def measure(size: str) -> list[float]:
+        own, others = measured(size), measured(other)
+        return [own[seed] / others[seed] for seed in sorted(own.keys() & others.keys())]
+
+    statistic = f"{quantity} of the passage, over that of {other}"
+    lacking = "no seed passes in both"
+    return judge_sizes(
+        evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=low, high=high
+    )
+
+
+@claim_test("metrics.csv", "entropies.csv")
+def progress_ends_between(
+    evidence: Evidence, *, sizes: list[str], low: float = -np.inf, high: float = np.inf
+) -> Finding:
+    """phi at the last measured step, 0 at the bigram and 1 at the trigram level, is between two bounds."""
+
+    def measure(size: str) -> list[float]:
+        levels = Levels(evidence.entropy(size, 2), evidence.entropy(size, 3))
+        runs = evidence.runs("metrics.csv", size).values()
+        return [float(levels.progress(run["train_loss"].iloc[-1])) for run in runs]
+
+    return judge_sizes(evidence, "metrics.csv", sizes, measure, "phi at the end", low=low, high=high)
+
+
+def _step_of(run: pd.DataFrame, levels: Levels, progress: float) -> float:
+    """Step at which phi first exceeds `progress`, linear between measured steps; NaN if it never does."""
+    row = first_passage(-levels.progress(run["train_loss"]), -progress)
+    return np.nan if row is None else float(np.interp(row, np.arange(len(run)), run["step"]))
