@@ -18,7 +18,7 @@ from orderparam.figures.style import COLOURS, PAGE_WIDTH, REFERENCE, describe_se
 from orderparam.tables import find_entropies
 
 _PANEL_HEIGHT = 1.25
-_ENTRY = re.compile(r"d(\d+)-(up|down)(-4x|-16x)?(?:-low)?")
+_ENTRY = re.compile(r"d(\d+)-(up|down)(-4x|-16x|-fine|-held)?(?:-low)?")
 # What counts as attention on the previous token, and as O V, where a branch's end is named.
 THRESHOLDS = {"attention_excess": 0.05, "value_output_norm": 0.1}
 _ROWS = {
@@ -31,13 +31,20 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "up": {"marker": "^", "linestyle": "-", "markersize": 3.2},
     "down": {"marker": "v", "linestyle": (0, (4, 2)), "markersize": 3.2, "markerfacecolor": "white"},
 }
-_DWELLS = {"": "stages of 1x", "-4x": "of 4x", "-16x": "of 16x"}
-_THEORY: dict[str, Any] = {"color": COLOURS[3], "linewidth": 1.0}
+_DWELLS = {
+    "": "stages of 1x",
+    "-4x": "of 4x",
+    "-16x": "of 16x",
+    "-fine": "of 2x, 6% apart",
+    "-held": "of 15x, each from the start",
+}
+_THEORY: dict[str, Any] = {"color": COLOURS[6], "linewidth": 1.0}
 
 
 @styled
 def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
-    """A column for each width, of entries `d<width>-up`, `d<width>-down`, the same with `-4x` or `-16x`.
+    """A column for each width, of entries `d<width>-up`, `d<width>-down`, the same with a dwell
+    of `_DWELLS`.
 
     Each seed is a line through the ends of its stages. The vertical line is gamma_c, below which linear
     response makes O V = 0 unstable in a model trained without attention (`probes` of `d<width>-ablated`), its
