@@ -15,90 +15,56 @@ Sources = dict[str, str | list[str]]
 EXPERIMENT = "{experiment}"
 KNOWN_SYSTEMS = ("ising", "deep_linear", "calibration", "hopfield")
 
-METRICS = "{results}/metrics.csv"
-ENTROPIES = "{results}/entropies.csv"
 NGRAM_ENTROPIES = "{corpus}/ngram_entropies.csv"
 PUBLISHED_METRICS = "results/published/metrics.csv"
 OBSERVABLES = "{results}/observables/{system}.csv"
 
+
+def takes(*names: str, **paths: str) -> dict[str, str]:
+    """The tables of a figure by argument: of each name {results}/<name>.csv, and those at other paths."""
+    return {**{name: f"{{results}}/{name}.csv" for name in names}, **paths}
+
+
 # By folder of results/; that of an experiment has the experiment's name.
 FIGURES: dict[str, dict[str, dict[str, str]]] = {
     EXPERIMENT: {
-        "fig1_hmmt": {"scores": "{published}/hmmt.csv"},
-        "fig2_architecture": {"architecture": "{results}/architecture.json"},
-        "fig3_loss_vs_steps": {
-            "metrics": METRICS,
-            "ngram_entropies": NGRAM_ENTROPIES,
-            "published": PUBLISHED_METRICS,
-        },
-        "fig4_loss_vs_order_parameter": {
-            "metrics": METRICS,
-            "ngram_entropies": NGRAM_ENTROPIES,
-            "published": PUBLISHED_METRICS,
-        },
-        "fig5_loss_derivative_vs_order_parameter": {
-            "metrics": METRICS,
-            "derivative": "{results}/derivative.csv",
-            "ngram_entropies": NGRAM_ENTROPIES,
-            "published": "results/published/derivative.csv",
-        },
-        "loss_and_floors": {"metrics": METRICS, "entropies": ENTROPIES},
-        "transition_loss_slope": {
-            "loss_slope": "{results}/loss_slope.csv",
-            "transition": "{results}/transition.csv",
-        },
-        "finding": {"loss_slope": "{results}/loss_slope.csv"},
-        "decay_sweep": {
-            "metrics": METRICS,
-            "runs": "{results}/runs.csv",
-            "entropies": ENTROPIES,
-            "probes": "{results}/probes.csv",
-        },
-        "sharpening_with_width": {
-            "metrics": METRICS,
-            "runs": "{results}/runs.csv",
-            "entropies": ENTROPIES,
-            "loss_slope": "{results}/loss_slope.csv",
-        },
-        "equilibrium": {"metrics": METRICS, "probes": "{results}/probes.csv", "entropies": ENTROPIES},
-        "attention_and_ngrams": {
-            "probes": "{results}/probes.csv",
-            "metrics": METRICS,
-            "entropies": ENTROPIES,
-        },
-        "scaling": {"points": "{results}/scaling_points.csv", "scaling": "{results}/scaling.csv"},
+        "fig1_hmmt": takes(scores="{published}/hmmt.csv"),
+        "fig2_architecture": takes(architecture="{results}/architecture.json"),
+        "fig3_loss_vs_steps": takes("metrics", ngram_entropies=NGRAM_ENTROPIES, published=PUBLISHED_METRICS),
+        "fig4_loss_vs_order_parameter": takes(
+            "metrics", ngram_entropies=NGRAM_ENTROPIES, published=PUBLISHED_METRICS
+        ),
+        "fig5_loss_derivative_vs_order_parameter": takes(
+            "metrics",
+            "derivative",
+            ngram_entropies=NGRAM_ENTROPIES,
+            published="results/published/derivative.csv",
+        ),
+        "loss_and_floors": takes("metrics", "entropies"),
+        "transition_loss_slope": takes("loss_slope", "transition"),
+        "finding": takes("loss_slope"),
+        "decay_sweep": takes("metrics", "runs", "entropies", "probes"),
+        "sharpening_with_width": takes("metrics", "runs", "entropies", "loss_slope"),
+        "equilibrium": takes("metrics", "probes", "entropies"),
+        "attention_and_ngrams": takes("probes", "metrics", "entropies"),
+        "scaling": takes("scaling", points="{results}/scaling_points.csv"),
     },
     "ising": {
-        "ising_magnetization": {"observables": OBSERVABLES, "exact": "{results}/exact.csv"},
-        "ising_specific_heat": {"observables": OBSERVABLES, "exact": "{results}/exact.csv"},
-        "ising_binder": {"observables": OBSERVABLES, "critical": "{results}/critical.csv"},
-        "ising_validation": {
-            "validation": "{results}/validation.csv",
-            "summary": "{results}/validation_summary.csv",
-        },
-        "ising_snapshots": {"snapshots": "{results}/snapshots.parquet"},
-        "ising_potts": {"histogram": "{results}/potts_histogram.csv"},
+        "ising_magnetization": takes("exact", observables=OBSERVABLES),
+        "ising_specific_heat": takes("exact", observables=OBSERVABLES),
+        "ising_binder": takes("critical", observables=OBSERVABLES),
+        "ising_validation": takes("validation", summary="{results}/validation_summary.csv"),
+        "ising_snapshots": takes(snapshots="{results}/snapshots.parquet"),
+        "ising_potts": takes(histogram="{results}/potts_histogram.csv"),
     },
-    "deep_linear": {"deep_linear": {"sweep": "{results}/sweep.csv"}},
+    "deep_linear": {"deep_linear": takes("sweep")},
     "calibration": {
-        "transition_calibration": {
-            "false_positives": "{results}/false_positives.csv",
-            "power": "{results}/power.csv",
-        },
-        "finite_size": {"finite_size": "{results}/finite_size.csv"},
+        "transition_calibration": takes("false_positives", "power"),
+        "finite_size": takes("finite_size"),
     },
-    "hopfield": {
-        "hopfield": {"retrieval": "{results}/retrieval.csv", "capacity": "{results}/capacity.csv"},
-    },
-    "benchmark": {
-        "throughput": {"throughput": "{results}/throughput.csv", "machine": "{results}/machine.json"},
-    },
+    "hopfield": {"hopfield": takes("retrieval", "capacity")},
+    "benchmark": {"throughput": takes("throughput", machine="{results}/machine.json")},
 }
-
-
-def figure_names(scope: str = EXPERIMENT) -> list[str]:
-    """The figures of what lies in one folder of results/; of an experiment, if none is named."""
-    return list(FIGURES[scope])
 
 
 def figure_files(scopes: Iterable[str], *suffixes: str) -> list[str]:

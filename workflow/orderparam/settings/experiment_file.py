@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from orderparam.figure_register import figure_names
+from orderparam.figure_register import EXPERIMENT, FIGURES
 from orderparam.settings.check import Problem
 from orderparam.settings.config_file import CONFIG_FILE
 from orderparam.settings.experiment import (
@@ -128,7 +128,7 @@ def check_experiment(document: dict[Any, Any], corpora: Collection[str] | None) 
 
     A key that is missing takes no part. `corpora` are the known ones, None if that is unknown.
     """
-    figures = figure_names()
+    figures = FIGURES[EXPERIMENT]
     for index, figure in enumerate(document.get("figures") or ()):
         if isinstance(figure, str) and figure not in figures:
             yield Problem(("figures", index), show(figure), f"no such figure; {suggest(figure, figures)}")
