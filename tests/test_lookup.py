@@ -38,7 +38,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(settings, smoke):
     with pytest.raises(ConfigError, match=r'has no training job "seeds-9-9"; .* seeds-1-1, seeds-2-2'):
         lookup.find_seeds(smoke, "seeds-9-9")
     with pytest.raises(ConfigError, match="experiment smoke has no seed 7; known here: 1, 2"):
-        lookup.checkpoints_of_seed(smoke, "nano", 7)
+        lookup.job_of_seed(smoke, 7)
 
 
 def test_an_experiment_whose_record_is_damaged_says_why():

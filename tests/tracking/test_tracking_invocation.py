@@ -139,13 +139,13 @@ def test_a_job_ends_with_its_invocation(tmp_path, running):
 SNAKEFILE = """
 from pathlib import Path
 from snakemake.logging import logger
-from orderparam.tracking import close_invocation, has_failed, keep_lines_short, open_invocation, print_ending
+from orderparam.tracking import close_invocation, finish_at_exit, keep_lines_short, open_invocation
 
 keep_lines_short(logger)
-made = lambda: [Path(path) for job in workflow.dag.jobs for path in job.output]
-print_ending(workflow, config, made, lambda: [Path("corpus.json")], has_failed)
+finish_at_exit(workflow, config)
 
 rule draw_figure:
+    input: "results/corpora/speare/corpus.json"
     output: "results/preview/figures/fig4.svg"
     params: fail=config.get("fail", False)
     script: "draw_figure.py"
@@ -191,6 +191,9 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "draw_figure.py").write_text(SCRIPT)
     (tmp_path / "more.yaml").write_text("b: 2")
+    corpus = tmp_path / "results/corpora/speare/corpus.json"
+    corpus.parent.mkdir(parents=True)
+    corpus.write_text('{"corpus": "speare"}')
 
     status, told = run_shell(tmp_path, "snakemake -n")
     assert status == 0
@@ -214,9 +217,7 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
     assert status == 0
     assert (tmp_path / "drawn").read_text() == "xx"
 
-    (tmp_path / "corpus.json").write_text(
-        json.dumps({"corpus": "speare", "stand_in": True, "notice": "sampled"})
-    )
+    corpus.write_text('{"corpus": "speare", "stand_in": true, "notice": "sampled"}')
     status, told = run_shell(tmp_path, f"snakemake --cores 1 --force --config {shlex.quote('fail=True')}")
     assert (status, told[-1]) == (1, f"{HINT} [STAND-IN CORPUS speare: sampled]")
     assert not any(line.startswith(("Open ", "Next: ")) for line in told)
@@ -227,7 +228,7 @@ def test_real_run_ends_with_the_hint_and_its_figure_can_be_regenerated(tmp_path,
     before = dump(tmp_path)
     status, told = run_shell(tmp_path, off)
     assert (status, told[-1]) == (0, "[STAND-IN CORPUS speare: sampled]")
-    (tmp_path / "corpus.json").unlink()
+    corpus.write_text('{"corpus": "speare"}')
     status, told = run_shell(tmp_path, off)
     assert (status, [line for line in told if HINT in line]) == (0, [])
     assert dump(tmp_path) == before

@@ -50,11 +50,10 @@ def find_seeds(experiment: Experiment, job: str) -> tuple[Seeds, ...]:
     return find(f"experiment {experiment.name} has no training job", job, experiment.jobs())
 
 
-def checkpoints_of_seed(experiment: Experiment, size: str, seed: int) -> str:
-    """The checkpoints of the job that trains a seed; ConfigError if there is no such seed."""
+def job_of_seed(experiment: Experiment, seed: int) -> str:
+    """The job that trains a seed; ConfigError if there is no such seed."""
     jobs = {each.seed: job for job, seeds in experiment.jobs().items() for each in seeds}
-    job = find(f"experiment {experiment.name} has no seed", seed, jobs)
-    return f"results/{experiment.name}/runs/{size}/{job}/checkpoints"
+    return find(f"experiment {experiment.name} has no seed", seed, jobs)
 
 
 def checkpoints_to_start_from(experiment: Experiment, size: str, job: str) -> str | list[str]:
@@ -72,11 +71,6 @@ def characters_of(corpus: str) -> int:
         return USUAL_CHARACTERS
 
 
-def largest_run(experiment: Experiment) -> Run:
-    """The run of the last and largest size, which overfits first and which Figure 2 shows."""
-    return list(experiment.runs.values())[-1]
-
-
 def settings_of(run: Run) -> dict[str, Any]:
     """How a size is trained, as plain values; of any device and threads, so that these make nothing anew."""
     return replace(run, device="auto", threads=1).to_dict()
@@ -89,21 +83,12 @@ def name_in_ledger(experiment: Experiment) -> str:
 
 def label_of(experiment: Experiment) -> str:
     """Its name for readers, which says where numbers are the author's."""
-    return (
-        f"{experiment.name} (the author's values, not run here)"
-        if experiment.is_published
-        else experiment.name
-    )
+    return experiment.name + (" (the author's values, not run here)" if experiment.is_published else "")
 
 
 def runs_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """How each size is trained."""
     return {size: settings_of(run) for size, run in experiment.runs.items()}
-
-
-def settings_of_all(experiment: Experiment) -> dict[str, Any]:
-    """The whole experiment as plain values."""
-    return {**experiment.to_dict(), "runs": runs_of(experiment)}
 
 
 def field_of_runs(experiment: Experiment, name: str) -> dict[str, Any]:
@@ -212,15 +197,10 @@ def tables_of_figures(experiment: Experiment, published: str = "config/published
     """The paths of the tables of each of an experiment's figures."""
     found = {}
     for figure in experiment.figures:
-        sources = figure_inputs(experiment, figure, published)
-        paths = (path for each in sources.values() for path in ([each] if isinstance(each, str) else each))
+        sources = figure_inputs(experiment, figure, published).values()
+        paths = (path for each in sources for path in ([each] if isinstance(each, str) else each))
         found[figure] = sorted(path for path in paths if path.endswith(".csv"))
     return found
-
-
-def quality_of_samples(experiment: Experiment) -> list[str]:
-    """The scores of its samples, of a replay whose record has them: to score takes a minute or more."""
-    return tables_to_judge(experiment, ["sample_quality.csv"]) if experiment.replay_of else []
 
 
 def sizes_on_own_corpus(experiment: Experiment) -> list[str]:
@@ -236,10 +216,6 @@ def tables_to_judge(experiment: Experiment, names: Iterable[str]) -> list[str]:
     lacking = set() if experiment.compare_with_published else {"comparison.csv"}
     if experiment.is_published:
         lacking = {"comparison.csv", "probes.csv", "sample_quality.csv", "verification.csv"}
-    record = record_of(experiment)
-    if record:
-        if not any(job.has("probes.csv") for job in record.jobs()):
-            lacking.add("probes.csv")
-        if not any(job.has("sample_quality.csv") for job in record.jobs()):
-            lacking.add("sample_quality.csv")
+    partial = ("probes.csv", "sample_quality.csv")
+    lacking.update(name for name in partial if not tables_of_jobs(experiment, name))
     return [f"results/{experiment.name}/{name}" for name in names if name not in lacking]

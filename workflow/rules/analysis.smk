@@ -77,7 +77,7 @@ rule describe_architecture:
         "results/{experiment}/logs/describe_architecture.log",
     localrule: True
     params:
-        run=lambda wildcards: lookup.settings_of(lookup.largest_run(experiment_of(wildcards))),
+        run=of_experiment(lambda experiment: lookup.settings_of(list(experiment.runs.values())[-1])),
         code=code_digest("describe_architecture"),
     message:
         "Describing the largest model of {wildcards.experiment}"

@@ -25,11 +25,9 @@ from orderparam.training import cost
 from orderparam.training.schedule import checkpoint_steps
 from orderparam.tracking import (
     close_invocation,
-    deliver_at_exit,
-    has_failed,
+    finish_at_exit,
     keep_lines_short,
     open_invocation,
-    print_ending,
     unlock_after_a_kill,
 )
 from snakemake.logging import logger
@@ -170,11 +168,9 @@ def time_to_read(wildcards, attempt):
     return cost.minutes(seconds, attempt)
 
 
-def group_of_seed(wildcards):
-    """The group of the training whose weights a sample is drawn from."""
-    jobs = experiment_of(wildcards).jobs()
-    job = next(job for job, seeds in jobs.items() if int(wildcards.seed) in [each.seed for each in seeds])
-    return f"{wildcards.experiment}-{wildcards.size}-{job}"
+def job_of_seed(wildcards):
+    """The training job whose weights a sample is drawn from."""
+    return lookup.job_of_seed(experiment_of(wildcards), int(wildcards.seed))
 
 
 def any_of(names):
@@ -272,17 +268,5 @@ def forced_outputs():
     return [str(path) for job in dag.needrun_jobs() if dag.reason(job).forced for path in job.output]
 
 
-def corpora_of_this_run():
-    """Manifests of the corpora that the jobs of this invocation rest on."""
-    paths = (Path(path) for job in workflow.dag.jobs for path in (*job.input, *job.output))
-    return {path.parent / "corpus.json" for path in paths if path.parent.parent == Path("results/corpora")}
-
-
-def made_by_this_run():
-    """What the jobs of this invocation make, and what its targets are where all of them are up to date."""
-    return {Path(path) for job in workflow.dag.jobs for path in job.output}
-
-
 keep_lines_short(logger)
-deliver_at_exit(workflow, config)
-print_ending(workflow, config, made_by_this_run, corpora_of_this_run, has_failed)
+finish_at_exit(workflow, config)

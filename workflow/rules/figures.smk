@@ -56,7 +56,9 @@ rule write_up:
             own(f"workflow/report/{figure}.rst") for figure in experiment_of(wildcards).figures
         ],
         samples=of_experiment(lookup.samples_of),
-        quality=of_experiment(lookup.quality_of_samples),
+        quality=of_experiment(
+            lambda each: lookup.tables_to_judge(each, ["sample_quality.csv"]) if each.replay_of else []
+        ),
         answer=own("docs/phase_transition.md"),
     output:
         page="results/{experiment}/write_up.html",
@@ -65,7 +67,7 @@ rule write_up:
         "results/{experiment}/logs/write_up.log",
     localrule: True
     params:
-        experiment=of_experiment(lookup.settings_of_all),
+        experiment=of_experiment(lambda each: {**each.to_dict(), "runs": lookup.runs_of(each)}),
         missing=of_experiment(lookup.missing_runs),
         tables=of_experiment(lookup.tables_of_figures, own("config/published")),
         code=code_digest("write_up"),

@@ -129,9 +129,7 @@ rule measure_vocabulary:
 rule sample_text:
     """Text sampled from the final weights of a run."""
     input:
-        checkpoints=lambda wildcards: lookup.checkpoints_of_seed(
-            experiment_of(wildcards), wildcards.size, int(wildcards.seed)
-        ),
+        checkpoints=lambda wildcards: RUN.format(**wildcards, job=job_of_seed(wildcards)) + "/checkpoints",
         vocabulary=corpus_of_run("vocabulary.json"),
     output:
         sample="results/{experiment}/samples/{size}/seed-{seed}-{mode}.txt",
@@ -140,7 +138,7 @@ rule sample_text:
     wildcard_constraints:
         experiment=any_of(TRAINED),
     group:
-        group_of_seed
+        lambda wildcards: f"{wildcards.experiment}-{wildcards.size}-{job_of_seed(wildcards)}"
     resources:
         gpu=gpus_of_run,
         gpu_manufacturer=gpu_manufacturer,

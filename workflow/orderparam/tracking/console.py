@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from orderparam.errors import OrderParameterError
+from orderparam.files import read_json
+from orderparam.tracking.invocation import how_it_ended
 from orderparam.tracking.job_log import shorten, wrap
-from orderparam.tracking.store import is_enabled
+from orderparam.tracking.store import is_enabled, resolve_uri
+from orderparam.tracking.update import deliver
 
 HINT = "Browse the tracked runs: make ui"
 REPLAY = "snakemake --cores 2 --config experiment=replay   # the article's protocol, from recorded runs"
@@ -56,42 +60,41 @@ def _keys_of(text: str) -> list[tuple[str, str]]:
     return re.findall(r"'([^']+)': ('[^']*'|\[[^\]]*\]|\([^)]*\)|[^,{}\[\]]+)", text)
 
 
-def print_ending(
-    workflow: Any,
-    config: dict[str, Any],
-    made: Callable[[], Iterable[Path]],
-    corpora: Callable[[], Iterable[Path]],
-    failed: Callable[[], bool],
-) -> None:
+def finish_at_exit(workflow: Any, config: dict[str, Any]) -> None:
     """Print, as the last lines of this run of the workflow and of its log, where its result lies.
 
-    `workflow` and `config` are the globals of these names in a Snakefile. `made` returns the files that the
-    run was to make, `corpora` the corpus manifests that it rests on, `failed` whether it failed: then no
-    result is shown. Nothing is printed after a dry run, by commands that run no jobs, or by the
-    processes of single jobs.
+    `workflow` and `config` are the globals of these names in a Snakefile. Of a run that failed no result is
+    shown; one that found nothing to do tells the store what earlier ones could not. Nothing is done after a
+    dry run, by commands that run no jobs, or by the processes of single jobs.
     """
     if not workflow.is_main_process:
         return
     # Snakemake forgets its log files before the process ends.
     log_files = [*map(Path, workflow.logger_manager.get_logfile())]
 
-    def print_lines() -> None:
+    def finish() -> None:
         if workflow.executor_plugin is None or workflow.dryrun or workflow.touch:
             return
-        lines = [] if failed() else describe_results(made())
+        end = how_it_ended()
+        jobs = list(workflow.dag.jobs)
+        lines = []
+        if end in (None, "FINISHED"):
+            lines = describe_results(Path(path) for job in jobs for path in job.output)
+        paths = {Path(path) for job in jobs for path in (*job.input, *job.output)}
         hints = [HINT] if is_enabled(config) else []
-        last = " ".join([*hints, *_stand_in_notices(corpora())])
+        last = " ".join([*hints, *_stand_in_notices(paths)])
         text = "\n".join([*lines, *([last] if last else [])])
-        if not text:
-            return
-        stream = sys.stdout if workflow.output_settings.stdout else sys.stderr
-        print(text, file=stream, flush=True)
+        if text:
+            print(text, file=sys.stdout if workflow.output_settings.stdout else sys.stderr, flush=True)
         for path in log_files:
-            if path.is_file():
+            if text and path.is_file():
                 with path.open("a", encoding="utf-8") as file:
                     file.write(f"{text}\n")
+        if end is None and is_enabled(config):
+            root = Path.cwd().resolve()
+            deliver(root, resolve_uri(config, root))
 
-    atexit.register(print_lines)
+    atexit.register(finish)
 
 
 def describe_results(made: Iterable[Path]) -> list[str]:
@@ -111,13 +114,12 @@ def describe_results(made: Iterable[Path]) -> list[str]:
     return lines
 
 
-def _stand_in_notices(manifests: Iterable[Path]) -> list[str]:
+def _stand_in_notices(paths: Iterable[Path]) -> list[str]:
+    """Of the corpora among these files, those that are stand-ins."""
     notices = []
-    for path in manifests:
-        try:
-            manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if manifest.get("stand_in"):
-            notices.append(f"[STAND-IN CORPUS {manifest['corpus']}: {manifest.get('notice')}]")
+    for folder in {path.parent for path in paths if path.parent.parent == Path("results/corpora")}:
+        with suppress(OrderParameterError):
+            manifest = read_json(folder / "corpus.json")
+            if manifest.get("stand_in"):
+                notices.append(f"[STAND-IN CORPUS {manifest['corpus']}: {manifest.get('notice')}]")
     return notices

@@ -21,10 +21,10 @@ from orderparam.tracking.provenance import hide_secrets, is_alive, origin_tags, 
 from orderparam.tracking.record import RunRecord, Status
 from orderparam.tracking.stopping import pass_signals_on
 from orderparam.tracking.store import is_enabled, resolve_uri
-from orderparam.tracking.update import Follower, deliver
+from orderparam.tracking.update import Follower
 
-_failed = _opened = False
 _open: list[tuple[Path, RunRecord, Follower | None]] = []
+_ends: list[Status] = []
 
 
 def open_invocation(
@@ -37,10 +37,8 @@ def open_invocation(
     too, the outputs that are to be made anew. With --touch, for which Snakemake calls `onstart` too, nothing
     is opened. Never fails.
     """
-    global _opened
     if workflow.touch:
         return
-    _opened = True
     root = Path.cwd().resolve()
     experiment = _targeted_experiment(workflow.dag_settings.targets) or experiment
     command = hide_secrets(shlex.join(["snakemake", *sys.argv[1:]]))
@@ -67,26 +65,12 @@ def open_invocation(
     atexit.register(close_invocation, "FAILED")
 
 
-def deliver_at_exit(workflow: Any, config: dict[str, Any]) -> None:
-    """Have a command that finds nothing to do tell the store what earlier ones could not."""
-
-    def deliver_rest() -> None:
-        if workflow.executor_plugin is None or workflow.dryrun or workflow.touch or _opened:
-            return
-        root = Path.cwd().resolve()
-        deliver(root, resolve_uri(config, root))
-
-    if workflow.is_main_process and is_enabled(config):
-        atexit.register(deliver_rest)
-
-
 def close_invocation(status: Status) -> None:
     """Close this invocation's run, for `onsuccess` and `onerror`, and tell the store of it. Never fails."""
-    global _failed
     os.environ.pop(INVOCATION, None)
-    _failed |= status != "FINISHED" and bool(_open)
     while _open:
         root, record, follower = _open.pop()
+        _ends.append(status)
         record.end(status)
         _write(record, root)
         if follower:
@@ -109,9 +93,9 @@ def _tell_of_killed_jobs(root: Path, invocation: str) -> None:
                 )
 
 
-def has_failed() -> bool:
-    """Whether an invocation of this process was closed as anything but FINISHED."""
-    return _failed
+def how_it_ended() -> Status | None:
+    """As what this process's invocation was closed; None where there was nothing to do."""
+    return _ends[-1] if _ends else None
 
 
 def _targeted_experiment(targets: Iterable[str]) -> str | None:

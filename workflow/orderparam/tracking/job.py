@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -76,16 +76,6 @@ class TrackedJob:
         for (size, seed), rows in metrics.groupby(["size", "seed"], sort=False):
             self.log_table(rows.drop(columns="seed"), "step", self._trainings[str(size), int(str(seed))])
 
-    def set_tag(self, key: str, value: object) -> None:
-        """Set a tag, in place of an earlier value."""
-        self.record.tags[key] = str(value)
-
-    def set_corpus(self, manifest: str | Path | Mapping[str, Any]) -> None:
-        """Set the tag `corpus` from a corpus.json or vocabulary.json; a stand-in is called one there."""
-        values: Mapping[str, Any] = manifest if isinstance(manifest, Mapping) else read_json(manifest)
-        notice = f" (STAND-IN: {values.get('notice')})" if values.get("stand_in") else ""
-        self.set_tag("corpus", f"{values.get('corpus')}{notice}")
-
     def save(self) -> None:
         """Write the record."""
         self.attempt(lambda: self.record.write(self._root))
@@ -125,7 +115,7 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
     set_up_logging(snakemake.log[0] if snakemake.log else None, record.name)
     job = TrackedJob(record, root)
     with stopping_unwinds(_invocation().get("process")):
-        _find_corpus(job, snakemake, snakemake.input)
+        _find_corpus(record, snakemake, snakemake.input)
         job.attempt(lambda: set_aside(root, record.file))
         job.save()
         if job.failed_to_write:
@@ -144,16 +134,16 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
             yield job
         except BaseException as error:
             status = _status_after(error)
-            if kept and status != "FINISHED":
-                kept.tell()
             if status != "FINISHED":
                 record.tags["error"] = f"{type(error).__name__}: {error}"[:500]
+                if kept:
+                    kept.tell()
             if status == "FAILED" and not isinstance(error, SystemExit):
                 record.texts["traceback.txt"] = traceback.format_exc()
             raise
         finally:
-            _find_corpus(job, snakemake, snakemake.output)
-            record.outputs = _describe_files(snakemake.output, root)
+            _find_corpus(record, snakemake, snakemake.output)
+            record.outputs = [describe_file(name, path, root) for name, path in _named(snakemake.output)]
             record.tags |= machine_tags()
             record.end(status)
             if not _is_superseded(record, root):
@@ -210,7 +200,7 @@ def _describe_job(snakemake: Any, root: Path) -> RunRecord:
             }
         ),
         tags=tags,
-        inputs=_describe_files(snakemake.input, root),
+        inputs=[describe_file(name, path, root) for name, path in _named(snakemake.input)],
         # That they are there tells, of a job that left no end, whether it came to it.
         outputs=[
             {"name": name, "path": relative_to_root(path, root), "sha256": None, "bytes": None}
@@ -243,10 +233,6 @@ def _experiment_of_store(rule: str, folder: str, experiment: str) -> str:
     return folder if folder in RESERVED_EXPERIMENTS else experiment
 
 
-def _describe_files(files: Any, root: Path) -> list[dict[str, Any]]:
-    return [describe_file(name, path, root) for name, path in _named(files)]
-
-
 def _named(items: Any) -> list[tuple[str, Any]]:
     """Items of a rule's input, output or params by name; nameless ones, and those of a list, are counted."""
     names = [str(index) for index in range(len(items))]
@@ -256,19 +242,22 @@ def _named(items: Any) -> list[tuple[str, Any]]:
     return list(zip(names, items, strict=True))
 
 
-def _find_corpus(job: TrackedJob, snakemake: Any, files: Iterable[str]) -> None:
+def _find_corpus(record: RunRecord, snakemake: Any, files: Iterable[str]) -> None:
     """Set the tag `corpus` from a manifest among `files`, else from params; a stand-in prevails."""
-    known: list[Mapping[str, Any]] = []
+    known: list[dict[str, Any]] = []
     for path in files:
         if Path(path).name in MANIFESTS:
             # A missing or damaged file is for the script to report.
             with suppress(OrderParameterError):
                 known.append(read_json(path))
-    named = {**dict(snakemake.wildcards.items()), **dict(snakemake.params.items())}
-    known = [manifest for manifest in (*known, named) if isinstance(manifest.get("corpus"), str)]
-    stand_ins = [manifest for manifest in known if manifest.get("stand_in")]
-    if stand_ins or (known and "corpus" not in job.record.tags):
-        job.set_corpus((stand_ins or known)[0])
+    known.append({**dict(snakemake.wildcards.items()), **dict(snakemake.params.items())})
+    # The first stand-in, else the first of all.
+    known.sort(key=lambda manifest: not manifest.get("stand_in"))
+    for found in [manifest for manifest in known if isinstance(manifest.get("corpus"), str)][:1]:
+        if found.get("stand_in"):
+            record.tags["corpus"] = f"{found['corpus']} (STAND-IN: {found.get('notice')})"
+        else:
+            record.tags.setdefault("corpus", found["corpus"])
 
 
 def _status_after(error: BaseException) -> Status:
