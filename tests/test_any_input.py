@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from anything import KEYS, MANY, VALUES, spoil, with_value
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderparam import lookup
@@ -22,26 +22,10 @@ from orderparam.tracking.record import RunRecord, set_aside
 from orderparam.training.snapshots import SnapshotStore
 
 PROJECT = Path(__file__).parents[1]
-EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
-MANY = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def spoil(path: Path, at: int, new: bytes, cut: bool) -> bytes:
-    original = path.read_bytes()
-    at %= len(original)
-    path.write_bytes(original[:at] + new + (b"" if cut else original[at + len(new) :]))
-    return original
 
 
 @MANY
-@given(keys=st.lists(st.integers(0, 40), min_size=1, max_size=3), value=VALUES)
+@given(keys=KEYS, value=VALUES)
 def test_a_record_of_any_values_is_read_or_refused_and_set_aside_inside(tmp_path, keys, value):
     file = "results/smoke/jobs/train.json"
     process = {"host": "here", "pid": 1, "started": 0.0}
@@ -49,14 +33,7 @@ def test_a_record_of_any_values_is_read_or_refused_and_set_aside_inside(tmp_path
     RunRecord("train", "smoke", file, process=process, inputs=[made], outputs=[made]).write(tmp_path)
     path = tmp_path / file
     assert RunRecord.read(path).process == process
-    content = part = json.loads(path.read_text())
-    for depth, number in enumerate(keys):
-        place = list(part)[number % len(part)] if isinstance(part, dict) else number % len(part)
-        if depth == len(keys) - 1 or not isinstance(part[place], dict | list) or not part[place]:
-            part[place] = value
-            break
-        part = part[place]
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(with_value(json.loads(path.read_text()), keys, value)))
     try:
         record = RunRecord.read(path)
         assert isinstance(record.status, str) and isinstance(record.outputs, list)
@@ -97,7 +74,7 @@ def test_a_spoilt_snapshot_is_passed_over(tmp_path, name, at, new):
     weights = torch.arange(6.0)
     store.save(3, {"a": weights}, {"trajectory": []})
     store.save(6, {"a": weights}, {"trajectory": []})
-    original = spoil(store.folder / name, at, new, cut=False)
+    original = spoil(store.folder / name, at, new)
     unchanged = (store.folder / name).read_bytes() == original
     found = [(step, values) for step, _, values in store.load_newest()]
     assert found in ([(3, {"trajectory": []})], [(6, {"trajectory": []}), (3, {"trajectory": []})])

@@ -166,7 +166,7 @@ def test_old_python_is_refused_with_a_message(checkout):
     assert not (checkout / ".venv").exists()
 
 
-def test_environment_is_set_up_once_and_again_when_a_lock_changes(checkout):
+def test_environment_is_set_up_once_and_again_when_a_lock_changes_or_it_is_broken(checkout):
     first = make_environment(checkout)
     assert "Making .venv" in first
     assert [line.split()[1:3] for line in first.splitlines() if line.startswith("install")] == [
@@ -182,16 +182,13 @@ def test_environment_is_set_up_once_and_again_when_a_lock_changes(checkout):
         assert again.count("install") == times
         assert "Making" not in again
         os.utime(checkout / "envs" / name, (0, 0))
-
-
-def test_environment_without_its_interpreter_is_made_anew(checkout):
-    binaries = checkout / ".venv/bin"
-    binaries.mkdir(parents=True)
-    (binaries / "python").symlink_to("/nowhere/python3")
-    (checkout / ".venv/run.stamp").touch()
-    done = make_environment(checkout)
-    assert "Making .venv" in done
-    assert done.count("install") == 3
+    # One without its interpreter is made anew.
+    python = checkout / ".venv/bin/python"
+    python.unlink()
+    python.symlink_to("/nowhere/python3")
+    again = make_environment(checkout)
+    assert "Making .venv" in again
+    assert again.count("install") == 3
 
 
 def test_one_version_is_named_everywhere(pyproject):

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from anything import KEYS, MANY, VALUES, spoil, with_value
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_recorded import add, experiment, make_job  # noqa: F401
 
@@ -151,6 +152,7 @@ HOSTILE = {
         change_json("environment.json", lambda content: content.update(seconds=10**400)),
         "'seconds' must be",
     ),
+    "no verification": (lambda folder: (folder / "verification.csv").unlink(), "this job has no such table"),
     "no table": (write("steps.parquet", b"PAR1 not really PAR1"), "not a readable table"),
 }
 
@@ -188,53 +190,25 @@ def test_a_folder_with_no_room_above_it_is_no_job():
             read_job(Path(root))
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-@settings(
-    max_examples=int(os.environ.get("EXAMPLES", "150")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(
-    name=st.sampled_from(["run.json", "environment.json"]),
-    keys=st.lists(st.integers(0, 30), max_size=3),
-    value=VALUES,
-)
+@MANY
+@given(name=st.sampled_from(["run.json", "environment.json"]), keys=KEYS, value=VALUES)
 @example(name="run.json", keys=[1, 0], value="x/../../..")
 def test_any_value_anywhere_is_taken_or_cleanly_refused(add, job, tmp_path, name, keys, value):  # noqa: F811
-    original = (job.folder / name).read_bytes()
-    content = read_json(job.folder / name)
-    part, holder, last = content, None, None
-    for key in keys:
-        if isinstance(part, dict | list) and part:
-            last = list(part)[key % len(part)] if isinstance(part, dict) else key % len(part)
-            holder, part = part, part[last]
-    if holder is None:
-        content = value
-    else:
-        holder[last] = value
-    (job.folder / name).write_text(json.dumps(content))
+    path = job.folder / name
+    original = path.read_bytes()
+    path.write_text(json.dumps(with_value(json.loads(original), keys, value)))
     outside = set(tmp_path.iterdir())
     try:
         add(read_job(job.folder))
     except RecordError:
         pass
     finally:
-        (job.folder / name).write_bytes(original)
+        path.write_bytes(original)
         shutil.rmtree(tmp_path / "recorded", ignore_errors=True)
     assert set(tmp_path.iterdir()) <= outside | {tmp_path / "recorded"}
 
 
-@settings(
-    max_examples=int(os.environ.get("EXAMPLES", "150")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@MANY
 @given(
     name=st.sampled_from(["metrics.csv", "steps.parquet", "verification.csv", "run.json", "probes.csv"]),
     at=st.integers(0, 10**6),
@@ -243,9 +217,7 @@ def test_any_value_anywhere_is_taken_or_cleanly_refused(add, job, tmp_path, name
 )
 def test_any_bytes_anywhere_are_taken_or_cleanly_refused(add, job, tmp_path, name, at, new, cut):  # noqa: F811
     path = job.folder / name
-    original = path.read_bytes()
-    at %= len(original)
-    path.write_bytes(original[:at] + new + (b"" if cut else original[at + len(new) :]))
+    original = spoil(path, at, new, cut)
     try:
         add(read_job(job.folder))
     except RecordError:

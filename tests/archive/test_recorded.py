@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -133,13 +134,6 @@ def test_the_tables_of_every_step_may_stay_out(add, experiment, make_job, tmp_pa
     }
 
 
-def test_a_job_that_is_not_finished_is_refused(add, make_job):
-    job = make_job()
-    job.table("verification.csv").unlink()
-    with pytest.raises(RecordError, match=r"verification\.csv: this job has no such table"):
-        add(job)
-
-
 def test_jobs_are_added_beside_others_and_replaced_by_name(add, make_job):
     add(make_job(), make_job(SEEDS[1], size="large"))
     record = add(make_job(SEEDS[2]), make_job(b=0.3))
@@ -219,31 +213,23 @@ def test_readme_judges_by_the_runs_that_share_the_published_weights(add, make_jo
     assert "| small | 3 | 3 | 3, 3 | 20 | 1.50 | a processor | 2.13.0 | 0123456789 |" in readme
 
 
-NAMES = (
-    "experiment.json",
-    "corpora/made_up/vocabulary.json",
-    "corpora/made_up/ngram_entropies.csv",
-    "runs/small/seeds-1-1/run.json",
-    "runs/small/seeds-1-1/metrics.csv",
-    "runs/small/seeds-1-1/steps.parquet",
-    "samples/small/seed-1-evaluation.txt",
-)
-
-
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("damage", ["one bit", "cut", "missing"])
-def test_a_damaged_file_is_named(add, make_job, name, damage):
+def test_a_damaged_file_is_named(add, make_job, damage):
     record = add(make_job())
-    path = record.folder / name
-    content = bytearray(path.read_bytes())
-    if damage == "missing":
-        path.unlink()
-    else:
+    assert {Path(name).parts[0] for name in record.sums} == {"experiment.json", "corpora", "runs", "samples"}
+    for name in record.sums:
+        path = record.folder / name
+        original = path.read_bytes()
+        content = bytearray(original)
         content[len(content) // 2] ^= 1
-        path.write_bytes(content if damage == "one bit" else content[:-1])
-    expected = "missing, but" if damage == "missing" else "damaged or edited: expected sha256"
-    with pytest.raises(RecordError, match=rf"trial/{name}: {expected}"):
-        Record(record.folder).check()
+        path.write_bytes(content if damage == "one bit" else original[:-1])
+        if damage == "missing":
+            path.unlink()
+        expected = "missing, but" if damage == "missing" else "damaged or edited: expected sha256"
+        with pytest.raises(RecordError, match=rf"trial/{name}: {expected}"):
+            Record(record.folder).check()
+        path.write_bytes(original)
+    record.check()
 
 
 def test_a_file_that_is_not_listed_is_named(add, make_job):

@@ -2,9 +2,7 @@
 
 import copy
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from anything import KEYS, MANY, VALUES, with_value
+from hypothesis import given
 from hypothesis import strategies as st
-from project_copy import environment
 
 from orderparam.errors import ConfigError, RecordError
 from orderparam.settings.check import check
@@ -299,52 +297,22 @@ def test_error_in_the_configuration_names_file_key_value_and_rule(root: Path, ca
     assert_told(errors(root, config), "config/config.yaml", expected)
 
 
-def test_all_errors_of_all_files_are_listed_at_once(root: Path) -> None:
-    write(root, TRIAL.replace("d_model: 32", "d_model: 33").replace("1e-3", "-1").replace("2000", "x"))
-    write(root, "sizes: {a: {d_model: 8, n_head: 3, n_layer: 0}}\n", "config/experiments/other.yaml")
-    write(root, "sizes: [\n", "config/experiments/broken.yaml")
-    config = {**CONFIG, "experiment": "thing", "tracking": {"enabled": 1}}
-    found = errors(root, config)
-    starts = [
-        "config/config.yaml (overridden by --config or --configfile): tracking.enabled: found 1;",
-        'config/config.yaml (overridden by --config or --configfile): experiment: found "thing";',
-        "config/experiments/broken.yaml:2:1: not valid YAML",
-        "config/experiments/other.yaml:1: sizes.a.n_layer: found 0;",
-        'config/experiments/other.yaml: corpus: found "tiny_shakespeare"; no such corpus',
-        "config/experiments/other.yaml:1: sizes.a.d_model: found 8; must be a multiple of n_head, which is 3",
-        "config/experiments/trial.yaml:5: sizes.0.1M.learning_rate: found -1;",
-        'config/experiments/trial.yaml:7: training.steps: found "x";',
-        "config/experiments/trial.yaml:4: sizes.10K.d_model: found 33;",
-    ]
-    assert len(found) == len(starts)
-    for start in starts:
-        assert any(line.startswith(start) for line in found), (start, found)
+NO_NAMES = st.none() | st.booleans() | st.integers() | st.floats()
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(SCALARS, SCALARS, max_size=3)
-
-
-def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a document."""
-    if isinstance(value, dict | list):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return [place, *(found for key, item in items for found in places(item, (*place, key)))]
-    return [place]
-
-
-@settings(max_examples=int(os.environ.get("EXAMPLES", "100")), deadline=None)
-@given(data=st.data())
-def test_no_document_brings_the_checks_down(data: st.DataObject) -> None:
+@MANY
+@given(
+    model=st.sampled_from([ConfigFile, ExperimentFile]),
+    keys=KEYS.filter(len),
+    value=VALUES | st.dictionaries(NO_NAMES, VALUES, max_size=3),
+)
+def test_no_document_brings_the_checks_down(model: Any, keys: list[int], value: Any) -> None:
     """Whatever value stands wherever, there is an experiment or a list of problems of one line each."""
-    model = data.draw(st.sampled_from([ConfigFile, ExperimentFile]))
     document = copy.deepcopy(CONFIG) if model is ConfigFile else yaml.safe_load(TRIAL)
-    put(document, data.draw(st.sampled_from(places(document)[1:])), data.draw(VALUES))
-    problems, valid = check(model, document)
-    if model is ConfigFile:
-        problems += check_sources(valid, ())
-    else:
-        problems += check_experiment(valid, ["play", "novel"])
+    problems, valid = check(model, with_value(document, keys, value))
+    problems += (
+        check_sources(valid, ()) if model is ConfigFile else check_experiment(valid, ["play", "novel"])
+    )
     assert all("\n" not in str(problem) for problem in problems)
 
 
@@ -412,66 +380,6 @@ def test_folder_without_experiments_is_an_error(root: Path) -> None:
     assert errors(root) == ["config/experiments: found no experiment; add a file <name>.yaml"]
 
 
-def test_key_twice_in_config_yaml_is_found(root: Path) -> None:
-    with (root / "config/config.yaml").open("a") as file:
-        file.write("experiment: trial\n")
-    (line,) = errors(root)
-    assert line == "config/config.yaml:8: experiment: the key is already in line 7; keep one of them"
-
-
-def test_unreadable_configuration_does_not_hide_errors_of_experiments(root: Path) -> None:
-    write(root, "corpora: [", "config/config.yaml")
-    write(root, TRIAL.replace("1e-3", "-1"))
-    found = errors(root, None)
-    assert [line.split(": ")[0] for line in found] == [
-        "config/config.yaml:1:11",
-        "config/experiments/trial.yaml:5",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("corpora: [", "config/config.yaml:1:11: not valid YAML"),
-        (None, "config/config.yaml: cannot be read: No such file"),
-    ],
-)
-def test_snakemake_tells_what_is_wrong_with_a_configuration_that_it_cannot_read(
-    tmp_path: Path, text: str | None, expected: str
-) -> None:
-    done = snakemake(tmp_path, text)
-    assert done.returncode != 0
-    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
-    assert "The configuration has 2 errors; nothing was run:" in lines
-    for start in (expected, "config/experiments/trial.yaml:1: corpus: found 7"):
-        assert any(line.startswith(start) for line in lines), lines
-
-
-def test_snakemake_tells_a_repeated_key_together_with_the_faults_of_values(tmp_path: Path) -> None:
-    text = yaml.safe_dump({**CONFIG, "corpus_mirror": 5}) + "experiment: trial\n"
-    done = snakemake(tmp_path, text, "--config", "tracking={enabled: 7}")
-    output = done.stdout + done.stderr
-    for part in (
-        "The configuration has 4 errors",
-        "experiment: the key is already in line",
-        "config/config.yaml:7: corpus_mirror: found 5",
-        "(overridden by --config or --configfile): tracking.enabled: found",
-        "trial.yaml:1: corpus: found 7",
-    ):
-        assert part in output
-
-
-def snakemake(folder: Path, config: str | None, *options: str) -> subprocess.CompletedProcess[str]:
-    """A dry run in a copy of the workflow with this config.yaml and a fault in its one experiment."""
-    shutil.copy(PROJECT / "Snakefile", folder)
-    shutil.copytree(PROJECT / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
-    write(folder, TRIAL.replace("corpus: play", "corpus: 7"))
-    if config is not None:
-        write(folder, config, "config/config.yaml")
-    command = [sys.executable, "-m", "snakemake", "-n", *options]
-    return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
-
-
 def test_recorded_experiments_are_known_by_their_folders(root: Path) -> None:
     for name in ("trial", ".record-x", "No"):
         (root / "results/recorded" / name).mkdir(parents=True)
@@ -494,17 +402,14 @@ def test_what_is_to_be_replayed_must_exist(root: Path) -> None:
     assert "did you mean trial?" in told
 
 
-def test_aliases_of_aliases_are_told_at_once(root: Path) -> None:
-    nested: Any = ["x"]
-    for _ in range(40):
-        nested = [nested] * 9
-    (told,) = errors(root, {**CONFIG, "corpora": nested})
-    assert "more than 100,000 values" in told
+def test_aliases_and_deep_nesting_are_told(root: Path) -> None:
     lines = ["a0: &a0 [x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 40))]
-    write(root, "\n".join(lines))
-    assert any("anchors (&) and aliases (*) are not supported" in line for line in errors(root))
-    write(root, "[" * 5000)
-    assert any("nested too deeply" in line for line in errors(root))
+    for text, told in (
+        ("\n".join(lines), "anchors (&) and aliases (*) are not supported"),
+        ("[" * 5000, "nested too deeply"),
+    ):
+        write(root, text)
+        assert any(told in line for line in errors(root))
 
 
 @pytest.mark.parametrize(("key", "least"), [("measure_every", 100), ("checkpoint_every", 1000)])

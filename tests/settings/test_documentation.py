@@ -1,5 +1,6 @@
 """What is written from the models of the settings is up to date, and says all that they allow."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,6 @@ def test_editors_find_no_fault_in_the_files_of_this_project() -> None:
         first = path.read_text().splitlines()[0]
         hint = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", first)
         assert hint, path
-        schema = yaml.safe_load((path.parent / hint[1]).read_text())
+        schema = json.loads((path.parent / hint[1]).read_text())
         document = yaml.safe_load(re.sub(r"(?<![.\d])(\d)e-", r"\1.0e-", path.read_text()))
         jsonschema.validate(document, schema)

@@ -67,15 +67,6 @@ def test_a_damaged_record_stops_its_replay_and_nothing_else(replay):
     assert replay.snakemake("-n", "--config", "experiment=smoke").status == 0
 
 
-def test_a_replay_has_no_runs_of_its_own(replay):
-    done = replay.snakemake("-n", "results/smoke_recorded/runs/nano/seeds-1-1/trajectory.parquet")
-    assert done.status != 0
-    assert (
-        "experiment 'smoke_recorded' replays what is recorded of 'smoke': it has no runs of its own"
-        in done.output
-    )
-
-
 def test_published_values_are_drawn_and_written_up_as_the_author_s(project):
     record = "results/recorded/paper"
     shutil.copytree(PROJECT / record, project.root / record)

@@ -73,15 +73,12 @@ def test_a_line_of_code_in_one_figure_draws_that_figure_alone(clone):
     assert planned(clone, *SMOKE) == {"draw_fig3_loss_vs_steps": 1, "write_up": 1, "all": 1}
 
 
-def test_an_experiments_learning_rate_trains_that_experiment_again_alone(clone):
+def test_a_sizes_steps_train_that_size_again_and_a_learning_rate_all_of_the_experiment(clone):
+    clone.replace("config/experiments/smoke.yaml", "n_layer: 2, steps: 40", "n_layer: 2, steps: 60")
+    rules = planned(clone, *SMOKE)
+    assert (rules["train_model"], rules["verify_checkpoints"]) == (2, 2)
     clone.replace("config/experiments/smoke.yaml", "learning_rate: 1e-2", "learning_rate: 2e-2")
     rules = planned(clone, *SMOKE)
     assert rules["train_model"] == 4
     assert rules.keys().isdisjoint({"get_corpus", "tokenize_corpus", "count_ngrams", "draw_fig1_hmmt"})
     assert planned(clone, "results/packed/metrics.csv") == {}
-
-
-def test_one_sizes_steps_train_that_size_again_alone(clone):
-    clone.replace("config/experiments/smoke.yaml", "n_layer: 2, steps: 40", "n_layer: 2, steps: 60")
-    rules = planned(clone, *SMOKE)
-    assert (rules["train_model"], rules["verify_checkpoints"]) == (2, 2)

@@ -136,19 +136,3 @@ def test_a_runs_command_draws_its_figure_anew(smoke, tracked, tmp_path):
     # The earlier run is there too.
     commands = [run.data.tags["regenerate"] for run in again if run.info.run_name.startswith("Figure 4")]
     assert len(commands) == 2 and set(commands) == {tags["regenerate"]}
-
-
-def test_a_figure_that_was_removed_is_drawn_again_alone(smoke_clone):
-    svg = smoke_clone.root / f"{FIG_4}.svg"
-    content = svg.read_bytes()
-    svg.unlink()
-    others = {
-        name: (smoke_clone.results / name).stat().st_mtime_ns
-        for name in smoke_clone.files("results")
-        if name.startswith(("smoke/figures/", "smoke/runs/", "corpora/")) and "fig4" not in name
-    }
-    done = smoke_clone.build("--cores", "1", f"{FIG_4}.svg")
-    assert done.jobs() == done.planned() == {"draw_fig4_loss_vs_order_parameter": 1}
-    assert svg.read_bytes() == content
-    assert {name: (smoke_clone.results / name).stat().st_mtime_ns for name in others} == others
-    assert done.last_line.startswith("Browse the tracked runs: make ui")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import threading
 from dataclasses import dataclass
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -153,32 +150,6 @@ def test_the_paper_fails_without_a_source_and_says_what_to_do(offline, tmp_path)
     assert planned["get_corpus"] == 1
     # Four sizes, eleven seeds.
     assert planned["train_model"] == 44
-
-
-@tiny_shakespeare.needed
-def test_the_text_is_downloaded_when_its_server_answers(offline, tmp_path):
-    project = offline.project.clone(tmp_path / "clone")
-    (tmp_path / "served").mkdir()
-    shutil.copy(tiny_shakespeare.PATH, tmp_path / "served" / "input.txt")
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        project.write("../sources.yaml", loopback_sources(server.server_port))
-        done = project.build(
-            *("--cores", "1", "results/corpora/tiny_shakespeare/corpus.json"),
-            *("--configfile", str(project.root.with_name("sources.yaml"))),
-        )
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-    assert done.jobs() == {"get_corpus": 1}
-    manifest = json.loads(project.read("results/corpora/tiny_shakespeare/corpus.json"))
-    assert manifest["source"] == f"http://127.0.0.1:{server.server_port}/input.txt"
-    assert manifest["sha256"] == tiny_shakespeare.SHA256
-    assert sha256_of_file(project.results / "corpora/tiny_shakespeare/corpus.txt") == tiny_shakespeare.SHA256
 
 
 def test_the_documented_command_replaces_the_stand_in_and_all_that_came_of_it(offline, replaced):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,17 @@ def check_before_start(
     configuration. Devices are asked for where the jobs run on this machine.
     """
     runs = list(runs)
+    contexts: dict[str, list[int]] = {}
+    for run, _ in runs:
+        contexts.setdefault(run.corpus, []).append(run.context)
+    checks = [partial(_check_text, root, name, corpora[name], contexts[name]) for name in contexts]
+    checks += [partial(_check_device, run) for run, _ in runs if devices_are_here]
     problems: dict[str, None] = {}
-    for run in {run.corpus: run for run, _ in runs}.values():
-        contexts = [each.context for each, _ in runs if each.corpus == run.corpus]
-        problems |= _fault_of(
-            lambda run=run, c=contexts: _check_text(root, run.corpus, corpora[run.corpus], c)
-        )
-    if devices_are_here:
-        for run, _ in runs:
-            problems |= _fault_of(lambda run=run: _check_device(run))
+    for check in checks:
+        try:
+            check()
+        except OrderParameterError as error:
+            problems[str(error)] = None
     needed = sum(seeds * estimate_bytes(run, _vocabulary_size(root, run.corpus)) for run, seeds in runs)
     free = shutil.disk_usage(root).free
     estimate = f"training will write about {_gigabytes(needed)} (checkpoints, snapshots, tables)"
@@ -51,14 +54,6 @@ def check_before_start(
     if problems:
         raise ConfigError("\n  ".join(["nothing was run, and nothing deleted:", *problems]))
     return f"{estimate}; {_gigabytes(free)} are free" if runs else ""
-
-
-def _fault_of(check: Any) -> dict[str, None]:
-    try:
-        check()
-    except OrderParameterError as error:
-        return {str(error): None}
-    return {}
 
 
 def _check_text(root: Path, corpus: str, entry: Mapping[str, Any], contexts: Iterable[int]) -> None:

@@ -123,28 +123,22 @@ def corpus_of_run(name):
     )
 
 
-def settings_of_run(wildcards):
-    return lookup.settings_of(run_of(wildcards))
-
-
-def device_of_run(wildcards):
-    return run_of(wildcards).device
-
-
 def is_on_gpu(run):
     # Where nodes are counted, by --jobs, jobs are sent to other machines.
     here = not workflow.remote_exec and workflow.resource_settings.nodes is None
     return uses_accelerator(run.device, here)
 
 
+def of_run(function):
+    """Parameter or resource function: what is said of how a size is trained."""
+    return lambda wildcards: function(run_of(wildcards))
+
+
+settings_of_run = of_run(lookup.settings_of)
+device_of_run = of_run(lambda run: run.device)
 # None leaves a resource out, which some executors tell from 0.
-def gpus_of_run(wildcards):
-    return 1 if is_on_gpu(run_of(wildcards)) else None
-
-
-def gpu_manufacturer(wildcards):
-    run = run_of(wildcards)
-    return "nvidia" if is_on_gpu(run) and run.device != "mps" else None
+gpus_of_run = of_run(lambda run: 1 if is_on_gpu(run) else None)
+gpu_manufacturer = of_run(lambda run: "nvidia" if is_on_gpu(run) and run.device != "mps" else None)
 
 
 def memory_of_run(wildcards, attempt):

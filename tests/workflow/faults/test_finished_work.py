@@ -60,17 +60,6 @@ def test_a_damaged_vocabulary_repaired_as_advised_trains_nothing(smoke_clone):
     check_put_back(project, before)
 
 
-@pytest.mark.slow
-def test_a_kept_training_that_is_damaged_is_not_put_back(smoke_clone):
-    project = smoke_clone
-    before = outputs(project)
-    flip(project.root / RUN / "checkpoints/seed-1/step-000060.safetensors")
-    shutil.rmtree(project.root / RUN)
-    done = project.build("--cores", "2", TARGET)
-    assert PUT_BACK not in done.output
-    assert outputs(project) == before
-
-
 def test_where_and_on_how_many_threads_reruns_nothing_and_a_missing_device_deletes_nothing(smoke_clone):
     project = smoke_clone
     before = outputs(project)

@@ -61,9 +61,7 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
     problems: list[Problem] = []
     valid: dict[Any, Any] = {}
     corpora = None
-    if config is not None and _is_endless(config):
-        problems = [Problem((), "more than 100,000 values", "write them out, without aliases (*)")]
-    elif config is not None:
+    if config is not None:
         problems, valid = check(ConfigFile, dict(config))
         problems += check_sources(valid, {problem.place for problem in problems})
         if isinstance(config.get("corpora"), dict):
@@ -71,21 +69,24 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
 
     messages: list[str] = []
     documents: dict[str, dict[Any, Any]] = {}
-    for path in _experiment_paths(root):
+    # Not hidden ones; of the suffix .yml, `check_file_name` says that it must be another.
+    paths = sorted((root / EXPERIMENTS_FOLDER).glob("[!.]*"))
+    for path in (path for path in paths if path.suffix.lower() in (".yaml", ".yml")):
         file = f"{EXPERIMENTS_FOLDER}/{path.name}"
         messages += [f"{show_path(file)}: {fault}" for fault in check_file_name(path)]
         found, documents[path.stem] = check_file(
             root, file, ExperimentFile, lambda valid, _: check_experiment(valid, corpora)
         )
         messages += found
-    recorded = _recorded_experiments(root, valid.get("replay"))
+    recorded, replay = _recorded_experiments(root), valid.get("replay")
+    replayable = dict.fromkeys([*documents, *recorded.values()])
+    if replay:
+        recorded["replay"] = replay
     if not documents:
         messages.append(f"{EXPERIMENTS_FOLDER}: found no experiment; add a file <name>.yaml")
     elif (name := valid.get("experiment")) and name not in (known := [*documents, *recorded]):
         allowed = f"no such experiment in {EXPERIMENTS_FOLDER}; {suggest(name, known)}"
         problems.append(Problem(("experiment",), show(name), allowed))
-    replay = valid.get("replay")
-    replayable = dict.fromkeys([*documents, *_recorded_experiments(root, None).values()])
     if config and "replay" in config and replay and replay not in replayable:
         allowed = f"neither recorded in {RECORDED_FOLDER} nor an experiment; {suggest(replay, replayable)}"
         problems.append(Problem(("replay",), show(replay), allowed))
@@ -155,33 +156,11 @@ def describe_run(
     }
 
 
-def _is_endless(config: Any, most: int = 100_000) -> bool:
-    """Whether values that stand in several places, as YAML's aliases do, make up more than `most` of them."""
-    left = [config]
-    for _ in range(most):
-        if not left:
-            return False
-        value = left.pop()
-        if isinstance(value, dict | list):
-            left += value.values() if isinstance(value, dict) else value
-    return True
-
-
-def _experiment_paths(root: Path) -> list[Path]:
-    """The YAML files but hidden ones; the check of the names reports a suffix such as .yml."""
-    folder = root / EXPERIMENTS_FOLDER
-    paths = folder.iterdir() if folder.is_dir() else []
-    wanted = (path for path in paths if path.suffix.lower() in (".yaml", ".yml"))
-    return sorted(path for path in wanted if not path.name.startswith("."))
-
-
-def _recorded_experiments(root: Path, replay: str | None) -> dict[str, str]:
-    folder = root / RECORDED_FOLDER
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    recorded = {f"{name}_recorded": name for name in names if re.fullmatch("[a-z][a-z0-9_-]*", name)}
-    if PUBLISHED_PROTOCOL in names:
-        recorded[PUBLISHED] = PUBLISHED_PROTOCOL
-    return {**recorded, "replay": replay} if replay else recorded
+def _recorded_experiments(root: Path) -> dict[str, str]:
+    """The experiments that are drawn from a folder of results/recorded/, each with the folder's name."""
+    names = sorted(path.name for path in (root / RECORDED_FOLDER).glob("[a-z]*") if path.is_dir())
+    recorded = {f"{name}_recorded": name for name in names if re.fullmatch("[a-z0-9_-]*", name)}
+    return {**recorded, **({PUBLISHED: PUBLISHED_PROTOCOL} if PUBLISHED_PROTOCOL in names else {})}
 
 
 def _origin(place: Place, config: Any, own: YamlFile) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
+from orderparam.settings.yaml_file import read_yaml
 from orderparam.tracking.record import Point, RunRecord
 
 NOTE = "mlflow.note.content"
@@ -49,11 +48,9 @@ def describe_experiment(name: str, root: Path, trainings: bool, other: str | Non
 def _configured(name: str, root: Path) -> str:
     """The description in the experiment's file; of recorded runs, in that of the experiment they are of."""
     for each in (name, name.removesuffix("_recorded")):
-        try:
-            found = yaml.safe_load((root / f"config/experiments/{each}.yaml").read_text(encoding="utf-8"))
-            return str(found["description"])
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
-            continue
+        document = read_yaml(root, f"config/experiments/{each}.yaml").values or {}
+        if "description" in document:
+            return str(document["description"])
     return ""
 
 

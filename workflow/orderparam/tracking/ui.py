@@ -11,29 +11,16 @@ import time
 import webbrowser
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from orderparam.errors import RecordError
+from orderparam.settings.config_file import CONFIG_FILE
+from orderparam.settings.yaml_file import read_yaml
 from orderparam.tracking.notes import APART, runs_page
 from orderparam.tracking.provenance import hide_secrets
 from orderparam.tracking.record import RECORDS
 from orderparam.tracking.store import RunStore, TrackingError, artifact_folder, database_path, resolve_uri
 from orderparam.tracking.trouble import describe_trouble
 from orderparam.tracking.update import Follower, update_store
-
-
-def read_config(root: Path) -> dict[str, Any]:
-    """config/config.yaml of the project at `root`, of which only `tracking` is of interest here."""
-    path = root / "config/config.yaml"
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise TrackingError(f"{path}: cannot be read ({error})") from None
-    return config if isinstance(config, dict) else {}
 
 
 def browse(root: Path, port: int) -> None:
@@ -44,7 +31,10 @@ def browse(root: Path, port: int) -> None:
     store already, its addresses are printed. Raises TrackingError if the store cannot be used, or if there
     are neither a store nor records of which to make one.
     """
-    uri = resolve_uri(read_config(root), root)
+    config = read_yaml(root, CONFIG_FILE)
+    if config.values is None and (root / CONFIG_FILE).exists():
+        raise TrackingError(config.problems[0])
+    uri = resolve_uri(config.values or {}, root)
     database = database_path(uri)
     if database and not database.is_file() and not any(root.glob(RECORDS)):
         raise TrackingError(f"{database}: no runs have been tracked yet; run snakemake first")

@@ -62,6 +62,12 @@ def _notes_file(root: Path, uri: str) -> Path:
     return root / "results/.tracking" / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}.json"
 
 
+def _state(path: Path) -> str:
+    """A file's time and inode, which change when it is written anew."""
+    found = path.stat()
+    return f"{found.st_mtime_ns} {found.st_ino}"
+
+
 class _Update:
     """One pass over the records; `notes` is the file of what the store was told in earlier ones."""
 
@@ -107,13 +113,13 @@ class _Update:
 
     def _look_at(self, file: str) -> None:
         told = self._told.get(file)
-        state = self._state(file)
+        state = _state(self._root / file)
         if told and told.ended and told.state == state:
             return
         record = self._read(file)
         if self._is_dead(record):
             record = self._close(record)
-            state = self._state(file)
+            state = _state(self._root / file)
         if told and told.id != record.id:
             self._forget(file)
             told = None
@@ -141,11 +147,6 @@ class _Update:
     def _read(self, file: str) -> RunRecord:
         """A record, kept where it is found and not where it says."""
         return replace(RunRecord.read(self._root / file), file=file)
-
-    def _state(self, file: str) -> str:
-        """The record file's time and inode, which change when it is written anew."""
-        found = (self._root / file).stat()
-        return f"{found.st_mtime_ns} {found.st_ino}"
 
     def _is_dead(self, record: RunRecord) -> bool:
         """Whether a run without an end will never have one: a job ends with its invocation, if not before."""
@@ -200,11 +201,10 @@ def deliver(root: Path, uri: str) -> None:
         told = {file: (values["ended"], values["state"]) for file, values in notes.items()}
     except (RecordError, KeyError, TypeError, AttributeError):
         told = {}
-    for path in root.glob(RECORDS):
-        found = path.stat()
-        if told.get(path.relative_to(root).as_posix()) != (True, f"{found.st_mtime_ns} {found.st_ino}"):
-            Follower(root, uri).update()
-            return
+    if any(
+        told.get(path.relative_to(root).as_posix()) != (True, _state(path)) for path in root.glob(RECORDS)
+    ):
+        Follower(root, uri).update()
 
 
 class Follower:
