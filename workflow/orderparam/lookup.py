@@ -47,12 +47,12 @@ def find_run(experiment: Experiment, size: str) -> Run:
 
 def find_seeds(experiment: Experiment, job: str) -> tuple[Seeds, ...]:
     """The seeds that a job trains; ConfigError if there is no such job."""
-    return find(f"experiment {experiment.name} has no training job", job, experiment.jobs())
+    return find(f"experiment {experiment.name} has no training job", job, experiment.jobs)
 
 
 def job_of_seed(experiment: Experiment, seed: int) -> str:
     """The job that trains a seed; ConfigError if there is no such seed."""
-    jobs = {each.seed: job for job, seeds in experiment.jobs().items() for each in seeds}
+    jobs = {each.seed: job for job, seeds in experiment.jobs.items() for each in seeds}
     return find(f"experiment {experiment.name} has no seed", seed, jobs)
 
 
@@ -143,7 +143,7 @@ def tables_of_jobs(experiment: Experiment, name: str) -> list[str]:
     if record:
         partial = scored or name == "probes.csv"
         return [str(job.table(name)) for job in record.jobs() if job.has(name) or not partial]
-    sizes, jobs = ([*experiment.runs], [*experiment.jobs()])
+    sizes, jobs = [*experiment.runs], [*experiment.jobs]
     return [
         f"results/{experiment.name}/runs/{size}/{job}/{name}"
         for size in (sizes[-1:] if scored else sizes)

@@ -59,19 +59,18 @@ def read_job(folder: Path) -> FinishedJob:
     Raises RecordError where the folder does not say what was run, or on what.
     """
     if (folder / "run.json").exists():
-        resolved, described = (_read_small(folder / name) for name in ("run.json", "environment.json"))
-        run, seeds = parse_run_file(folder / "run.json", resolved)
-        environment = described
+        run, seeds = parse_run_file(folder / "run.json", _read_small(folder / "run.json"))
+        environment = _read_small(folder / "environment.json")
     else:
         paths = sorted((folder / "checkpoints").glob("seed-*/step-000000.json"))
         # Its record and its samples lie above it.
         if not paths or len(folder.absolute().parts) < 6:
             raise RecordError(f"{folder}: neither run.json nor checkpoints; not the folder of a training job")
-        found = [(path, _read_small(path)) for path in paths]
-        parts = [
-            parse_run_file(path, {**each, "seeds": [each.get("seeds")]} if isinstance(each, dict) else each)
-            for path, each in found
-        ]
+        parts = []
+        for path in paths:
+            each = _read_small(path)
+            each = {**each, "seeds": [each.get("seeds")]} if isinstance(each, dict) else each
+            parts.append(parse_run_file(path, each))
         run, seeds = parts[0][0], tuple(sorted((seed for _, (seed,) in parts), key=attrgetter("seed")))
         name = f"train_model.{folder.parent.name}-{folder.name}.json"
         record = folder.absolute().parents[2] / "jobs" / name

@@ -42,19 +42,16 @@ def stale_documentation(root: Path) -> list[str]:
 def _documents(root: Path) -> dict[Path, str]:
     readme = (root / README).read_text(encoding="utf-8")
     documents = {}
+    overrides = {f"sizes.<name>.{key}" for key in OVERRIDES}
     for name, model in MODELS.items():
         schema = schema_of(model)
-        table = "\n".join(["| key | meaning | allowed | default |", "|---|---|---|---|", *_rows(schema)])
+        rows = dict.fromkeys(row for key, row in _walk(schema, "") if key not in overrides)
+        table = "\n".join(["| key | meaning | allowed | default |", "|---|---|---|---|", *rows])
         before, rest = readme.split(f"<!-- the keys of {name} -->\n")
         after = rest.partition("<!-- end -->")[2]
         readme = f"{before}<!-- the keys of {name} -->\n\n{table}\n\n<!-- end -->{after}"
         documents[root / f"config/schema/{name}.json"] = json.dumps(schema, indent=1) + "\n"
     return {**documents, root / README: readme}
-
-
-def _rows(schema: Schema) -> list[str]:
-    overrides = {f"sizes.<name>.{key}" for key in OVERRIDES}
-    return list(dict.fromkeys(row for key, row in _walk(schema, "") if key not in overrides))
 
 
 def _walk(schema: Schema, place: str) -> Iterator[tuple[str, str]]:

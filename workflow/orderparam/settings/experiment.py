@@ -290,12 +290,9 @@ class Experiment:
         }
         return cls(**{**values, **resolved})
 
+    @cached_property
     def jobs(self) -> dict[str, tuple[Seeds, ...]]:
         """Each size's training jobs, `seeds-<first>-<last>`, with their seeds, in the order of the seeds."""
-        return self._jobs
-
-    @cached_property
-    def _jobs(self) -> dict[str, tuple[Seeds, ...]]:
         # Asked for by every job of the workflow, of which there may be thousands.
         starts = range(0, len(self.seeds), self.seeds_per_job)
         parts = [self.seeds[start : start + self.seeds_per_job] for start in starts]

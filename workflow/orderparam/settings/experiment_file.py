@@ -78,13 +78,7 @@ SeedOrSection = Annotated[
     Annotated[Seed, Tag("int")] | Annotated[SeedsSection, Tag("SeedsSection")],
     Discriminator(lambda value: "SeedsSection" if isinstance(value, dict | Section) else "int"),
 ]
-ARTICLE_FIGURES = [
-    "fig1_hmmt",
-    "fig2_architecture",
-    "fig3_loss_vs_steps",
-    "fig4_loss_vs_order_parameter",
-    "fig5_loss_derivative_vs_order_parameter",
-]
+ARTICLE_FIGURES = [name for name in FIGURES[EXPERIMENT] if name.startswith("fig")]
 
 
 class ExperimentFile(Section):

@@ -28,7 +28,7 @@ from orderparam.tracking.provenance import (
     relative_to_root,
     this_process,
 )
-from orderparam.tracking.record import RunRecord, Status, flatten, set_aside
+from orderparam.tracking.record import RunRecord, Status, flatten, now, set_aside
 from orderparam.tracking.stopping import STOPPING, stopping_unwinds
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 INVOCATION = "ORDERPARAM_INVOCATION"
 # The outputs of a job that took so long are kept when it has to run again.
-LONG_JOB_SECONDS = 60.0
+LONG_JOB_MILLISECONDS = 60_000
 STOPPED = tuple(128 + number for number in STOPPING)
 OF_KNOWN_SYSTEMS = ("known_systems", "ising", "deep_linear", "calibration", "hopfield")
 MANIFESTS = ("corpus.json", "vocabulary.json")
@@ -129,7 +129,8 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
             kept = KeptOutputs(root, record, snakemake.params)
             for path in outputs:
                 remove_leftovers(root / path)
-            if not _is_forced(outputs) and kept.put_back(outputs):
+            forced = not set(outputs).isdisjoint(_invocation().get("forced", []))
+            if not forced and kept.put_back(outputs):
                 sys.exit(0)
             yield job
         except BaseException as error:
@@ -148,7 +149,7 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
             record.end(status)
             if not _is_superseded(record, root):
                 job.save()
-            if status == "FINISHED" and kept and (keep or record.seconds() >= LONG_JOB_SECONDS):
+            if status == "FINISHED" and kept and (keep or now() - record.start_time >= LONG_JOB_MILLISECONDS):
                 job.attempt(lambda: kept.keep(record.outputs))
 
 
@@ -207,11 +208,6 @@ def _describe_job(snakemake: Any, root: Path) -> RunRecord:
             for name, path in _named(snakemake.output)
         ],
     )
-
-
-def _is_forced(outputs: list[str]) -> bool:
-    """Whether Snakemake was told to make these outputs anew, by --force and the like."""
-    return not set(outputs).isdisjoint(_invocation().get("forced", []))
 
 
 def _name_of_run(rule: str, wildcards: list[str], outputs: list[str]) -> str:

@@ -64,10 +64,6 @@ class RunRecord:
         if reason:
             self.tags["error"] = reason
 
-    def seconds(self) -> float:
-        """How long the run took; 0 of one that has not ended."""
-        return ((self.end_time or self.start_time) - self.start_time) / 1000
-
     def write(self, root: Path) -> None:
         """Write the record to its file in the project at `root`, atomically; raises OSError."""
         write_json(root / self.file, asdict(self))
