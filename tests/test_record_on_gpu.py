@@ -48,16 +48,17 @@ def test_calls_go_on_until_all_is_done_and_packed(call):
     assert early.returncode == TRY_AGAIN
     assert "not begun or not ended: " in early.stdout and "train stacked tf32 nano" in early.stdout
     (call.folder / "tested").touch()  # which takes a GPU
-    for stack in (1, 8, 32):
-        table = call.folder / "benchmark" / f"nano-{stack}.json"
-        table.parent.mkdir(exist_ok=True)
-        if stack > 1:
-            table.touch()
-    done = call("go", "gpu", "--minutes", "5")
+    # What was done before is not done again.
+    before = [f"benchmark/nano-{stack}.json" for stack in (8, 32)]
+    before += [f"sequential/bf16/nano/{name}" for name in ("trajectory.parquet", "sample_quality.csv")]
+    for path in (call.folder / name for name in before):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    done = call("go", "gpu", "--minutes", "30")
     assert done.returncode == 0, done.stdout + done.stderr
     with tarfile.open(call.folder / "results.tar.gz") as packed:
         names = set(packed.getnames())
-    trained = [f"{engine}/nano" for engine in ("sequential/tf32", "sequential/bf16", "stacked/tf32")]
+    trained = [f"{engine}/nano" for engine in ("sequential/tf32", "stacked/tf32")]
     for job in trained:
         assert {
             f"{job}/{name}" for name in ("metrics.csv", "environment.json", "sample_quality.csv")

@@ -266,8 +266,7 @@ def test_temporary_files_of_a_killed_job_go(root):
 
 
 @pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, -signal.SIGINT)],
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, -signal.SIGINT)]
 )
 def test_stop_signal_unwinds_and_leaves_a_killed_run(root, number, code):
     body = """

@@ -8,15 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from tracking_helpers import (
-    in_new_process,
-    local_store,
-    processes,
-    runs_in,
-    start_python,
-    statuses,
-    update,
-)
+from tracking_helpers import in_new_process, local_store, processes, runs_in, start_python, statuses, update
 
 from orderparam.errors import RecordError
 from orderparam.tracking.provenance import describe_file, this_process

@@ -6,7 +6,6 @@ Skipped where there is no Chromium: `apt install chromium`, or `playwright insta
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -137,26 +136,10 @@ def test_a_figures_command_is_copied_and_its_files_are_downloaded(open_page, wri
         assert Path(download.value.path()).read_bytes() == (smoke.root / kept).read_bytes()
 
 
-def contrast(page, selector: str) -> float:
-    """The WCAG contrast of an element's text with the page."""
-    colours = page.evaluate(
-        """selector => [getComputedStyle(document.querySelector(selector)).color,
-            getComputedStyle(document.body).backgroundColor]""",
-        selector,
-    )
-    values = []
-    for colour in colours:
-        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        values.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
-    return (max(values) + 0.05) / (min(values) + 0.05)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_write_up_is_legible_by_day_and_by_night(open_page, write_up, scheme):
+def test_figures_are_legible_by_day_and_by_night(open_page, write_up, scheme):
+    """Of all other text axe-core measures the contrast."""
     page = open_page(write_up, color_scheme=scheme)
-    for selector in ("p", "a", "figcaption", "td", "summary"):
-        assert contrast(page, selector) > 4.5, selector
     fill = page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill")
     assert (fill == "rgb(26, 26, 26)") == (scheme == "light") or "89" in fill or "169" in fill
 

@@ -54,18 +54,12 @@ def test_an_unreadable_configuration_hides_no_fault_of_an_experiment(project):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        (
-            "results/nope/metrics.csv",
-            'there is no experiment "nope"; known here: ',
-        ),
+        ("results/nope/metrics.csv", 'there is no experiment "nope"; known here: '),
         (
             "results/smoke/runs/giga/seeds-1-1/metrics.csv",
             'experiment smoke has no size "giga"; known here: nano, micro',
         ),
-        (
-            "results/corpora/nope/tokens.npy",
-            'there is no corpus "nope"; known here: ',
-        ),
+        ("results/corpora/nope/tokens.npy", 'there is no corpus "nope"; known here: '),
     ],
     ids=["experiment", "size", "corpus"],
 )

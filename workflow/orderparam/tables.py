@@ -449,8 +449,7 @@ POTTS_PHASES = Table(
     },
 )
 SNAPSHOTS = Table(
-    "snapshots.parquet",
-    {"temperature": "k_B = 1", "row": "site", "column": "site", "spin": "-1 or 1"},
+    "snapshots.parquet", {"temperature": "k_B = 1", "row": "site", "column": "site", "spin": "-1 or 1"}
 )
 DEEP_LINEAR_SWEEP = Table(
     "sweep.csv",
@@ -500,11 +499,7 @@ CAPACITY = Table(
 FALSE_POSITIVES = Table("false_positives.csv", {"curve": "shape of the smooth curve", **_RATE})
 POWER = Table(
     "power.csv",
-    {
-        "curve": "shape of the smooth curve",
-        "slope_change": "planted, in nats per range of b",
-        **_RATE,
-    },
+    {"curve": "shape of the smooth curve", "slope_change": "planted, in nats per range of b", **_RATE},
 )
 
 VOCABULARY_STATISTICS = Table(

@@ -9,10 +9,7 @@ from orderparam.tracking import tracked_job
 if __name__ == "__main__":
     with tracked_job(snakemake):
         name, entry, mirror = snakemake.wildcards.corpus, snakemake.params.entry, snakemake.params.mirror
-        paths = {
-            "text_path": Path(snakemake.output.text),
-            "manifest_path": Path(snakemake.output.manifest),
-        }
+        paths = {"text_path": Path(snakemake.output.text), "manifest_path": Path(snakemake.output.manifest)}
         if "surrogate_of" in entry:
             origin = read_json(snakemake.input.manifest)
             generate_surrogate(name, entry, Path(snakemake.input.text), origin, **paths)

@@ -7,11 +7,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from orderparam.analysis.published_values import (
-    compare_with_published,
-    describe_row,
-    summarise_comparison,
-)
+from orderparam.analysis.published_values import compare_with_published, describe_row, summarise_comparison
 from orderparam.archive.job import FinishedJob
 from orderparam.archive.record import Record
 from orderparam.tables import COMPARISON, METRICS

@@ -122,6 +122,5 @@ def _check_own_sums(job: FinishedJob) -> None:
     names = ("metrics.csv", "steps.parquet", "verification.csv", "probes.csv")
     paths = [job.folder.absolute() / name for name in names if job.has(name)] + job.samples()
     check_sums(
-        root,
-        [{"path": path.relative_to(root).as_posix(), "sha256": measure(path)[0]} for path in paths],
+        root, [{"path": path.relative_to(root).as_posix(), "sha256": measure(path)[0]} for path in paths]
     )

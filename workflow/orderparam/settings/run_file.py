@@ -10,7 +10,8 @@ from pydantic import Field
 from orderparam.errors import RecordError
 from orderparam.files import read_json
 from orderparam.settings.check import check
-from orderparam.settings.experiment import CountOrAll, Run, Sampling, Schedule, Seeds, Shape, Training
+from orderparam.settings.experiment import CountOrAll, Run, Schedule, Seeds, Shape, Training
+from orderparam.settings.experiment_file import SamplingSection
 from orderparam.settings.section import Name, Section, with_keys_of
 
 
@@ -28,11 +29,6 @@ class RunSeeds(Section):
     """The seeds of one run."""
 
 
-@with_keys_of(Sampling)
-class RunSampling(Section):
-    """The text that is sampled from the trained model."""
-
-
 class RunFile(Section):
     """A training run of some seeds."""
 
@@ -44,7 +40,7 @@ class PrintedRun(RunFile):
     """What `orderparam run` prints: also how the run is verified and sampled."""
 
     verified_checkpoints: CountOrAll
-    sampling: RunSampling
+    sampling: SamplingSection
 
 
 def read_run_file(path: Path, kind: type[RunFile] = RunFile) -> tuple[Run, tuple[Seeds, ...], dict[str, Any]]:

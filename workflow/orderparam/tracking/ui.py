@@ -71,9 +71,7 @@ def browse(root: Path, port: int) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # In a group of its own, so that its workers end with it.
     server = subprocess.Popen(
-        [*command, "--workers", "1", *page],
-        env={**os.environ, **environment},
-        start_new_session=True,
+        [*command, "--workers", "1", *page], env={**os.environ, **environment}, start_new_session=True
     )
     follower.start()
     try:
