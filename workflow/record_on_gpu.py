@@ -29,8 +29,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from orderparam.files import write_json
+
 SIZES = ["10K", "0.1M", "1M", "10M"]
-PRECISIONS = ("tf32", "bf16")
 STACKS = (1, 8, 32)
 BENCHMARK_SECONDS = 60  # of timing; compiling comes on top
 # What a stopped training needs to save its snapshot; one of 10M with eleven seeds is 1.4 GB.
@@ -49,19 +50,18 @@ class Stage:
     needs: Path | None = None
 
 
-def prepare(folder: Path, experiment: str, sizes: Sequence[str], seed: str, steps: int | None) -> None:
+def prepare(folder: Path, experiment: str, sizes: Sequence[str], seed: int, steps: int | None) -> None:
     """Write the runs' settings and the corpus into `folder`."""
-    shorter = ["--steps", str(steps)] if steps else []
-    corpus = ""
-    for engine, seeds in (("sequential", ["--seeds", seed]), ("stacked", [])):
-        for precision in PRECISIONS:
-            for size in sizes:
-                command = [*ORDERPARAM, "run", experiment, size, "--precision", precision, *shorter, *seeds]
-                text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-                path = folder / engine / precision / f"{size}.json"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
-                corpus = json.loads(text)["run"]["corpus"]
+    # The machine with the card lacks what this imports.
+    from orderparam.settings.config import describe_run, load_project_settings
+
+    settings, corpus = load_project_settings(Path.cwd()), ""
+    for engine, precision in (("sequential", "tf32"), ("sequential", "bf16"), ("stacked", "tf32")):
+        seeds = [seed] if engine == "sequential" else None
+        for size in sizes:
+            run = describe_run(settings, experiment, size, seeds, precision, steps)
+            write_json(folder / engine / precision / f"{size}.json", run)
+            corpus = run["run"]["corpus"]
     (folder / "corpus").mkdir(exist_ok=True)
     for name in ("tokens.npy", "vocabulary.json"):
         shutil.copyfile(Path("results/corpora", corpus, name), folder / "corpus" / name)
@@ -178,7 +178,7 @@ def main() -> int:
     )
     parser.add_argument("--experiment", default="paper", help="to prepare; default: paper")
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="to prepare; default: all of paper")
-    parser.add_argument("--seed", default="1337", help="of the runs of one seed; default: the author's, 1337")
+    parser.add_argument("--seed", type=int, default=1337, help="of the runs of one seed; default: 1337")
     parser.add_argument("--steps", type=int, help="fewer than configured, to try it")
     options = parser.parse_args()
     if options.action == "prepare":

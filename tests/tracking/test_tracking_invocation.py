@@ -127,15 +127,6 @@ def test_the_next_update_closes_what_was_killed_and_a_second_changes_nothing(tmp
     assert ended == {name: run["times"][1] for name, run in runs_in(tmp_path).items()}
 
 
-def test_a_job_ends_with_its_invocation(tmp_path, running):
-    process, job = running
-    process.kill()
-    process.wait()
-    wait_until(lambda: not job.is_running() or job.status() == psutil.STATUS_ZOMBIE)
-    update(tmp_path)
-    assert statuses(tmp_path) == {INVOCATION: "KILLED", JOB: "KILLED"}
-
-
 SNAKEFILE = """
 from pathlib import Path
 from snakemake.logging import logger

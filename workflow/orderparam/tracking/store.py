@@ -283,9 +283,9 @@ class RunStore:
                 if found.lifecycle_stage == "deleted":
                     self._client.restore_experiment(found.experiment_id)
                 self._experiments[title] = found.experiment_id
-            others = {name, f"{name}{OF_JOBS}"} - {title}
-            for this, that in ((title, None), *((each, title) for each in others)):
-                self._describe(this, name, that or next(iter(others)))
+            titles = name, f"{name}{OF_JOBS}"
+            for this, that in (titles, titles[::-1]):
+                self._describe(this, name, that)
         return self._experiments[title]
 
     def _describe(self, title: str, name: str, other: str) -> None:
