@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -285,12 +286,11 @@ def test_stop_signal_unwinds_and_leaves_a_killed_run(root, number, code):
     assert read_json(RECORD)["status"] == "KILLED"
 
 
-def test_a_record_that_cannot_be_written_is_told_once_and_does_no_harm(root):
+def test_a_record_that_cannot_be_written_is_told_once_and_does_no_harm(root, capsys):
     write("results/preview/jobs", "a file where the folder should be")
-    job = start_job(root, "job.log_metrics([('loss', 1.0, 0)]); print('done')")
-    out, told = job.communicate()
-    assert (job.returncode, out) == (0, "done\n")
-    assert told.count("warning: tracking:") == 1
+    with tracked_job(script_object()) as job:
+        job.log_metrics([("loss", 1.0, 0)])
+    assert capsys.readouterr().err.count("warning: tracking:") == 1
 
 
 def test_a_job_does_without_mlflow(root):
@@ -339,25 +339,22 @@ def test_a_user_without_a_name_is_unknown(monkeypatch):
     assert user_name() == "unknown"
 
 
-def test_what_a_job_made_is_put_back_for_the_same_inputs_and_parameters_only(root):
+def test_what_a_job_made_is_put_back_for_the_same_inputs_and_parameters_only(root, monkeypatch, capsys):
+    outputs = {"a": "results/preview/a.csv", "b": "results/preview/b"}
+
     def run(table="a", params=None, env="{}", fail=False):
-        write("results/preview/metrics.csv", table)
-        settings = (
-            f"input={{'metrics': 'results/preview/metrics.csv'}}, params={params or {}}, "
-            "output={'a': 'results/preview/a.csv', 'b': 'results/preview/b'}"
-        )
-        body = f"""
-            print("made")
-            job.log_metrics([("loss", 2.5, 0)])
-            Path("results/preview/b").mkdir(exist_ok=True)
-            Path("results/preview/a.csv").write_text({table!r})
-            Path("results/preview/b/c").write_text({table!r})
-            if {fail}: raise ValueError
-        """
-        job = start_job(root, body, settings, keep=True, ORDERPARAM_INVOCATION=env)
-        out, told = job.communicate()
-        assert job.returncode == int(fail), told
-        return out == "made\n", told
+        monkeypatch.setenv(INVOCATION, env)
+        inputs = {"metrics": write("results/preview/metrics.csv", table)}
+        made = False
+        job = tracked_job(script_object(input=inputs, output=outputs, params=params), keep=True)
+        with suppress(SystemExit, ValueError), job as tracked:
+            made = True
+            tracked.log_metrics([("loss", 2.5, 0)])
+            write("results/preview/a.csv", table)
+            write("results/preview/b/c", table)
+            if fail:
+                raise ValueError
+        return made, capsys.readouterr().err
 
     def delete():
         for path in ("a.csv", "b/c"):

@@ -31,11 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         options.run(options)
-    except OrderParameterError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except (OSError, MemoryError, RuntimeError) as error:
-        reason = explain_shortage(error)
+    except (OrderParameterError, OSError, MemoryError, RuntimeError) as error:
+        reason = str(error) if isinstance(error, OrderParameterError) else explain_shortage(error)
         if not reason and isinstance(error, OSError) and error.filename:
             reason = f"{error.filename}: {error.strerror}"
         if not reason:

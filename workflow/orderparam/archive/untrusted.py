@@ -45,15 +45,13 @@ def check_job(job: FinishedJob, experiment: Experiment) -> None:
     """Raise RecordError unless a job's tables have the rows of its runs, and its samples are texts."""
     check_environment(job)
     seeds = [each.seed for each in job.seeds]
-    keys = ["seed", "step"]
-    metrics = _read(job, "metrics.csv", seeds, keys)
-    steps = _read(job, "steps.parquet", seeds, keys)
-    _read(job, "verification.csv", seeds, ["seed"])
+    metrics, steps = _read(job, "metrics.csv", seeds), _read(job, "steps.parquet", seeds)
+    _read(job, "verification.csv", seeds)
     if job.has("probes.csv"):
-        _read(job, "probes.csv", seeds, None)
+        _read(job, "probes.csv", seeds)
     if job.has("sample_quality.csv"):
         # Text is sampled from the first seed's weights only.
-        _read(job, "sample_quality.csv", seeds[:1], list(find_table("sample_quality.csv").key))
+        _read(job, "sample_quality.csv", seeds[:1])
     run = job.run
     for seed in seeds:
         measured = set(metrics.loc[metrics["seed"] == seed, "step"])
@@ -77,8 +75,8 @@ def check_job(job: FinishedJob, experiment: Experiment) -> None:
     _check_own_sums(job)
 
 
-def _read(job: FinishedJob, name: str, seeds: Sequence[int], key: list[str] | None) -> pd.DataFrame:
-    """A table with the rows of these seeds, each `key` once, and finite numbers."""
+def _read(job: FinishedJob, name: str, seeds: Sequence[int]) -> pd.DataFrame:
+    """A table with the rows of these seeds, each key once, and finite numbers."""
     path = check_regular(job.table(name), LARGEST_TABLE)
     most = len(seeds) * (job.run.steps + 1)
     if path.suffix == ".parquet" and (rows := _rows_of_parquet(path)) > most:
@@ -93,10 +91,9 @@ def _read(job: FinishedJob, name: str, seeds: Sequence[int], key: list[str] | No
         raise RecordError(
             f"{path}: must have the size {job.run.size} and the seeds {list(seeds)} of run.json, has {found}"
         )
-    if key and frame.duplicated(key).any():
-        raise RecordError(
-            f"{path}: has a row twice: {frame.loc[frame.duplicated(key), key].iloc[0].to_dict()}"
-        )
+    twice = frame.loc[frame.duplicated(list(table.key)), list(table.key)]
+    if len(twice):
+        raise RecordError(f"{path}: has a row twice: {twice.iloc[0].to_dict()}")
     measured = [column for column in table.measured if not frame[column].isna().all()]
     required = ("order_parameter", "value", "parameters")
     for column in {*measured, *(each for each in required if each in table.measured)}:
