@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -35,53 +34,40 @@ VARYING = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Offline:
-    """A copy under another path than that of `smoke`, run without any source of the corpus."""
-
-    project: ProjectCopy
-    port: int
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        return "--configfile", str(self.project.root.with_name("sources.yaml"))
-
-    @property
-    def printed(self) -> Finished:
-        return Finished(0, self.project.root.with_name("output.txt").read_text("utf-8"))
+# Beside the project, as what was printed is.
+SOURCES = ("--configfile", "../sources.yaml")
 
 
 def build_offline(folder: Path) -> None:
-    port = closed_port()
-    (folder / "port").write_text(str(port))
-    offline = Offline(ProjectCopy.make(folder / "another path" / "cöpy", mirror=False), port)
-    root = offline.project.root
-    root.with_name("sources.yaml").write_text(loopback_sources(port))
-    done = offline.project.build("--cores", "2", *offline.sources, *SMOKE, timeout=400)
-    root.with_name("output.txt").write_text(done.output, "utf-8")
+    """A copy under another path than that of `smoke`, run without any source of the corpus."""
+    project = ProjectCopy.make(folder / "another path" / "cöpy", mirror=False)
+    project.write("../sources.yaml", loopback_sources(closed_port()))
+    done = project.build("--cores", "2", *SOURCES, *SMOKE, timeout=400)
+    project.write("../output.txt", done.output)
 
 
-def build_replaced(offline: Offline, folder: Path) -> None:
+def build_replaced(offline: ProjectCopy, folder: Path) -> None:
     """The mirror appears, and the documented command is given."""
-    project = offline.project.clone(folder / "another path", keep_store=True)
+    project = offline.clone(folder / "another path", keep_store=True)
     project.link_mirror()
-    arguments = ("--cores", "2", *SMOKE, "--forcerun", "get_corpus")
-    done = project.build(*arguments, *offline.sources, timeout=400)
-    project.root.with_name("output.txt").write_text(done.output, "utf-8")
+    done = project.build("--cores", "2", *SMOKE, "--forcerun", "get_corpus", *SOURCES, timeout=400)
+    project.write("../output.txt", done.output)
 
 
 @pytest.fixture(scope="session")
-def offline(make_once) -> Offline:
-    folder = make_once("offline", build_offline)
-    return Offline(ProjectCopy(folder / "another path" / "cöpy"), int((folder / "port").read_text()))
+def offline(make_once) -> ProjectCopy:
+    return ProjectCopy(make_once("offline", build_offline) / "another path" / "cöpy")
 
 
 @pytest.fixture(scope="session")
-def replaced(offline, make_once) -> Offline:
+def replaced(offline, make_once) -> ProjectCopy:
     if not tiny_shakespeare.PATH.is_file():
         pytest.skip(f"Tiny Shakespeare is not at {tiny_shakespeare.PATH}")
-    folder = make_once("replaced", partial(build_replaced, offline))
-    return Offline(ProjectCopy(folder / "another path" / "cöpy"), offline.port)
+    return ProjectCopy(make_once("replaced", partial(build_replaced, offline)) / "another path" / "cöpy")
+
+
+def printed(project: ProjectCopy) -> Finished:
+    return Finished(0, project.read("../output.txt"))
 
 
 def figure_texts(project: ProjectCopy) -> dict[str, str]:
@@ -102,7 +88,7 @@ def corpus_tags(project: ProjectCopy) -> dict[str, str]:
 
 
 def test_without_a_source_everything_is_made_from_the_stand_in_and_says_so(offline):
-    project = offline.project
+    project = offline
     manifest = json.loads(project.read(f"results/corpora/{CORPUS}/corpus.json"))
     assert manifest["stand_in"] is True
     assert manifest["notice"].startswith(NOTICE)
@@ -113,12 +99,12 @@ def test_without_a_source_everything_is_made_from_the_stand_in_and_says_so(offli
     assert [name for name, text in figure_texts(project).items() if NOTICE not in text] == []
     page = project.read("results/smoke/write_up.html")
     assert NOTICE in page[: page.index("<h2")]
-    assert offline.printed.last_line.startswith("Browse the tracked runs: make ui [STAND-IN CORPUS ")
-    assert NOTICE in offline.printed.last_line
+    assert printed(offline).last_line.startswith("Browse the tracked runs: make ui [STAND-IN CORPUS ")
+    assert NOTICE in printed(offline).last_line
 
 
 def test_the_runs_in_the_store_name_the_stand_in(offline):
-    tags = corpus_tags(offline.project)
+    tags = corpus_tags(offline)
     named = [
         f"{CORPUS} · get corpus",
         "nano · train · seed 1",
@@ -130,45 +116,44 @@ def test_the_runs_in_the_store_name_the_stand_in(offline):
 
 
 def test_nothing_that_bears_the_corpus_own_name_was_made(offline):
-    assert [path for path in offline.project.results.rglob("tiny_shakespeare*") if path.name != CORPUS] == [
-        path for path in offline.project.results.rglob(f"{CORPUS}.log")
+    assert [path for path in offline.results.rglob("tiny_shakespeare*") if path.name != CORPUS] == [
+        path for path in offline.results.rglob(f"{CORPUS}.log")
     ]
 
 
 def test_the_paper_fails_without_a_source_and_says_what_to_do(offline, tmp_path):
-    project = offline.project.clone(tmp_path / "clone")
-    sources = ("--configfile", str(project.root.with_name("sources.yaml")))
-    done = project.snakemake("--cores", "1", "results/corpora/tiny_shakespeare/tokens.npy", *sources)
+    project = offline.clone(tmp_path / "clone")
+    done = project.snakemake("--cores", "1", "results/corpora/tiny_shakespeare/tokens.npy", *SOURCES)
     assert done.status != 0
     assert "corpus tiny_shakespeare: no source could be reached" in done.output
-    assert f"http://127.0.0.1:{offline.port}/input.txt" in done.output
+    assert re.search(r"http://127\.0\.0\.1:\d+/input\.txt", done.output)
     assert "../shared/corpora/tiny_shakespeare.txt" in done.output
     assert "Place the file in the mirror folder ../shared/corpora as tiny_shakespeare.txt" in done.output
     assert "Traceback (most recent" not in done.output
     assert not project.files("results/corpora/tiny_shakespeare")
-    planned = project.build("-n", "results/paper/metrics.csv", *sources).planned()
+    planned = project.build("-n", "results/paper/metrics.csv", *SOURCES).planned()
     assert planned["get_corpus"] == 1
     # Four sizes, eleven seeds.
     assert planned["train_model"] == 44
 
 
 def test_the_documented_command_replaces_the_stand_in_and_all_that_came_of_it(offline, replaced):
-    before, after = offline.project, replaced.project
+    before, after = offline, replaced
     assert sha256_of_file(after.root / TOKENS) != sha256_of_file(before.root / TOKENS)
     manifest = json.loads(after.read(f"results/corpora/{CORPUS}/corpus.json"))
     assert (manifest["stand_in"], manifest["notice"]) == (False, None)
     assert manifest["sha256"] == tiny_shakespeare.SHA256
-    assert replaced.printed.jobs() == offline.printed.jobs()
+    assert printed(replaced).jobs() == printed(offline).jobs()
     assert [name for name, text in figure_texts(after).items() if "STAND-IN" in text] == []
     assert "STAND-IN" not in after.read("results/smoke/write_up.html")
-    assert replaced.printed.last_line == "Browse the tracked runs: make ui"
+    assert printed(replaced).last_line == "Browse the tracked runs: make ui"
     assert not [name for name, tag in corpus_tags(after).items() if "STAND-IN" in tag]
 
 
 def test_another_copy_gives_the_same_bytes(smoke, request):
     """Under another path, and by way of the stand-in where the text is there to replace it."""
     reached = tiny_shakespeare.PATH.is_file()
-    other = request.getfixturevalue("replaced" if reached else "offline").project
+    other = request.getfixturevalue("replaced" if reached else "offline")
     same = {name for name in smoke.files("results") if not VARYING.match(name)}
     assert {name for name in other.files("results") if not VARYING.match(name)} == same
     assert {"smoke/metrics.csv", "smoke/derivative.csv", "smoke/write_up.html"} <= same
@@ -189,8 +174,7 @@ def test_a_stand_in_that_only_one_size_trains_on_is_named_too(tmp_path):
     shape = {"d_model": 16, "n_head": 2, "n_layer": 1}
     project.write_experiment("mixed", corpus="own", sizes={"a": shape, "b": {**shape, "corpus": CORPUS}})
     project.write("../sources.yaml", loopback_sources(closed_port()))
-    sources = ("--configfile", str(project.root.with_name("sources.yaml")))
-    project.build("--cores", "2", "results/mixed/write_up.html", *sources)
+    project.build("--cores", "2", "results/mixed/write_up.html", *SOURCES)
 
     for figure in FIGURES:
         assert NOTICE in texts_of(project.read(f"results/mixed/figures/{figure}.svg")), figure
