@@ -1,4 +1,4 @@
-"""Gather one table of all training jobs of an experiment; each file of a record is checked first.
+"""Gather one table of all training jobs of an experiment.
 
 The recorded runs whose metrics are gathered have runs of their own in the store, as if trained here.
 """
@@ -11,13 +11,11 @@ from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake) as job:
-        records = [Record(Path(manifest).parent) for manifest in snakemake.input.get("manifest", [])]
-        for record in records:
-            record.check()
         table = collect_runs(snakemake.input.tables, snakemake.params.sizes)
         write_table(table, snakemake.output[0])
-        if records and find_table(snakemake.output[0]) is METRICS:
-            for trained in (each for record in records for each in record.jobs()):
+        manifests = snakemake.input.get("manifest", [])
+        if manifests and find_table(snakemake.output[0]) is METRICS:
+            for trained in Record(Path(manifests[0]).parent).jobs():
                 for seeds in trained.seeds:
                     job.add_training(trained.run, seeds, "recorded")
             job.log_trainings(table)
