@@ -169,7 +169,7 @@ def run_shell(root: Path, command: str) -> tuple[int, list[str]]:
         env={**os.environ, "PATH": programs},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=720,
     )
     return done.returncode, done.stderr.rstrip("\n").splitlines()
 
