@@ -29,8 +29,6 @@ rule tokenize_corpus:
         vocabulary="results/corpora/{corpus}/vocabulary.json",
     log:
         "results/corpora/logs/tokenize_corpus/{corpus}.log",
-    benchmark:
-        "results/corpora/{corpus}/tokenize_corpus.benchmark.tsv"
     params:
         code=code_digest("tokenize_corpus"),
     message:
@@ -48,8 +46,6 @@ rule count_ngrams:
         entropies="results/corpora/{corpus}/ngram_entropies.csv",
     log:
         "results/corpora/logs/count_ngrams/{corpus}.log",
-    benchmark:
-        "results/corpora/{corpus}/count_ngrams.benchmark.tsv"
     params:
         code=code_digest("count_ngrams"),
     message:

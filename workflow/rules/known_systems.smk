@@ -50,8 +50,6 @@ rule sample_ising:
         observables=f"{ISING}/observables/{{system}}.csv",
     log:
         f"{ISING}/logs/sample_ising/{{system}}.log",
-    benchmark:
-        f"{ISING}/observables/{{system}}.benchmark.tsv"
     wildcard_constraints:
         system="|".join(ISING_SYSTEMS),
     # The longest jobs of this part go first.
@@ -88,121 +86,77 @@ rule analyse_ising:
         "../scripts/analyse_ising.py"
 
 
-rule sample_potts:
-    """Energies of the Potts model at its transition."""
-    output:
-        histogram=f"{ISING}/potts_histogram.csv",
-        phases=f"{ISING}/potts_phases.csv",
-    log:
-        f"{ISING}/logs/sample_potts.log",
-    priority: 1
-    params:
-        **function_of_tables("known_systems.ising.potts.sample_phases"),
-        **ising["potts"],
-        seed=ising["seed"],
-    message:
-        "Sampling the Potts model at its transition"
-    script:
-        "../scripts/make_tables.py"
+# Tables that a function of the library makes from parameters, and some of them from other tables.
+for name, made in {
+    "sample_potts": {
+        "doing": "Sampling the Potts model at its transition",
+        "function": "ising.potts.sample_phases",
+        "output": [f"{ISING}/potts_histogram.csv", f"{ISING}/potts_phases.csv"],
+        "params": {**ising["potts"], "seed": ising["seed"]},
+    },
+    "take_snapshots": {
+        "doing": "Taking snapshots of the square lattice",
+        "function": "ising.grids.take_snapshots",
+        "output": [f"{ISING}/snapshots.parquet"],
+        "params": {**ising["snapshots"], "seed": ising["seed"]},
+    },
+    "calibrate_detector": {
+        "doing": "Measuring false positives and power of the detector of slope changes",
+        "function": "calibration.calibrate_detector",
+        "output": ["results/calibration/false_positives.csv", "results/calibration/power.csv"],
+        "params": {"curves": 200, "seed": 1337},
+    },
+    "measure_finite_size": {
+        "doing": "Showing the analysis finite systems with a known transition",
+        "function": "finite_size.measure_finite_size",
+        "input": {
+            "histogram": f"{ISING}/potts_histogram.csv",
+            "phases": f"{ISING}/potts_phases.csv",
+        },
+        "output": ["results/calibration/finite_size.csv", "results/calibration/finite_size_collapse.csv"],
+        "params": {"curves": 200, "seed": 1337},
+    },
+    "sweep_deep_linear": {
+        "doing": "Sweeping the weight decay of deep linear nets up and down",
+        "function": "deep_linear.sweep.measure_sweeps",
+        "output": ["results/deep_linear/sweep.csv", "results/deep_linear/summary.csv"],
+        "params": {"a": 1.0, "c": 1.0, "width": 8, "seed": 1337},
+    },
+    "measure_hopfield": {
+        "doing": "Measuring the retrieval of Hopfield networks, and their capacity",
+        "function": "hopfield.measure_networks",
+        "output": ["results/hopfield/retrieval.csv", "results/hopfield/capacity.csv"],
+        "params": {
+            # Loads around the one at which half of the networks retrieve, which falls with their size.
+            "sizes": [
+                {"neurons": neurons, "networks": networks, "loads": [0.01 * i for i in range(13, above)]}
+                for neurons, networks, above in (
+                    (250, 800, 29),
+                    (500, 600, 24),
+                    (1000, 300, 20),
+                    (2000, 80, 19),
+                    (4000, 16, 18),
+                )
+            ],
+            "seed": 1,
+        },
+    },
+}.items():
 
-
-rule take_snapshots:
-    """Spin configurations of the square lattice."""
-    output:
-        snapshots=f"{ISING}/snapshots.parquet",
-    log:
-        f"{ISING}/logs/take_snapshots.log",
-    params:
-        **function_of_tables("known_systems.ising.grids.take_snapshots"),
-        **ising["snapshots"],
-        seed=ising["seed"],
-    message:
-        "Taking snapshots of the square lattice"
-    script:
-        "../scripts/make_tables.py"
-
-
-rule calibrate_detector:
-    """False positives and power of the detector of slope changes."""
-    output:
-        false_positives="results/calibration/false_positives.csv",
-        power="results/calibration/power.csv",
-    log:
-        "results/calibration/logs/calibrate_detector.log",
-    benchmark:
-        "results/calibration/calibrate_detector.benchmark.tsv"
-    params:
-        **function_of_tables("known_systems.calibration.calibrate_detector"),
-        curves=200,
-        seed=1337,
-    message:
-        "Measuring false positives and power of the detector of slope changes"
-    script:
-        "../scripts/make_tables.py"
-
-
-rule measure_finite_size:
-    """What the analysis sees of known transitions in systems of finite size."""
-    input:
-        histogram=f"{ISING}/potts_histogram.csv",
-        phases=f"{ISING}/potts_phases.csv",
-    output:
-        finite_size="results/calibration/finite_size.csv",
-        collapse="results/calibration/finite_size_collapse.csv",
-    log:
-        "results/calibration/logs/measure_finite_size.log",
-    params:
-        **function_of_tables("known_systems.finite_size.measure_finite_size"),
-        curves=200,
-        seed=1337,
-    message:
-        "Showing the analysis finite systems with a known transition"
-    script:
-        "../scripts/make_tables.py"
-
-
-rule sweep_deep_linear:
-    """Weight decay of deep linear nets swept up and down."""
-    output:
-        sweep="results/deep_linear/sweep.csv",
-        summary="results/deep_linear/summary.csv",
-    log:
-        "results/deep_linear/logs/sweep_deep_linear.log",
-    benchmark:
-        "results/deep_linear/sweep_deep_linear.benchmark.tsv"
-    params:
-        **function_of_tables("known_systems.deep_linear.sweep.measure_sweeps"),
-        a=1.0,
-        c=1.0,
-        width=8,
-        seed=1337,
-    message:
-        "Sweeping the weight decay of deep linear nets"
-    script:
-        "../scripts/make_tables.py"
-
-
-rule measure_hopfield:
-    """Retrieval of Hopfield networks, and their capacity."""
-    output:
-        retrieval="results/hopfield/retrieval.csv",
-        capacity="results/hopfield/capacity.csv",
-    log:
-        "results/hopfield/logs/measure_hopfield.log",
-    benchmark:
-        "results/hopfield/measure_hopfield.benchmark.tsv"
-    params:
-        # Loads around the one at which half of the networks retrieve, which falls with their size.
-        **function_of_tables("known_systems.hopfield.measure_networks"),
-        sizes=[
-            {"neurons": 250, "networks": 800, "loads": [0.01 * i for i in range(13, 29)]},
-            {"neurons": 500, "networks": 600, "loads": [0.01 * i for i in range(13, 24)]},
-            {"neurons": 1000, "networks": 300, "loads": [0.01 * i for i in range(13, 20)]},
-            {"neurons": 2000, "networks": 80, "loads": [0.01 * i for i in range(13, 19)]},
-            {"neurons": 4000, "networks": 16, "loads": [0.01 * i for i in range(13, 18)]},
-        ],
-        seed=1,
-    message:
-        "Measuring the retrieval of Hopfield networks"
-    script:
-        "../scripts/make_tables.py"
+    rule:
+        """Tables of a system whose answers are known, or of what the analysis makes of one."""
+        name:
+            name
+        input:
+            **made.get("input", {}),
+        output:
+            made["output"],
+        log:
+            f"{Path(made['output'][0]).parent}/logs/{name}.log",
+        params:
+            **function_of_tables(f"known_systems.{made['function']}"),
+            **made["params"],
+        message:
+            made["doing"]
+        script:
+            "../scripts/make_tables.py"

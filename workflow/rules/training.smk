@@ -1,13 +1,22 @@
 RUN = "results/{experiment}/runs/{size}/{job}"
 REPLAYS = [name for name, experiment in settings.experiments.items() if experiment.replay_of]
 TRAINED = [name for name in settings.experiments if name not in REPLAYS]
+CORPUS_OF_RUN = {
+    "tokens": ancient(corpus_of_run("tokens.npy")),
+    "vocabulary": corpus_of_run("vocabulary.json"),
+}
+ON_DEVICE_OF_RUN = {
+    "gpu": gpus_of_run,
+    "gpu_manufacturer": gpu_manufacturer,
+    "device": device_of_run,
+    "mem_mb": memory_of_run,
+}
 
 
 rule train_model:
     """Train the seeds of one size: trajectory, every step's b and batch loss, checkpoints."""
     input:
-        tokens=ancient(corpus_of_run("tokens.npy")),
-        vocabulary=corpus_of_run("vocabulary.json"),
+        **CORPUS_OF_RUN,
         start_from=lambda wildcards: lookup.checkpoints_to_start_from(
             experiment_of(wildcards), wildcards.size, wildcards.job
         ),
@@ -23,10 +32,7 @@ rule train_model:
         "{experiment}-{size}-{job}"
     threads: lambda wildcards: run_of(wildcards).threads
     resources:
-        gpu=gpus_of_run,
-        gpu_manufacturer=gpu_manufacturer,
-        device=device_of_run,
-        mem_mb=memory_of_run,
+        **ON_DEVICE_OF_RUN,
         runtime=time_to_train,
     params:
         run=settings_of_run,
@@ -43,10 +49,9 @@ rule train_model:
 rule verify_checkpoints:
     """Recompute a training's losses from its checkpoints by an independent path, and stop if they differ."""
     input:
+        **CORPUS_OF_RUN,
         trajectory=f"{RUN}/trajectory.parquet",
         checkpoints=f"{RUN}/checkpoints",
-        tokens=ancient(corpus_of_run("tokens.npy")),
-        vocabulary=corpus_of_run("vocabulary.json"),
     output:
         metrics=f"{RUN}/metrics.csv",
         verification=f"{RUN}/verification.csv",
@@ -55,10 +60,7 @@ rule verify_checkpoints:
     group:
         "{experiment}-{size}-{job}"
     resources:
-        gpu=gpus_of_run,
-        gpu_manufacturer=gpu_manufacturer,
-        device=device_of_run,
-        mem_mb=memory_of_run,
+        **ON_DEVICE_OF_RUN,
         runtime=time_to_read,
     params:
         run=settings_of_run,
@@ -75,9 +77,8 @@ rule verify_checkpoints:
 rule probe_checkpoints:
     """Attention, distance to the n-gram predictors and the head's spectrum at each checkpoint."""
     input:
+        **CORPUS_OF_RUN,
         checkpoints=f"{RUN}/checkpoints",
-        tokens=ancient(corpus_of_run("tokens.npy")),
-        vocabulary=corpus_of_run("vocabulary.json"),
     output:
         probes=f"{RUN}/probes.csv",
     log:
@@ -85,10 +86,7 @@ rule probe_checkpoints:
     group:
         "{experiment}-{size}-{job}"
     resources:
-        gpu=gpus_of_run,
-        gpu_manufacturer=gpu_manufacturer,
-        device=device_of_run,
-        mem_mb=memory_of_run,
+        **ON_DEVICE_OF_RUN,
         runtime=time_to_read,
     params:
         run=settings_of_run,
@@ -104,9 +102,8 @@ rule probe_checkpoints:
 rule measure_vocabulary:
     """Words in text sampled at each checkpoint. Only claims ask for it: it takes longer than a small training."""
     input:
+        **CORPUS_OF_RUN,
         checkpoints=f"{RUN}/checkpoints",
-        tokens=ancient(corpus_of_run("tokens.npy")),
-        vocabulary=corpus_of_run("vocabulary.json"),
     output:
         statistics=f"{RUN}/vocabulary_statistics.csv",
     log:
@@ -140,10 +137,7 @@ rule sample_text:
     group:
         lambda wildcards: f"{wildcards.experiment}-{wildcards.size}-{job_of_seed(wildcards)}"
     resources:
-        gpu=gpus_of_run,
-        gpu_manufacturer=gpu_manufacturer,
-        device=device_of_run,
-        mem_mb=memory_of_run,
+        **ON_DEVICE_OF_RUN,
         runtime=time_to_read,
     params:
         step=lambda wildcards: run_of(wildcards).steps,
@@ -180,10 +174,9 @@ rule restore_sample:
 rule score_samples:
     """Quality of text sampled at the best and at the last checkpoint of the largest size."""
     input:
+        **CORPUS_OF_RUN,
         checkpoints=f"{RUN}/checkpoints",
         metrics=f"{RUN}/metrics.csv",
-        tokens=ancient(corpus_of_run("tokens.npy")),
-        vocabulary=corpus_of_run("vocabulary.json"),
     output:
         quality=f"{RUN}/sample_quality.csv",
     log:
@@ -191,10 +184,7 @@ rule score_samples:
     group:
         "{experiment}-{size}-{job}"
     resources:
-        gpu=gpus_of_run,
-        gpu_manufacturer=gpu_manufacturer,
-        device=device_of_run,
-        mem_mb=memory_of_run,
+        **ON_DEVICE_OF_RUN,
         runtime=time_to_read,
     params:
         run=settings_of_run,
