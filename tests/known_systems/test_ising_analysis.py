@@ -8,7 +8,7 @@ import pytest
 
 from orderparam.errors import StatisticsError
 from orderparam.known_systems.ising.crossings import estimate_critical_temperatures
-from orderparam.known_systems.ising.grids import Grid, sample_grids, take_snapshots
+from orderparam.known_systems.ising.grids import measure_grids, take_snapshots
 from orderparam.known_systems.ising.lattice import MeanFieldModel
 from orderparam.known_systems.ising.mean_field import solve_mean_field
 from orderparam.known_systems.ising.potts import (
@@ -26,6 +26,12 @@ from orderparam.known_systems.ising.reference import (
 from orderparam.known_systems.ising.square_lattice import kaufman_observables
 from orderparam.known_systems.ising.validation import compare_with_exact, summarise_validation
 from orderparam.tables import CRITICAL, OBSERVABLES, VALIDATION
+
+
+def sample(*grids, seed):
+    """Points of grids (system, lengths, temperatures, samples, and perhaps a field)."""
+    names = ("system", "lengths", "temperatures", "samples", "field")
+    return measure_grids({i: dict(zip(names, grid, strict=False)) for i, grid in enumerate(grids)}, seed)
 
 
 def make_cumulants(system, lengths, temperatures, cumulant, error=1e-3, noise=None):
@@ -127,13 +133,13 @@ def test_exact_values_come_from_where_they_are_known():
 
 
 def test_sampled_points_agree_with_their_exact_values_and_a_planted_error_does_not():
-    grids = [
-        Grid("1d", (8,), (0.9, 1.5), 4000),
-        Grid("2d", (4,), (2.0, 3.0), 4000),
-        Grid("2d", (4,), (3.0,), 8000, field=0.5),
-        Grid("mean-field", (32,), (0.8, 1.2), 4000),
-    ]
-    observables = sample_grids(grids, seed=3)
+    observables = sample(
+        ("1d", [8], [0.9, 1.5], 4000),
+        ("2d", [4], [2.0, 3.0], 4000),
+        ("2d", [4], [3.0], 8000, 0.5),
+        ("mean-field", [32], [0.8, 1.2], 4000),
+        seed=3,
+    )
     assert tuple(observables.columns) == OBSERVABLES.columns
     assert len(observables) == 5 * 6 + 6
     assert set(observables["algorithm"]) == {"wolff", "metropolis"}
@@ -156,17 +162,17 @@ def test_sampled_points_agree_with_their_exact_values_and_a_planted_error_does_n
 
 
 def test_a_point_draws_the_same_numbers_in_any_grid():
-    alone = sample_grids([Grid("2d", (4,), (2.5,), 400)], seed=1)
-    among = sample_grids([Grid("2d", (3, 4), (2.0, 2.5), 400)], seed=1)
+    alone = sample(("2d", [4], [2.5], 400), seed=1)
+    among = sample(("2d", [3, 4], [2.0, 2.5], 400), seed=1)
     same = among[(among["length"] == 4) & (among["temperature"] == 2.5)].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, same)
-    other = sample_grids([Grid("2d", (4,), (2.5,), 400)], seed=2)
+    other = sample(("2d", [4], [2.5], 400), seed=2)
     assert (other["value"] != alone["value"]).all()
 
 
 def test_too_few_samples_name_the_point():
     with pytest.raises(StatisticsError, match=r"system mean-field, length 2000, temperature 1\.0: "):
-        sample_grids([Grid("mean-field", (2000,), (1.0,), 400)], seed=1)
+        sample(("mean-field", [2000], [1.0], 400), seed=1)
 
 
 def test_share_beyond_three_is_judged_by_the_binomial_distribution():

@@ -11,19 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
-from orderparam.known_systems.compiled import compiled
+from orderparam.known_systems.kernels import compiled
 from orderparam.tables import CAPACITY, RETRIEVAL
 
 Vector = NDArray[np.float64]
 Single = NDArray[np.float32]
 
-# alpha_c of Amit, Gutfreund and Sompolinsky, Ann. Phys. 173, 30 (1987), in the replica-symmetric theory.
-CRITICAL_LOAD = 0.138
 # The overlap jumps from 0.97 to about 0.35 at alpha_c: what is above counts as retrieved.
 RETRIEVED = 0.7
 _MAX_SWEEPS = 100
 _RESAMPLES = 400
-_FEWEST_SIZES = 4
 
 
 def retrieve(patterns: NDArray[np.int8], rng: np.random.Generator) -> float:
@@ -82,11 +79,9 @@ def estimate_capacity(retrieval: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     The most likely logistic curve of each size gives its load (`half`). A fit of alpha_c + A N^-p to these, p
     free from 0.2 to 2, gives the `extrapolated` load and the `exponent` p. Intervals are 95%, by
-    resampling the networks. Raises ValueError for fewer than 4 sizes.
+    resampling the networks. At least 4 sizes are needed.
     """
     sizes = sorted(int(size) for size in retrieval["neurons"].unique())
-    if len(sizes) < _FEWEST_SIZES:
-        raise ValueError(f"{len(sizes)} numbers of neurons; an extrapolation takes {_FEWEST_SIZES}")
     rng = np.random.default_rng(seed)
     groups = [retrieval[retrieval["neurons"] == size] for size in sizes]
     best = np.array([_half_load(group["load"], group["retrieved"], group["networks"]) for group in groups])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,51 +17,39 @@ from orderparam.known_systems.ising.square_lattice import critical_temperature
 from orderparam.tables import OBSERVABLES, SNAPSHOTS
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A grid of config/physics/ising.yaml; `lengths` of the mean field are numbers of spins."""
+def measure_grids(grids: Mapping[str, Mapping[str, Any]], seed: int) -> pd.DataFrame:
+    """Measure every observable at each point of named grids, as the configuration has them.
 
-    system: str
-    lengths: tuple[int, ...]
-    temperatures: tuple[float, ...]
-    samples: int
-    field: float = 0.0
-    algorithm: Literal["auto", "wolff", "metropolis"] = "auto"
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Grid:
-        """A grid from plain values, as the configuration has them."""
-        numbers = {
-            "lengths": tuple(values["lengths"]),
-            "temperatures": tuple(map(float, values["temperatures"])),
-            "field": float(values.get("field", 0.0)),
-        }
-        return cls(**{**values, **numbers})
-
-
-def sample_grids(grids: Iterable[Grid], seed: int) -> pd.DataFrame:
-    """Measure every observable at each point; a tables.OBSERVABLES.
-
-    A point's random numbers depend on `seed` and on what the point is, not on the other points. Raises
-    StatisticsError, naming the point, where its samples are too few.
+    Returns a tables.OBSERVABLES. A point's random numbers depend on `seed` and on what the point is, not on
+    the other points. Raises StatisticsError, naming the point, where its samples are too few.
     """
-    points = [(grid, length, t) for grid in grids for length in grid.lengths for t in grid.temperatures]
-    return OBSERVABLES.frame([row for point in points for row in _sample_point(*point, seed)])
+    return OBSERVABLES.frame(
+        [
+            row
+            for grid in grids.values()
+            for length in grid["lengths"]
+            for temperature in grid["temperatures"]
+            for row in _sample_point(grid, length, float(temperature), seed)
+        ]
+    )
 
 
-def _sample_point(grid: Grid, length: int, temperature: float, seed: int) -> list[tuple[object, ...]]:
-    model = build_model(grid.system, length, grid.field)
-    point = (grid.system, length, temperature, grid.field)
-    stream = np.random.SeedSequence([seed, zlib.crc32(repr((*point, grid.algorithm)).encode())])
-    series = simulate(model, temperature, grid.samples, stream, grid.algorithm)
+def _sample_point(
+    grid: Mapping[str, Any], length: int, temperature: float, seed: int
+) -> list[tuple[object, ...]]:
+    system, field, algorithm = grid["system"], float(grid.get("field", 0)), grid.get("algorithm", "auto")
+    model = build_model(system, length, field)
+    point = (system, length, temperature, field)
+    stream = np.random.SeedSequence([seed, zlib.crc32(repr((*point, algorithm)).encode())])
+    series = simulate(model, temperature, grid["samples"], stream, algorithm)
     try:
         estimates, time = measure_observables(
-            series.energy, series.magnetization, model.sites, temperature, signed=grid.field != 0
+            series.energy, series.magnetization, model.sites, temperature, signed=field != 0
         )
     except StatisticsError as error:
-        name = f"system {grid.system}, length {length}, temperature {temperature}"
+        name = f"system {system}, length {length}, temperature {temperature}"
         raise StatisticsError(f"{name}: {error}") from None
-    how = (series.algorithm, model.sites, grid.samples, time)
+    how = (series.algorithm, model.sites, grid["samples"], time)
     return [(*point, *how, name, estimate.value, estimate.error) for name, estimate in estimates.items()]
 
 
@@ -82,8 +69,3 @@ def take_snapshots(
         values = {"temperature": relative, "row": rows, "column": columns, "spin": series.spins.ravel()}
         tables.append(pd.DataFrame(values))
     return pd.concat(tables, ignore_index=True)[list(SNAPSHOTS.columns)]
-
-
-def measure_grids(grids: Mapping[str, dict[str, Any]], seed: int) -> pd.DataFrame:
-    """The table of `sample_grids` for named grids as the configuration has them."""
-    return sample_grids([Grid.from_dict(grid) for grid in grids.values()], seed)

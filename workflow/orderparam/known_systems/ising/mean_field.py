@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaln, logsumexp
 
-from orderparam.known_systems.ising.lattice import MeanFieldModel, check_temperature
+from orderparam.known_systems.ising.lattice import MeanFieldModel
 from orderparam.known_systems.ising.observables import exact_observables
 
 
@@ -16,9 +16,8 @@ def mean_field_magnetization(temperature: float, field: float = 0.0) -> float:
     """The solution of m = tanh((m + field) / T) of lowest free energy; T and field in units of z J.
 
     Without a field it is the one with m >= 0, which is 0 from T_c = 1 on. P. Weiss, J. Phys. Theor. Appl.
-    6, 661 (1907). Raises LatticeError for a temperature that is not positive.
+    6, 661 (1907).
     """
-    check_temperature(temperature)
     if field == 0 and temperature >= 1:
         return 0.0
 
@@ -35,9 +34,8 @@ def solve_mean_field(model: MeanFieldModel, temperature: float) -> dict[str, flo
     """Exact observables of finitely many spins, by name, by the sum over the number of up spins.
 
     The energy is that of every pair, -1 / N times the sum of s_i s_j over i < j, less field times the sum of
-    s_i. Raises LatticeError for a temperature that is not positive.
+    s_i.
     """
-    check_temperature(temperature)
     n = model.sites
     up = np.arange(n + 1)
     total = 2 * up - n

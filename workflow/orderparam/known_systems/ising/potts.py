@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orderparam.errors import LatticeError
-from orderparam.known_systems.ising import kernels
-from orderparam.known_systems.ising.lattice import Lattice, check_temperature
+from orderparam.known_systems import kernels
+from orderparam.known_systems.ising.lattice import Lattice
 from orderparam.known_systems.ising.simulation import warm_up_of
 from orderparam.tables import POTTS_HISTOGRAM, POTTS_PHASES
 
@@ -30,15 +29,11 @@ def transition_temperature(states: int) -> float:
 
 
 def coexisting_energies(states: int) -> tuple[float, float]:
-    """Energies per site of the ordered and the disordered phase at T_t; LatticeError for q <= 4.
+    """Energies per site of the ordered and the disordered phase at T_t, which coexist for q > 4.
 
     Their mean is -(1 + 1 / sqrt q) by duality, and they differ by Baxter's latent heat
     2 (1 + 1 / sqrt q) tanh(theta / 2) prod_n tanh(n theta)^2, where 2 cosh theta = sqrt q.
     """
-    if states <= 4:
-        raise LatticeError(
-            f"the Potts model of {states} states has a continuous transition: no phases coexist"
-        )
     mean = -(1 + 1 / math.sqrt(states))
     theta = math.acosh(math.sqrt(states) / 2)
     product = 1.0
@@ -53,7 +48,6 @@ def equal_weight_temperature(states: int, sites: int) -> float:
 
     At T_t each phase has the same weight, the ordered ones together q times that of the disordered one, so
     that 1 / T = 1 / T_t - ln q / (N latent heat); C. Borgs and W. Janke, Phys. Rev. Lett. 68, 1738 (1992).
-    Raises LatticeError for q <= 4.
     """
     ordered, disordered = coexisting_energies(states)
     shift = math.log(states) / (sites * (disordered - ordered))
@@ -71,14 +65,8 @@ def simulate_potts(
     """Energies per site (samples,) of the Potts model of `states` states in equilibrium.
 
     Swendsen and Wang's algorithm, one sweep per sample, after a warm-up of a fifth as many, from one state
-    for all sites if `ordered_start`, else from random ones. The same arguments give the same series. Raises
-    LatticeError for a temperature that is not positive, fewer than 2 or more than 127 states, or no samples.
+    for all sites if `ordered_start`, else from random ones. The same arguments give the same series.
     """
-    check_temperature(temperature)
-    if not 2 <= states <= 127 or samples < 1:
-        raise LatticeError(
-            f"a Potts model of {states} states, {samples} samples: there must be 2 to 127 states and a sample"
-        )
     generator = np.random.default_rng(seed)
     values = generator.integers(0, states, lattice.sites, dtype=np.int8)
     if ordered_start:
@@ -100,8 +88,6 @@ def sample_phases(
     over bins 0.02 wide; the second is a tables.POTTS_PHASES, a row per length and phase: `passages` from one
     phase to the other, the peak beside the exact energy at the transition, and `valley_to_peak`, the lowest
     density between the peaks over the peak's.
-
-    Raises LatticeError for `states` <= 4.
     """
     exact = coexisting_energies(states)
     edges = np.linspace(-2, 0, round(2 / BIN_WIDTH) + 1)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparam.errors import LatticeError
-from orderparam.known_systems.ising import kernels
-from orderparam.known_systems.ising.lattice import IsingModel, MeanFieldModel, check_temperature
+from orderparam.known_systems import kernels
+from orderparam.known_systems.ising.lattice import IsingModel, MeanFieldModel
 
 Floats = NDArray[np.float64]
 Algorithm = Literal["wolff", "metropolis"]
@@ -48,12 +48,8 @@ def simulate(
     field, or where the mean field orders, Metropolis starts with all spins along it; else spins start at
     random. The same arguments give the same series.
 
-    Raises LatticeError for a temperature that is not positive, no samples, and for Wolff where it is not
-    valid.
+    Raises LatticeError for Wolff where it is not valid.
     """
-    check_temperature(temperature)
-    if samples < 1:
-        raise LatticeError(f"a simulation of {samples} samples: at least 1 is needed")
     chosen = choose_algorithm(model, algorithm)
     generator = np.random.default_rng(seed)
     if isinstance(model, MeanFieldModel):
@@ -85,16 +81,10 @@ def warm_up_of(samples: int) -> int:
 
 def choose_algorithm(model: IsingModel | MeanFieldModel, algorithm: str = "auto") -> Algorithm:
     """The algorithm that `simulate` takes; raises LatticeError where the one named is not valid."""
-    if algorithm not in ("auto", "wolff", "metropolis"):
-        raise LatticeError(f"found the algorithm {algorithm!r}; known are auto, wolff and metropolis")
-    obstacle = None
-    if isinstance(model, MeanFieldModel):
-        obstacle = "the mean field has no lattice on which a cluster could grow"
-    elif model.field != 0:
-        obstacle = f"Wolff's clusters are for no field, and the field is {model.field}"
-    if algorithm == "wolff" and obstacle:
-        raise LatticeError(f"{obstacle}; take metropolis")
-    return "metropolis" if algorithm == "metropolis" or obstacle else "wolff"
+    valid = isinstance(model, IsingModel) and model.field == 0
+    if algorithm == "wolff" and not valid:
+        raise LatticeError("Wolff's clusters are for a lattice without a field; take metropolis")
+    return "wolff" if valid and algorithm != "metropolis" else "metropolis"
 
 
 def _simulate_mean_field(

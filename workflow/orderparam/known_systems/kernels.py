@@ -7,15 +7,25 @@ Each draws from a NumPy Generator, advances `spins` in place and fills the serie
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-
-from orderparam.known_systems.compiled import compiled
 
 Spins = NDArray[np.int8]
 Indices = NDArray[np.int32]
 Floats = NDArray[np.float64]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """`function` compiled by numba at its first call with each kind of arguments; its type stays.
+
+    Each process compiles anew, for a second or two: numba's cache would lie in the source folders.
+    """
+    return cast(Function, njit(function))
 
 
 @compiled
