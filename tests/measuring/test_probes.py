@@ -104,17 +104,6 @@ def test_without_attention_or_with_one_token_there_is_less_to_measure(tokens):
     assert set(masses.values()) == {1.0}
 
 
-def test_a_probed_model_is_left_as_it_was(tokens):
-    model = build()
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    state = torch.get_rng_state()
-    model.train()
-    probe_model(model, choose(tokens, windows=2))
-    assert model.training
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
-
-
 def test_every_checkpoint_of_every_seed_is_probed(tokens, make_run, seeds, tmp_path):
     run = make_run(n_layer=2)
     for step in (0, 10, 20):

@@ -28,7 +28,8 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 class Server:
     """An HTTP server that sends `replies` one after the other, and the last one for ever.
 
-    A reply is (status, body, length announced or None for the body's own).
+    A reply is (status, body, length announced or None for the body's own). A body may be a function that
+    yields its parts, which are sent until nobody listens, without a length.
     """
 
     def __init__(self, *replies):
@@ -40,9 +41,12 @@ class Server:
                 status, body, length = replies[min(len(served.requests), len(replies) - 1)]
                 served.requests.append(self.path)
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(body) if length is None else length))
+                if not callable(body):
+                    self.send_header("Content-Length", str(len(body) if length is None else length))
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):
+                    for piece in body() if callable(body) else [body]:
+                        self.wfile.write(piece)
 
             def log_message(self, *_):
                 pass
@@ -59,26 +63,6 @@ class Server:
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
-
-
-class Endless(Server):
-    """An HTTP server that sends the parts that `drip()` yields, until nobody listens, and no length."""
-
-    def __init__(self, drip):
-        super().__init__((200, b"", None))
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.end_headers()
-                with suppress(OSError):
-                    for piece in drip():
-                        self.wfile.write(piece)
-
-            def log_message(self, *_):
-                pass
-
-        self._http.RequestHandlerClass = Handler
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +180,7 @@ def test_a_source_that_never_ends_leads_to_the_next(
             yield piece
 
     try:
-        with Endless(drip) as endless, Server((200, CONTENT, None)) as good:
+        with Server((200, drip, None)) as endless, Server((200, CONTENT, None)) as good:
             fetch({"urls": [endless.url, good.url], "sha256": SHA256})
             stopped.set()
     finally:

@@ -101,14 +101,9 @@ def test_sampling_follows_the_definition():
         assert sample_text(table_of(text), order, 5, 200) == sampled
 
 
-def test_lengths_and_refusals():
+def test_text_is_as_long_as_asked():
     table = table_of("abracadabra")
     assert [len(sample_text(table, 3, 0, n)) for n in (0, 1, 2, 3, 50)] == [0, 1, 2, 3, 50]
-    for order in (0, 4):
-        with pytest.raises(ValueError, match=f"Markov orders 1 to 3, not {order}"):
-            sample_text(table, order, 0, 10)
-    with pytest.raises(ValueError, match="-1 characters"):
-        sample_text(table, 1, 0, -1)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])

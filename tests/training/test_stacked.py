@@ -78,17 +78,6 @@ def test_attention_in_parts_is_that_of_all_windows(make_run, tokens, monkeypatch
     torch.testing.assert_close(gradients(), expected)
 
 
-def test_weights_go_to_the_stack_and_back(make_run):
-    run = make_run(n_layer=2)
-    models = models_of(run)
-    stack = StackedGPT(run, models)
-    others = models_of(run, [replace(each, weights=50 + i) for i, each in enumerate(SEEDS)])
-    stack.copy_to(others)
-    for model, other in zip(models, others, strict=True):
-        for tensor, copied in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
-            assert torch.equal(tensor, copied)
-
-
 def test_a_model_that_the_stack_does_not_know_is_refused(make_run):
     run = make_run()
     models = models_of(run)
@@ -153,11 +142,10 @@ def test_without_dropout_stacked_runs_are_the_sequential_ones(make_run, tokens, 
         assert row["order_parameter"] == float(order_parameter(model.head.weight))
 
 
-@pytest.mark.parametrize("ahead", [5, 500])
-def test_how_far_batches_are_drawn_ahead_does_not_matter(make_run, tokens, monkeypatch, ahead):
+def test_how_far_batches_are_drawn_ahead_does_not_matter(make_run, tokens, monkeypatch):
     run = make_run(steps=12)
     whole = advance(stacked(run, tokens), 12)
-    monkeypatch.setattr(stacked_engine, "STEPS_DRAWN_AHEAD", ahead)
+    monkeypatch.setattr(stacked_engine, "STEPS_DRAWN_AHEAD", 5)
     monkeypatch.setattr(stacked_engine, "STEPS_PER_READING", 3)
     parts = advance(stacked(run, tokens), 12)
     assert [h.steps for h in parts.histories] == [h.steps for h in whole.histories]

@@ -64,14 +64,14 @@ def test_weights_to_start_from_must_be_asked_for_and_given(first):
 def test_weights_that_do_not_fit_are_refused_with_the_reason(first, tmp_path):
     source, checkpoints = first
     run = replace(source, size="second", start_from="first")
-    with pytest.raises(TrainingError, match="no checkpoint of seed 5"):
-        load_starts(run, [Seeds(5, 5, 5, 5)], 11, checkpoints)
-    with pytest.raises(TrainingError, match=r"does not fit; (?s:.*)head.bias: .*\[11\].*\[12\]"):
-        load_starts(run, SEEDS, 12, checkpoints)
-    with pytest.raises(TrainingError, match=r"does not fit; (?s:.*)Missing key.*blocks\.1\."):
-        load_starts(replace(run, n_layer=2), SEEDS, 11, checkpoints)
-    with pytest.raises(TrainingError, match="those of first at step 10 of 10"):
-        load_starts(replace(run, start_from="zeroth"), SEEDS, 11, checkpoints)
+    for change, seeds, size, message in (
+        ({}, [Seeds(5, 5, 5, 5)], 11, "no checkpoint of seed 5"),
+        ({}, SEEDS, 12, r"does not fit; (?s:.*)head.bias: .*\[11\].*\[12\]"),
+        ({"n_layer": 2}, SEEDS, 11, r"does not fit; (?s:.*)Missing key.*blocks\.1\."),
+        ({"start_from": "zeroth"}, SEEDS, 11, "those of first at step 10 of 10"),
+    ):
+        with pytest.raises(TrainingError, match=message):
+            load_starts(replace(run, **change), seeds, size, checkpoints)
     path = checkpoint_path(checkpoints, 1, 10)
     path.unlink()
     with pytest.raises(TrainingError, match="those of first at step 0 of 10"):

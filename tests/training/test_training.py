@@ -17,8 +17,7 @@ from orderparam.errors import CorpusError, TrainingError
 from orderparam.measuring.quantities import order_parameter
 from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Seeds
-from orderparam.tables import METRICS, STEPS, read_table
-from orderparam.training import engine as engines
+from orderparam.tables import STEPS, read_table
 from orderparam.training import job
 from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model
@@ -32,24 +31,12 @@ def test_schedule_is_the_union_of_regular_log_spaced_and_checkpoint_steps(make_r
     assert checkpoint_steps(run) == [0, 8, 16, 24, 25]
     assert log_spaced_steps(25, 2) == {1, 3, 10}
     assert measured_steps(run) == [0, 1, 3, 8, 10, 16, 20, 24, 25]
-
-
-def test_the_first_steps_are_measured_more_densely_if_so_configured(make_run):
-    run = make_run(
-        steps=50,
-        measure_every=20,
-        log_spaced_per_decade=0,
-        checkpoint_every=50,
-        dense_steps=12,
-        dense_every=5,
-    )
-    assert measured_steps(run) == [0, 5, 10, 20, 40, 50]
-
-
-def test_paper_schedule_has_the_published_steps(make_run):
-    run = make_run(steps=20_000, measure_every=500, checkpoint_every=1000, log_spaced_per_decade=8)
-    assert set(range(0, 20_001, 500)) <= set(measured_steps(run))
-    assert checkpoint_steps(run) == list(range(0, 20_001, 1000))
+    usual = make_run(steps=50, measure_every=20, log_spaced_per_decade=0, checkpoint_every=50)
+    dense = replace(usual, dense_steps=12, dense_every=5)
+    assert measured_steps(dense) == [0, 5, 10, 20, 40, 50]
+    paper = make_run(steps=20_000, measure_every=500, checkpoint_every=1000, log_spaced_per_decade=8)
+    assert set(range(0, 20_001, 500)) <= set(measured_steps(paper))
+    assert checkpoint_steps(paper) == list(range(0, 20_001, 1000))
 
 
 @given(steps=st.integers(1, 30_000), per_decade=st.integers(1, 20))
@@ -123,26 +110,6 @@ def test_without_dropout_an_engine_follows_a_plain_loop(
         np.testing.assert_allclose([loss for _, loss in history.steps], losses, rtol=1e-5)
         ours, theirs = (float(order_parameter(each.head.weight)) for each in (model, plain))
         assert ours == pytest.approx(theirs, rel=1e-5)
-
-
-@pytest.mark.parametrize("build", [sequential, stacked])
-def test_a_column_of_the_register_is_measured_by_both_engines(make_run, tokens, monkeypatch, build):
-    measure = engines.measure_quantities
-    monkeypatch.setitem(METRICS.meanings, "bias_norm", "norm of the head's bias")
-    with pytest.raises(KeyError, match="bias_norm"):
-        build(make_run(), tokens).measure()
-
-    def with_norm(model, *others, **splits):
-        monkeypatch.delitem(METRICS.meanings, "bias_norm")
-        found = measure(model, *others, **splits)
-        monkeypatch.setitem(METRICS.meanings, "bias_norm", "norm of the head's bias")
-        return found | {"bias_norm": model.head.bias.norm().item()}
-
-    monkeypatch.setattr(engines, "measure_quantities", with_norm)
-    engine = build(make_run(), tokens)
-    engine.measure()
-    for history, model in zip(engine.histories, engine.models(), strict=True):
-        assert history.trajectory_table()["bias_norm"].tolist() == [model.head.bias.norm().item()]
 
 
 @pytest.mark.parametrize(("device", "count", "expected"), [("cuda", 1, 1), ("cuda", 3, 0), ("cpu", 3, 3)])

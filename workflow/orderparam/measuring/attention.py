@@ -45,20 +45,16 @@ def attention_excess(model: GPT, inputs: Tensor) -> float:
     length = inputs.shape[1]
     if length < 2:
         return 0.0
-    model_was_training = model.training
     model.eval()
     uniform = float((1 / torch.arange(2, length + 1, dtype=torch.float64)).mean())
     found = [0.0]
-    try:
-        x = model.token_embedding(inputs) + model.position_embedding.weight[:length]
-        for block in blocks_of(model):
-            if block.attends:
-                weights = attention_weights(block.attention, block.attention_norm(x))
-                masses = weights.diagonal(-1, 2, 3).cpu().double().mean((0, 2))
-                found.append(float(masses.max()) - uniform)
-            x = block(x)
-    finally:
-        model.train(model_was_training)
+    x = model.token_embedding(inputs) + model.position_embedding.weight[:length]
+    for block in blocks_of(model):
+        if block.attends:
+            weights = attention_weights(block.attention, block.attention_norm(x))
+            masses = weights.diagonal(-1, 2, 3).cpu().double().mean((0, 2))
+            found.append(float(masses.max()) - uniform)
+        x = block(x)
     return max(found, key=abs)
 
 

@@ -58,28 +58,24 @@ def product_gradients(model: GPT, windows: Tensor) -> tuple[Tensor, Tensor]:
     device = model.head.weight.device
     by_product = torch.zeros(d_model, d_model, dtype=torch.float64)
     by_form = torch.zeros(heads, d_model, d_model, dtype=torch.float64)
-    was_training = model.training
     model.eval()
-    try:
-        for part in windows.split(max(1, TOKENS_PER_BATCH[device.type] // model.context)):
-            inputs, targets = part[:, :-1].to(device), part[:, 1:].to(device)
-            x = model.token_embedding(inputs) + model.position_embedding.weight[: inputs.shape[1]]
-            x = x.detach()
-            normed = block.attention_norm(x).detach() if block.attends else F.layer_norm(x, (d_model,))
-            share = len(part) / len(windows)
-            product = torch.zeros(d_model, d_model, dtype=x.dtype, device=device, requires_grad=True)
-            added = _uniform(normed) @ product.T
-            if block.attends:
-                added = added + block.attention.projection.bias
-            (found,) = torch.autograd.grad(_loss(model, x + added, targets), product)
-            by_product += share * found.cpu().double()
-            if heads:
-                form = torch.zeros(heads, d_model, d_model, dtype=x.dtype, device=device, requires_grad=True)
-                added = _attend(block.attention, normed, form)
-                (found,) = torch.autograd.grad(_loss(model, x + added, targets), form)
-                by_form += share * found.cpu().double()
-    finally:
-        model.train(was_training)
+    for part in windows.split(max(1, TOKENS_PER_BATCH[device.type] // model.context)):
+        inputs, targets = part[:, :-1].to(device), part[:, 1:].to(device)
+        x = model.token_embedding(inputs) + model.position_embedding.weight[: inputs.shape[1]]
+        x = x.detach()
+        normed = block.attention_norm(x).detach() if block.attends else F.layer_norm(x, (d_model,))
+        share = len(part) / len(windows)
+        product = torch.zeros(d_model, d_model, dtype=x.dtype, device=device, requires_grad=True)
+        added = _uniform(normed) @ product.T
+        if block.attends:
+            added = added + block.attention.projection.bias
+        (found,) = torch.autograd.grad(_loss(model, x + added, targets), product)
+        by_product += share * found.cpu().double()
+        if heads:
+            form = torch.zeros(heads, d_model, d_model, dtype=x.dtype, device=device, requires_grad=True)
+            added = _attend(block.attention, normed, form)
+            (found,) = torch.autograd.grad(_loss(model, x + added, targets), form)
+            by_form += share * found.cpu().double()
     return by_product, by_form
 
 

@@ -49,25 +49,20 @@ def measure_split(
 ) -> SplitMeasurement:
     """Exact loss and mean |h| (before the final LayerNorm) over the windows that begin at `starts`.
 
-    Every position of every window counts once. The model is measured in evaluation mode and left in
-    the mode that it was in, also when `between_batches` raises. Sums are in float64.
+    Every position of every window counts once. The model is put into evaluation mode. Sums are in float64.
     """
     device = model.head.weight.device
     per_batch = max(1, TOKENS_PER_BATCH[device.type] // model.context)
-    was_training = model.training
     model.eval()
     loss_sum = hidden_sum = 0.0
-    try:
-        with packed_weights(model, per_batch * model.context):
-            for first in range(0, len(starts), per_batch):
-                between_batches()
-                windows = gather_windows(tokens, starts[first : first + per_batch], model.context).to(device)
-                residual = model.residual_stream(windows[:, :-1])
-                logits = model.logits(residual)
-                losses = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none")
-                loss_sum += float(losses.cpu().sum(dtype=torch.float64))
-                hidden_sum += float(residual.abs().mean(-1).cpu().sum(dtype=torch.float64))
-    finally:
-        model.train(was_training)
+    with packed_weights(model, per_batch * model.context):
+        for first in range(0, len(starts), per_batch):
+            between_batches()
+            windows = gather_windows(tokens, starts[first : first + per_batch], model.context).to(device)
+            residual = model.residual_stream(windows[:, :-1])
+            logits = model.logits(residual)
+            losses = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none")
+            loss_sum += float(losses.cpu().sum(dtype=torch.float64))
+            hidden_sum += float(residual.abs().mean(-1).cpu().sum(dtype=torch.float64))
     positions = len(starts) * model.context
     return SplitMeasurement(loss_sum / positions, hidden_sum / positions)

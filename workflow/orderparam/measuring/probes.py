@@ -87,15 +87,11 @@ def probe_model(model: GPT, windows: ProbeWindows) -> list[Probe]:
     - `head_spectral_norm`: largest singular value of W_head; `head_stable_rank`: ||W_head||_F^2 over its
       square (Rudelson & Vershynin 2007), NaN if W_head is zero.
     """
-    was_training = model.training
     model.eval()
     sums: dict[Key, tuple[float, int]] = {}
-    try:
-        for key, value, count in _probe_windows(model, windows):
-            total, weight = sums.get(key, (0.0, 0))
-            sums[key] = (total + value, weight + count)
-    finally:
-        model.train(was_training)
+    for key, value, count in _probe_windows(model, windows):
+        total, weight = sums.get(key, (0.0, 0))
+        sums[key] = (total + value, weight + count)
     singular_values = torch.linalg.svdvals(model.head.weight.double())
     spectrum = {
         "head_spectral_norm": float(singular_values[0]),

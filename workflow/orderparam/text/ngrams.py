@@ -42,11 +42,6 @@ class NgramCounts:
         self.vocabulary_size = vocabulary_size
         self._levels = levels
 
-    @property
-    def max_order(self) -> int:
-        """The length of the longest n-grams counted."""
-        return len(self._levels)
-
     @classmethod
     def count(
         cls, tokens: Tokens, vocabulary_size: int, max_order: int, chunk_tokens: int = 1 << 20
@@ -98,7 +93,6 @@ class NgramCounts:
         p = (c(context, x) + smoothing) / (c(context) + smoothing * V), V the vocabulary's size, so that
         a context never seen predicts every token with probability 1 / V. `smoothing` must be positive.
         """
-        self._check(order, smoothing)
         tokens = np.asarray(tokens)
         if len(tokens) < order:
             return np.zeros(0)
@@ -114,7 +108,6 @@ class NgramCounts:
         Row i is the distribution of the token that follows tokens[i : i + order - 1]; the last row is
         that of the token after the end. Smoothing as in `log_probabilities`.
         """
-        self._check(order, smoothing)
         tokens = np.asarray(tokens)
         level = self._levels[order - 1]
         contexts = self._ranks(tokens, order - 1)
@@ -127,12 +120,6 @@ class NgramCounts:
         numerators = np.full((len(contexts), size), smoothing)
         numerators[rows, level.codes[entries] % size] += level.counts[entries]
         return np.asarray(np.log(numerators / self._denominator(contexts, order, smoothing)[:, None]))
-
-    def _check(self, order: int, smoothing: float) -> None:
-        if not 1 <= order <= self.max_order:
-            raise ValueError(f"order {order} was not counted: the orders are 1 to {self.max_order}")
-        if smoothing <= 0:
-            raise ValueError(f"smoothing must be positive, not {smoothing}")
 
     def _denominator(self, contexts: Ints, order: int, smoothing: float) -> Floats:
         totals = np.where(contexts >= 0, self._levels[order - 1].context_counts[contexts], 0)

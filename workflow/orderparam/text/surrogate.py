@@ -133,10 +133,6 @@ def sample_text(table: NgramTable, order: int, seed: int, characters: int) -> st
     one given the `order` before it. Draws are Python's Mersenne Twister compared with integer counts, so
     that a seed gives the same text with every version of Python and on every machine.
     """
-    if not 1 <= order < LENGTH:
-        raise ValueError(f"a table of {LENGTH}-grams gives Markov orders 1 to {LENGTH - 1}, not {order}")
-    if characters < 0:
-        raise ValueError(f"cannot sample {characters} characters")
     # What may follow each context: cumulative counts, and the last characters' places.
     successors: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
     ngrams, counts = table.marginal(order + 1)

@@ -46,14 +46,11 @@ class SnapshotStore:
             except RecordError as error:
                 log.warning("snapshot refused: %s; trying the one before", error)
                 continue
-            if "seal" not in description:
-                log.warning("snapshot refused: %s: its description is damaged; trying the one before", path)
-                continue
-            if description.get("key") != self.key:
+            if description["key"] == self.key:
+                yield description["step"], tensors, description["values"]
+            else:
                 other = "belongs to another configuration, corpus or version of the code"
                 log.warning("snapshot refused: %s: %s; trying the one before", path, other)
-                continue
-            yield description["step"], tensors, description["values"]
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.safetensors"), reverse=True)

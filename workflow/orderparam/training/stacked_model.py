@@ -156,16 +156,13 @@ def measure_stack(
     per_batch = max(1, TOKENS_PER_BATCH[tokens.device.type] // (context * seeds))
     offsets = torch.arange(context + 1, device=tokens.device)
     sums = torch.zeros(2, seeds, dtype=torch.float64, device=tokens.device)
-    was_training = model.training
     model.training = False
-    try:
-        for part in starts.split(per_batch):
-            between_batches()
-            windows = tokens[part[:, None] + offsets].long()
-            losses, residual = model.losses(windows.expand(seeds, -1, -1))
-            sums[0] += losses.sum(1, dtype=torch.float64)
-            sums[1] += residual.abs().mean(-1).sum(1, dtype=torch.float64)
-    finally:
-        model.training = was_training
+    for part in starts.split(per_batch):
+        between_batches()
+        windows = tokens[part[:, None] + offsets].long()
+        losses, residual = model.losses(windows.expand(seeds, -1, -1))
+        sums[0] += losses.sum(1, dtype=torch.float64)
+        sums[1] += residual.abs().mean(-1).sum(1, dtype=torch.float64)
+    model.training = True
     means = (sums / (len(starts) * context)).T.tolist()
     return [SplitMeasurement(loss, magnetization) for loss, magnetization in means]
