@@ -3,9 +3,6 @@ import pytest
 import runs
 import torch
 
-from orderparam.files import sha256_of_file
-from orderparam.text.vocabulary import tokenize_corpus
-
 # Two threads collapse when anything else runs on the machine.
 torch.set_num_threads(1)
 
@@ -31,18 +28,4 @@ def tokens():
 @pytest.fixture
 def corpus(tmp_path, tokens):
     """The tokens as a tokenized corpus: paths of tokens.npy and vocabulary.json."""
-    text = "".join("abcdefghijk"[i] for i in tokens)
-    path = tmp_path / "corpus.txt"
-    path.write_text(text)
-    manifest = {
-        "corpus": "made_up",
-        "source": "made_up.txt",
-        "sha256": sha256_of_file(path),
-        "bytes": len(text),
-        "stand_in": False,
-        "notice": None,
-        "alphabet": None,
-    }
-    places = tmp_path / "tokens.npy", tmp_path / "vocabulary.json"
-    tokenize_corpus(path, manifest, *places)
-    return places
+    return runs.write_corpus(tmp_path, "".join("abcdefghijk"[i] for i in tokens))

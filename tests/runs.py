@@ -2,8 +2,10 @@
 
 import torch
 
+from orderparam.files import sha256_of_file
 from orderparam.model.gpt import build_model_of_run
 from orderparam.settings.experiment import Run, Seeds
+from orderparam.text.vocabulary import tokenize_corpus
 from orderparam.training.run import train_run
 from orderparam.training.sequential import SequentialEngine
 from orderparam.training.snapshots import SnapshotStore
@@ -40,6 +42,24 @@ def make_run(**overrides):
         "threads": 1,
     }
     return Run(**{**values, **overrides})
+
+
+def write_corpus(folder, text):
+    """Tokenize a text in `folder`; returns the paths of tokens.npy and vocabulary.json."""
+    path = folder / "corpus.txt"
+    path.write_text(text)
+    manifest = {
+        "corpus": "made_up",
+        "source": "made_up.txt",
+        "sha256": sha256_of_file(path),
+        "bytes": len(text),
+        "stand_in": False,
+        "notice": None,
+        "alphabet": None,
+    }
+    places = folder / "tokens.npy", folder / "vocabulary.json"
+    tokenize_corpus(path, manifest, *places)
+    return places
 
 
 def build_model(seed=0, vocabulary_size=VOCABULARY, **overrides):

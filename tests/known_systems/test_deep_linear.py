@@ -8,10 +8,11 @@ import pytest
 from figure_tables import check_layout
 
 from orderparam.figures import deep_linear
+from orderparam.known_systems.deep_linear import sweep as deep_linear_sweep
 from orderparam.known_systems.deep_linear.landscape import Landscape, Task, closed_form, find_threshold
 from orderparam.known_systems.deep_linear.net import descend, expected_loss, gradient, make_weights
-from orderparam.known_systems.deep_linear.sweep import LARGE_KICK, SMALL_KICK, summarize, sweep
-from orderparam.tables import DEEP_LINEAR_SUMMARY, DEEP_LINEAR_SWEEP
+from orderparam.known_systems.deep_linear.sweep import LARGE_KICK, SMALL_KICK, summarize
+from orderparam.tables import DEEP_LINEAR_SUMMARY
 
 TASK = Task(a=1.7, c=0.8)
 
@@ -93,22 +94,10 @@ def test_unknown_depths_have_no_closed_form():
 @pytest.fixture(scope="module")
 def table():
     """Sweeps on a few gammas around what each sweep must show."""
-    rng = np.random.default_rng(2)
-    tables = []
     grids = {1: np.linspace(0.9, 1.1, 21), 2: np.array([0.2, 0.3, 0.39, 0.40, 0.465, 0.475, 0.5])}
-    for depth, gammas in grids.items():
-        landscape = Landscape(Task(), depth)
-        exact = pd.DataFrame({"gamma": gammas, "s": [landscape.global_minimum(g) for g in gammas]})
-        up, top = sweep(Task(), depth, gammas, make_weights(depth, 4, 0.5, rng), 0.0, rng)
-        tables += [
-            exact.assign(D=depth, direction="global_minimum", kick=np.nan),
-            up.assign(D=depth, direction="up", kick=0.0),
-        ]
-        for kick in (SMALL_KICK, LARGE_KICK)[:depth]:
-            down, _ = sweep(Task(), depth, gammas[::-1], top, kick, rng)
-            tables.append(down.assign(D=depth, direction="down", kick=kick))
-    frame = pd.concat(tables, ignore_index=True)
-    return frame.assign(b=frame["s"] / 4)[list(DEEP_LINEAR_SWEEP.columns)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deep_linear_sweep, "grid_of", lambda task, depth: grids[depth])
+        return deep_linear_sweep.sweep_all(Task(), 4, 2)
 
 
 def test_sweeps_show_the_hysteresis_of_two_hidden_layers(table):

@@ -2,15 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
-from runs import CPU, finish, sequential
+from runs import CPU, finish, sequential, write_corpus
 
 from orderparam.errors import RecordError
-from orderparam.files import sha256_of_file
 from orderparam.measuring.losses import gather_windows, window_starts
 from orderparam.measuring.verification import recompute_losses, verify_job
 from orderparam.tables import VERIFICATION
-from orderparam.text.vocabulary import tokenize_corpus
 from orderparam.training.checkpoints import save_checkpoint
 from orderparam.training.job import JobPaths, train_job
 
@@ -101,15 +98,9 @@ def test_weights_of_another_step_are_found(finished):
 
 def test_a_text_of_one_character_has_losses_of_zero_that_agree(make_run, seeds, tmp_path):
     tokens = np.zeros(2000, np.uint8)
-    path = tmp_path / "corpus.txt"
-    path.write_text("a" * len(tokens))
-    manifest = {"corpus": "a", "source": "a", "sha256": sha256_of_file(path), "alphabet": None}
-    places = tmp_path / "tokens.npy", tmp_path / "vocabulary.json"
-    tokenize_corpus(path, manifest | {"stand_in": False, "notice": None}, *places)
     run, paths = make_run(), JobPaths.below(tmp_path / "job")
-    trajectory = train_job(run, [seeds], *places, paths)
+    trajectory = train_job(run, [seeds], *write_corpus(tmp_path, "a" * len(tokens)), paths)
     assert (trajectory["train_loss"] == 0).all()
     splits = tokens[:1800], tokens[1800:]
-    device = torch.device("cpu")
-    table = verify_job(run, [seeds.seed], paths.checkpoints, trajectory, *splits, "all", device)
+    table = verify_job(run, [seeds.seed], paths.checkpoints, trajectory, *splits, "all", CPU)
     assert table["loss_difference"].max() < 1e-6

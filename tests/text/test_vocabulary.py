@@ -156,34 +156,18 @@ def test_splits_are_memory_mapped(tokenize, tmp_path):
         train[0] = 1
 
 
-def sealed(vocabulary, tokens):
-    """Have a vocabulary.json say that the tokens are as they are."""
-    vocabulary.write_text(json.dumps(read_json(vocabulary) | {"sha256": sha256_of_file(tokens)}))
-
-
-def test_tokens_that_do_not_fit_their_vocabulary_are_refused(tokenize, tmp_path):
+def test_tokens_that_are_not_those_of_their_vocabulary_are_refused(tokenize, tmp_path):
     tokens, vocabulary = tmp_path / "tokens.npy", tmp_path / "vocabulary.json"
     tokenize(b"abcdefghijklm")
-    good = np.load(tokens)
-    for bad in (good[:-1], good.astype(np.uint16), good[:, None]):
-        np.save(tokens, bad)
-        with pytest.raises(RecordError, match=r"tokens\.npy: damaged: .*vocabulary\.json has sha256"):
-            load_tokens(tokens, vocabulary)
-        sealed(vocabulary, tokens)
-        with pytest.raises(RecordError, match=r"tokens\.npy: holds .*vocabulary\.json says 13 tokens, uint8"):
-            load_tokens(tokens, vocabulary)
-    np.save(tokens, good)
-    sealed(vocabulary, tokens)
-    flipped, zeroed = good.copy(), good.copy()
+    good, content = np.load(tokens), tokens.read_bytes()
+    flipped = good.copy()
     flipped[5] ^= 1
-    zeroed[3:] = 0
-    for bad in (flipped, zeroed):
+    for bad in (good[:-1], good.astype(np.uint16), flipped):
         np.save(tokens, bad)
         with pytest.raises(RecordError, match=r"tokens\.npy: damaged: .*vocabulary\.json has sha256"):
             load_tokens(tokens, vocabulary)
-    tokens.write_bytes(tokens.read_bytes()[:100])
-    sealed(vocabulary, tokens)
-    with pytest.raises(RecordError, match=r"tokens\.npy: not a readable"):
+    tokens.write_bytes(content[:100])
+    with pytest.raises(RecordError, match=r"tokens\.npy: damaged"):
         load_tokens(tokens, vocabulary)
     tokens.unlink()
     with pytest.raises(RecordError, match=r"tokens\.npy: no such file"):
@@ -191,7 +175,7 @@ def test_tokens_that_do_not_fit_their_vocabulary_are_refused(tokenize, tmp_path)
 
 
 CHANGES = [{"characters": each} for each in (["b", "a"], None)]
-CHANGES += [{"dtype": "uint16"}, {"train_tokens": 14}, {"tokens": "13"}, {"sha256": None}]
+CHANGES += [{"dtype": "uint16"}, {"train_tokens": 14}, {"tokens": "13"}]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)

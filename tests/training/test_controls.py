@@ -135,16 +135,6 @@ def test_several_seeds_at_once_refuse_what_only_one_at_a_time_can_do(make_run, t
             stacked(make_run(regularizer="l2", **keys), tokens)
 
 
-@pytest.mark.parametrize("keys", [{"attention": "uniform"}, {"norm_parameters": False}])
-def test_several_seeds_at_once_compute_uniform_attention_and_bare_norms(make_run, tokens, keys):
-    run = make_run(dropout=0.0, **keys)
-    together, alone = stacked(run, tokens, SEEDS[:1]), sequential(run, tokens, SEEDS[0])
-    for engine in (together, alone):
-        advance(engine, 5)
-    for name, weight in alone.weights.items():
-        torch.testing.assert_close(together.weights[name][0], weight, rtol=1e-3, atol=1e-5)
-
-
 def test_a_kick_adds_initial_noise_to_the_penalised_weights_where_a_stage_begins(make_run, tokens):
     parts = ("value", "output")
     run = make_run(

@@ -64,14 +64,6 @@ def test_each_job_has_a_device_to_itself_and_the_next_one_that_of_the_killed(sta
     assert {device_of(start("GPU-2a,1,0")), device_of(start("0,1"))} == {"GPU-2a", "0"}
 
 
-def test_killed_jobs_leave_every_device_free(start):
-    for _ in range(2):
-        jobs = [start("0,1") for _ in range(2)]
-        assert {device_of(job) for job in jobs} == {"0", "1"}
-        for job in jobs:
-            job.kill()
-
-
 def test_where_there_is_no_choice_nothing_is_leased(monkeypatch, tmp_path):
     monkeypatch.setattr(lease.tempfile, "gettempdir", lambda: str(tmp_path))
     for devices in ("", "3"):

@@ -5,7 +5,7 @@ import runs
 import torch
 from torch.nn import Parameter
 
-from orderparam.training.optimizer import build_optimizer, optimizer_tensors, restore_optimizer
+from orderparam.training.optimizer import build_optimizer
 
 RATE, DECAY, EPSILON = 0.1, 0.25, 1e-8
 
@@ -82,23 +82,3 @@ def test_reported_losses_are_without_the_penalty(make_run, tokens, build):
         engine.advance(until=1)
         losses.append(engine.histories[0].steps[0][1])
     assert losses[0] == losses[1]
-
-
-@pytest.mark.parametrize("regularizer", ["decoupled", "l2"])
-def test_a_restored_state_leads_to_the_same_updates(make_run, regularizer):
-    run, weights = make_run(regularizer=regularizer), torch.linspace(-1, 1, 7)
-    kept, taken_up = Parameter(weights.clone()), Parameter(weights.clone())
-    whole, parts = (
-        build_optimizer(run, {"head.weight": kept}),
-        build_optimizer(run, {"head.weight": taken_up}),
-    )
-    assert not optimizer_tensors(whole)
-    for step in range(3):
-        kept.grad = taken_up.grad = weights * (step + 1)
-        whole.step()
-        parts.step()
-        saved = {name: tensor.clone() for name, tensor in optimizer_tensors(parts).items()}
-        assert {name.rpartition(".")[2] for name in saved} == {"step", "exp_avg", "exp_avg_sq"}
-        parts = build_optimizer(run, {"head.weight": taken_up})
-        restore_optimizer(parts, saved)
-    assert torch.equal(kept, taken_up)

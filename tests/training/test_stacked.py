@@ -5,8 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from runs import CPU, SEEDS, advance, files_of, finish, sequential, stacked, windows_of
 from torch.nn import functional as F
 
@@ -16,7 +14,6 @@ from orderparam.measuring.quantities import order_parameter
 from orderparam.model.gpt import Dropout, build_model_of_run
 from orderparam.training import stacked as stacked_engine
 from orderparam.training import stacked_model
-from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model
 from orderparam.training.device import resolve_precision
 from orderparam.training.job import JobPaths, train_job
@@ -28,10 +25,20 @@ def models_of(run, seeds=SEEDS):
     return [build_model_of_run(run, each.weights, 11).eval() for each in seeds]
 
 
-@pytest.mark.parametrize("attention", ["causal", "not_previous", "ablated"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"attention": "uniform"},
+        {"attention": "not_previous"},
+        {"attention": "ablated"},
+        {"norm_parameters": False},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("seeds", [SEEDS[:1], SEEDS])
-def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds, attention):
-    run = make_run(n_layer=2, dropout=0.0, attention=attention)
+def test_each_seed_computes_what_its_own_model_does(make_run, tokens, seeds, keys):
+    run = make_run(n_layer=2, dropout=0.0, **keys)
     models = models_of(run, seeds)
     windows = windows_of(tokens, len(seeds), 3)
     stack = StackedGPT(run, models)
@@ -101,13 +108,6 @@ def test_dropout_acts_in_training_and_keeps_the_right_share(make_run, tokens):
     stack.training = False
     with torch.no_grad():
         assert torch.equal(stack.losses(windows)[0], stack.losses(windows)[0])
-
-
-@given(steps=st.lists(st.integers(1, 30), min_size=1, max_size=4), batch=st.integers(1, 7))
-def test_starts_drawn_ahead_are_those_of_one_step_at_a_time(steps, batch):
-    ahead, sampler = (BatchSampler(np.arange(500), 8, batch, seed=99) for _ in range(2))
-    drawn = torch.cat([ahead.draw_starts(count) for count in steps])
-    assert drawn.tolist() == [sampler.draw()[0][:, 0].tolist() for _ in range(sum(steps))]
 
 
 @pytest.mark.parametrize("at_once", [TOKENS_PER_BATCH["cpu"], 7 * 8 * 3])

@@ -21,7 +21,7 @@ from orderparam.model.gpt import build_model_of_run
 from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Seeds
 from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_text
-from orderparam.training.batches import BatchSampler
+from orderparam.training.engine import BatchSampler
 from orderparam.training.sequential import SequentialEngine
 from orderparam.training.stacked import StackedEngine
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import CPU, SEEDS, VOCABULARY, advance, files_of, sequential, stacked
+from runs import CPU, SEEDS, VOCABULARY, advance, sequential, stacked
 from torch.nn import functional as F
 
 from orderparam.errors import CorpusError, TrainingError
@@ -19,9 +19,9 @@ from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Seeds
 from orderparam.tables import STEPS, read_table
 from orderparam.training import job
-from orderparam.training.batches import BatchSampler
 from orderparam.training.checkpoints import checkpoint_path, load_model
 from orderparam.training.device import resolve_device
+from orderparam.training.engine import BatchSampler
 from orderparam.training.job import JobPaths, train_job
 from orderparam.training.schedule import checkpoint_steps, log_spaced_steps, measured_steps
 
@@ -143,14 +143,6 @@ def test_step_table_pairs_b_with_the_loss_of_the_same_weights(make_run, seeds, t
     assert table["step"].tolist() == [0, 1, 2]
     assert table["order_parameter"][0] == initial
     assert table["batch_loss"][0] == pytest.approx(np.log(11), abs=0.5)
-
-
-def test_same_job_twice_gives_the_same_bytes(make_run, corpus, tmp_path):
-    for name in ("first", "second"):
-        train_job(make_run(), SEEDS[:2], *corpus, JobPaths.below(tmp_path / name))
-    first = files_of(tmp_path / "first")
-    assert len(first) == 2 + 2 * 2 * 3
-    assert first == files_of(tmp_path / "second")
 
 
 def test_training_lowers_the_loss_and_keeps_the_measured_weights(make_run, seeds, corpus, tmp_path):

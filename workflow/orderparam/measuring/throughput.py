@@ -17,7 +17,7 @@ from orderparam.measuring.timing import seconds_of, summarise, time_in_turns
 from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Run, Seeds
 from orderparam.tables import THROUGHPUT
-from orderparam.training.batches import BatchSampler
+from orderparam.training.engine import BatchSampler
 from orderparam.training.optimizer import build_optimizer
 from orderparam.training.sequential import SequentialEngine
 

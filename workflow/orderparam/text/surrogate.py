@@ -27,13 +27,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparam.errors import CorpusError, RecordError
+from orderparam.errors import RecordError
 from orderparam.files import atomic_write
 from orderparam.text.ngrams import NgramCounts, Tokens
+from orderparam.text.vocabulary import scan_text
 
 TINY_SHAKESPEARE = Path(__file__).parent / "data" / "tiny_shakespeare_4grams.xz"
 LENGTH = 4
-MAX_ALPHABET = 65_535  # keeps the codes of 4-grams below 2**64
 
 
 @dataclass(frozen=True)
@@ -59,29 +59,20 @@ class NgramTable:
 
     @classmethod
     def from_text(cls, path: str | Path) -> NgramTable:
-        """Count a UTF-8 text file, named after its stem; CorpusError if it has no readable text."""
-        try:
-            content = Path(path).read_bytes()
-            text = content.decode("utf-8")
-        except OSError as error:
-            raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
-        except UnicodeDecodeError as error:
-            raise CorpusError(f"{path}: invalid UTF-8 at byte {error.start}") from None
-        if not text:
-            raise CorpusError(f"{path}: the file is empty")
-        codes, tokens = np.unique(np.frombuffer(text.encode("utf-32-le"), np.uint32), return_inverse=True)
-        if len(codes) > MAX_ALPHABET:
-            raise CorpusError(
-                f"{path}: {len(codes)} distinct characters, but at most {MAX_ALPHABET} are allowed"
-            )
+        """Count a UTF-8 text file, named after its stem; CorpusError if it cannot be a corpus."""
+        path = Path(path)
+        scan_text(path, str(path))
+        content = path.read_bytes()
+        code_points = np.frombuffer(content.decode("utf-8").encode("utf-32-le"), np.uint32)
+        codes, tokens = np.unique(code_points, return_inverse=True)
         alphabet = "".join(map(chr, codes))
-        return cls.from_tokens(tokens, alphabet, Path(path).stem, hashlib.sha256(content).hexdigest())
+        return cls.from_tokens(tokens, alphabet, path.stem, hashlib.sha256(content).hexdigest())
 
     def write(self, path: str | Path) -> None:
         """Write the table; the same table gives the same bytes on the same version of liblzma.
 
         4-grams are kept as the differences of their ascending codes, in which a character's place in the
-        alphabet is a digit in base len(alphabet).
+        alphabet is a digit in base len(alphabet), at most 65,535, so that they stay below 2**64.
         """
         codes = np.zeros(len(self.ngrams), dtype=np.uint64)
         for column in self.ngrams.T.astype(np.uint64):

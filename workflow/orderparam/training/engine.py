@@ -1,4 +1,4 @@
-"""What the two training engines have in common, and what a run has measured so far."""
+"""What the two training engines have in common: their batches, and what a run has measured so far."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from orderparam.measuring.quantities import measure_quantities
 from orderparam.model.gpt import GPT
 from orderparam.settings.experiment import Run, Seeds
 from orderparam.tables import METRICS, STEPS
-from orderparam.training.batches import BatchSampler
 from orderparam.training.device import matmul_precision
 from orderparam.training.optimizer import optimizer_tensors, restore_optimizer
 
@@ -57,6 +56,29 @@ class History:
             "batch_loss": values[:, 1],
         }
         return STEPS.frame(columns)
+
+
+class BatchSampler:
+    """Draws batches of windows from a token array of n tokens; starts are uniform in [0, n - context)."""
+
+    def __init__(self, tokens: np.ndarray, context: int, batch_size: int, seed: int) -> None:
+        self.tokens = tokens
+        self.context = context
+        self.batch_size = batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def draw_starts(self, steps: int = 1) -> Tensor:
+        """The windows' starts of the next `steps` batches, int64 (steps, batch_size).
+
+        They do not depend on how many steps are drawn at once.
+        """
+        high = len(self.tokens) - self.context
+        return torch.randint(high, (steps, self.batch_size), generator=self.generator)
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """The next batch: inputs and targets, int64, each (batch_size, context), on the CPU."""
+        windows = gather_windows(self.tokens, self.draw_starts()[0].numpy(), self.context)
+        return windows[:, :-1], windows[:, 1:]
 
 
 class Engine(ABC):
