@@ -39,7 +39,8 @@ def test_retrieval_breaks_down_with_load():
     pd.testing.assert_frame_equal(alone, table.iloc[1:2].reset_index(drop=True))
 
 
-def test_capacity_of_known_curves(tmp_path):
+def test_capacity_of_known_curves(tmp_path, monkeypatch):
+    monkeypatch.setattr("orderparam.known_systems.hopfield._RESAMPLES", 80)
     rng = np.random.default_rng(5)
     rows = []
     for neurons in (250, 500, 1000, 2000):
