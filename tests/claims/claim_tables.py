@@ -4,9 +4,20 @@ import numpy as np
 import pandas as pd
 
 from orderparam.claims.evidence import Evidence
+from orderparam.claims.judge import judge_claims
+from orderparam.claims.ledger import Claim
 from orderparam.tables import find_table, write_table
 
 H1, H2, H3 = 3.3, 2.45, 2.0
+
+
+def judge(test, found, **arguments):
+    claim = Claim("planted", "A claim.", "made up", test, arguments, ("any",), ())
+    return judge_claims([claim], found).iloc[0]
+
+
+def verdict(test, found, **arguments):
+    return judge(test, found, **arguments)["verdict"]
 
 
 def write_evidence(folder, shapes=None, published=False, **tables):

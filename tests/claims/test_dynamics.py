@@ -1,11 +1,11 @@
 """The claims on how entries pass from the bigram level, on logistic passages of known place and length."""
 
+from functools import partial
+
 import numpy as np
 import pytest
-from claim_tables import H2, H3, entropies, metrics, write_evidence
+from claim_tables import H2, H3, entropies, judge, metrics, write_evidence
 
-from orderparam.claims.judge import judge_claims
-from orderparam.claims.ledger import Claim
 from orderparam.claims.verdict import NOT_TESTED, REFUTED, SUPPORTED
 
 # phi = 1.2 s - 0.1, s logistic in the step with a scale of 100; alpha shifts its place by 500 ln(1 / alpha).
@@ -25,11 +25,7 @@ def verdict(tmp_path):
     table = metrics(curves, steps=range(0, 8001, 20))
     found = write_evidence(tmp_path, metrics=table, entropies=entropies(*PLACES))
 
-    def judge(test, **arguments):
-        claim = Claim("id", "text", "source", test, arguments, (), ())
-        return judge_claims([claim], found).to_dict("records")[0]
-
-    return judge
+    return partial(judge, found=found)
 
 
 def test_a_shifted_passage_is_later_and_a_smaller_share(verdict):

@@ -5,11 +5,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from claim_tables import write_evidence
+from claim_tables import judge, verdict, write_evidence
 
 from orderparam.claims.evidence import Evidence
-from orderparam.claims.judge import judge_claims
-from orderparam.claims.ledger import Claim
 from orderparam.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED
 from orderparam.known_systems.deep_linear.landscape import Landscape, Task, closed_form
 
@@ -33,16 +31,9 @@ def stages(depth, scale):
                     minima = minima_of(depth, gamma)
                     s = float(minima[-1] if way == "up" else minima[0])
                     rows.append(
-                        {
-                            "size": f"d{scale}-{way}{dwell}",
-                            "seed": seed,
-                            "step": step,
-                            "weight_decay": gamma,
-                            "train_loss": float(landscape.loss(s, gamma)),
-                            "squared_norm": 0.0,
-                            "attention_excess": s * scale,
-                            "value_output_norm": s**2,
-                        }
+                        {"size": f"d{scale}-{way}{dwell}", "seed": seed, "step": step, "weight_decay": gamma}
+                        | {"train_loss": float(landscape.loss(s, gamma)), "squared_norm": 0.0}
+                        | {"attention_excess": s * scale, "value_output_norm": s**2}
                     )
     return rows
 
@@ -67,51 +58,38 @@ def found(tmp_path, depth) -> Evidence:
     return write_evidence(tmp_path, shapes, metrics=rows, probes=probes)
 
 
-def judge(found, test, **arguments):
-    (row,) = judge_claims([Claim("id", "text", "source", test, arguments, (), ())], found).to_dict("records")
-    return row
-
-
-def verdict(found, test, **arguments):
-    return judge(found, test, **{"sizes": ["d1-down", "d2-down"], **arguments})["verdict"]
-
-
+BOTH = {"sizes": ["d1-down", "d2-down"]}
 OF_ATTENTION = {"column": "attention_excess", "threshold": 0.05}
 
 
 def test_order_decides_on_loop_jump_and_crossing(found, depth):
-    first = depth == 2
-    assert verdict(found, "branches_part", **OF_ATTENTION, low=0.2) == (SUPPORTED if first else REFUTED)
-    assert verdict(found, "branches_part", **OF_ATTENTION, low=-0.2, high=0.2) == (
-        REFUTED if first else SUPPORTED
-    )
     finer = {"sizes": ["d1-up"], "finer": "-fine", "column": "attention_excess", "share": 0.75}
-    assert verdict(found, "fall_survives_finer_stages", **finer) == (SUPPORTED if first else REFUTED)
-    agreed = verdict(found, "branches_agree", column="penalised_loss", within=0.01)
-    assert agreed == (REFUTED if first else SUPPORTED)
-    crossing = verdict(found, "penalised_losses_cross_in_loop", **OF_ATTENTION)
-    assert crossing == (SUPPORTED if first else NOT_TESTED)
-    assert verdict(found, "loop_persists", **OF_ATTENTION, dwell="-4x", share=0.5) == (
-        SUPPORTED if first else NOT_TESTED
-    )
+    # Of each test its arguments, and the verdict at a transition of second and of first order.
+    for test, arguments, *expected in (
+        ("branches_part", {**BOTH, **OF_ATTENTION, "low": 0.2}, REFUTED, SUPPORTED),
+        ("branches_part", {**BOTH, **OF_ATTENTION, "low": -0.2, "high": 0.2}, SUPPORTED, REFUTED),
+        ("fall_survives_finer_stages", finer, REFUTED, SUPPORTED),
+        ("branches_agree", {**BOTH, "column": "penalised_loss", "within": 0.01}, SUPPORTED, REFUTED),
+        ("penalised_losses_cross_in_loop", {**BOTH, **OF_ATTENTION}, NOT_TESTED, SUPPORTED),
+        ("loop_persists", {**BOTH, **OF_ATTENTION, "dwell": "-4x", "share": 0.5}, NOT_TESTED, SUPPORTED),
+    ):
+        assert verdict(test, found, **arguments) == expected[depth - 1], test
 
 
 def test_what_does_not_fall_has_no_fall_to_compare(found):
     finer = {"sizes": ["d1-up"], "finer": "-fine", "column": "squared_norm", "share": 0.75}
-    row = judge(found, "fall_survives_finer_stages", **finer)
+    row = judge("fall_survives_finer_stages", found, **finer)
     assert row["verdict"] == NOT_TESTED
     assert "a fall between the same penalties" in row["note"]
 
 
 def test_second_order_comes_back_where_linear_response_says_with_its_exponent(found, depth):
-    arguments = {"threshold": 0.02, "factor": 1.2}
     # With two hidden layers zero is stable at every penalty: it never comes back.
-    expected = SUPPORTED if depth == 1 else REFUTED
-    assert verdict(found, "attention_returns_at_linear_response", **arguments) == expected
+    returned = verdict("attention_returns_at_linear_response", found, **BOTH, threshold=0.02, factor=1.2)
+    assert returned == (SUPPORTED if depth == 1 else REFUTED)
     arguments = {"column": "value_output_norm", "threshold": 0.05, "low": 0.75, "high": 1.25}
-    assert verdict(found, "branch_ends_with_exponent", **arguments) == (
-        SUPPORTED if depth == 1 else NOT_TESTED
-    )
+    ended = verdict("branch_ends_with_exponent", found, **BOTH, **arguments)
+    assert ended == (SUPPORTED if depth == 1 else NOT_TESTED)
 
 
 @pytest.mark.parametrize(("shift", "expected"), [(1.0, SUPPORTED), (1.5, REFUTED)])
@@ -127,21 +105,19 @@ def test_zero_is_left_where_the_response_passes_the_penalty(tmp_path, shift, exp
             ]
     found = write_evidence(tmp_path, metrics=rows, probes=probes)
     arguments = {"product": "query_key", "threshold": 1e-3, "factor": 1.25}
-    row = judge(found, "zero_is_left_by_linear_response", sizes=["d8-down"], **arguments)
+    row = judge("zero_is_left_by_linear_response", found, sizes=["d8-down"], **arguments)
     assert row["value"] == pytest.approx(-math.log(shift), abs=0.06)
     assert row["verdict"] == expected
 
 
 def test_the_slope_is_compared_over_widths(found):
-    row = judge(
-        found, "slope_grows_with_width", sizes=["d1-down", "d2-down"], column="attention_excess", low=0.2
-    )
+    row = judge("slope_grows_with_width", found, **BOTH, column="attention_excess", low=0.2)
     assert row["value"] == pytest.approx(1)
     assert row["verdict"] == SUPPORTED
 
 
 def test_a_width_that_is_missing_is_told(found):
-    row = judge(found, "branches_part", sizes=["d1-down", "d8-down"], **OF_ATTENTION, low=-9.0)
+    row = judge("branches_part", found, sizes=["d1-down", "d8-down"], **OF_ATTENTION, low=-9.0)
     assert row["verdict"] == NOT_TESTED
     assert "d8-down" in row["note"]
 
@@ -161,4 +137,4 @@ def test_what_grows_first(tmp_path, delay, expected):
     ]
     found = write_evidence(tmp_path, metrics=rows)
     columns = {"first": "value_output_norm", "second": "query_key_norm", "growth": 1.5}
-    assert judge(found, "grows_before", **columns)["verdict"] == expected
+    assert judge("grows_before", found, **columns)["verdict"] == expected

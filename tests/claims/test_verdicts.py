@@ -5,7 +5,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from claim_tables import H1, H2, H3, entropies, falling, loss_slopes, metrics, rising, write_evidence
+from claim_tables import (
+    H1,
+    H2,
+    H3,
+    entropies,
+    falling,
+    judge,
+    loss_slopes,
+    metrics,
+    rising,
+    verdict,
+    write_evidence,
+)
 
 from orderparam.analysis.published_values import tabulate_published
 from orderparam.analysis.slopes import measure_loss_slopes
@@ -21,15 +33,6 @@ PUBLISHED = Path(__file__).resolve().parents[2] / "config/published"
 SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive"
 NOT_DETECTABLE = "not detectable by this test"
 NOT_TESTED = "not tested at this scale"
-
-
-def judge(test, found, **arguments):
-    claim = Claim("planted", "A claim.", "made up", test, arguments, ("any",), ())
-    return judge_claims([claim], found).iloc[0]
-
-
-def verdict(test, found, **arguments):
-    return judge(test, found, **arguments)["verdict"]
 
 
 def dipping_b(step):
@@ -212,9 +215,9 @@ def test_floors(tmp_path):
 
     curves = {"at-2": (rising, floor(H2), falling), "below": (rising, floor(H3), falling)}
     found = write_evidence(tmp_path, metrics=metrics(curves), entropies=entropies(*curves))
-    assert verdict("loss_floors_at_entropy", found, sizes=["at-2"], tolerance=0.05) == SUPPORTED
-    assert verdict("loss_floors_at_entropy", found, sizes=["below"], tolerance=0.05) == REFUTED
-    assert verdict("loss_floors_at_entropy", found, sizes=["below"], order=3, tolerance=0.05) == SUPPORTED
+    for size, order, expected in (("at-2", 2, SUPPORTED), ("below", 2, REFUTED), ("below", 3, SUPPORTED)):
+        arguments = {"sizes": [size], "order": order, "tolerance": 0.05}
+        assert verdict("loss_floors_at_entropy", found, **arguments) == expected
 
 
 @pytest.mark.parametrize("vanishes", [True, False])
@@ -300,26 +303,22 @@ def test_orders_of_magnitude_are_arithmetic():
     assert verdict(test, found, sizes=["10K", "1M"], stated=4, characters=65) == NOT_TESTED
 
 
+EVERYWHERE = {"sizes": ["10K", "0.1M", "1M", "10M"], "every": 1000}
+LATE = {"from_step": 2000}
+
+
 @pytest.mark.parametrize(
     ("test", "arguments", "expected"),
     [
-        ("order_parameter_rises", {"sizes": ["10K", "0.1M", "1M", "10M"], "every": 1000}, SUPPORTED),
-        (
-            "loss_falls_with_order_parameter",
-            {"sizes": ["10K", "0.1M", "1M", "10M"], "every": 1000},
-            SUPPORTED,
-        ),
+        ("order_parameter_rises", EVERYWHERE, SUPPORTED),
+        ("loss_falls_with_order_parameter", EVERYWHERE, SUPPORTED),
         ("validation_turns_up", {"size": "10M", "earliest": 3000, "latest": 5000}, SUPPORTED),
         ("validation_turns_up", {"size": "1M", "earliest": 1000, "latest": 10000}, REFUTED),
-        (
-            "slope_has_no_extremum",
-            {"sizes": ["10K", "0.1M"], "from_step": 2000, "expected": False},
-            SUPPORTED,
-        ),
-        ("slope_has_no_extremum", {"sizes": ["10K"], "from_step": 2000}, REFUTED),
+        ("slope_has_no_extremum", {"sizes": ["10K", "0.1M"], **LATE, "expected": False}, SUPPORTED),
+        ("slope_has_no_extremum", {"sizes": ["10K"], **LATE}, REFUTED),
         # Means over wide intervals never show that there is no extremum.
-        ("slope_has_no_extremum", {"sizes": ["1M", "10M"], "from_step": 2000}, INCONCLUSIVE),
-        ("slope_has_no_extremum", {"sizes": ["1M"], "from_step": 2000, "expected": False}, INCONCLUSIVE),
+        ("slope_has_no_extremum", {"sizes": ["1M", "10M"], **LATE}, INCONCLUSIVE),
+        ("slope_has_no_extremum", {"sizes": ["1M"], **LATE, "expected": False}, INCONCLUSIVE),
     ],
 )
 def test_the_author_s_tables_are_judged_as_they_are_printed(tmp_path, test, arguments, expected):
@@ -353,20 +352,11 @@ def escapes(places, seeds=4):
     for size, (escape, width, start) in places.items():
         for seed in range(seeds):
             own = escape * np.exp(rng.normal(0, 0.02))
-            loss = (
-                H2
-                + 1.9 / (1 + (steps / 30) ** 1.5)
-                - 0.45 / (1 + (np.maximum(steps, 1) / own) ** (-1 / width))
-            )
-            values = {
-                "size": size,
-                "seed": seed,
-                "step": steps,
-                "train_loss": loss + rng.normal(0, 1e-3, steps.size),
-            }
-            run = pd.DataFrame(
-                {**values, "order_parameter": start * (1 + 0.02 * np.sqrt(steps)), "val_loss": 3.0}
-            )
+            loss = H2 + 1.9 / (1 + (steps / 30) ** 1.5) + rng.normal(0, 1e-3, steps.size)
+            loss -= 0.45 / (1 + (steps / own) ** (-1 / width))
+            b = start * (1 + 0.02 * np.sqrt(steps))
+            values = {"step": steps, "order_parameter": b, "train_loss": loss, "val_loss": 3.0}
+            run = pd.DataFrame({"size": size, "seed": seed, **values})
             metrics.append(run)
             slopes.append(measure_loss_slopes(run))
         metrics.append(metrics[-1].iloc[:1].assign(step=0, order_parameter=start, seed=99))
@@ -376,12 +366,8 @@ def escapes(places, seeds=4):
 def test_common_values_at_the_escape(tmp_path):
     shapes = {"10K": {"d_model": 32}, "0.1M": {"d_model": 64}}
     found = write_evidence(tmp_path, shapes, **escapes({"10K": (800, 0.3, 0.2), "0.1M": (800, 0.3, 0.1)}))
-    for quantity, expected in (
-        ("b", SUPPORTED),
-        ("norm", REFUTED),
-        ("b_over_initial", REFUTED),
-        ("phi", REFUTED),
-    ):
+    expectations = {"b": SUPPORTED, "norm": REFUTED, "b_over_initial": REFUTED, "phi": REFUTED}
+    for quantity, expected in expectations.items():
         row = judge("critical_values_differ", found, quantity=quantity, equal=0.05, near=0.15)
         assert row["verdict"] == expected, (quantity, row["note"])
         assert row["p_value"] < 0.05
@@ -441,19 +427,14 @@ def test_deep_linear_nets_and_detector(tmp_path):
     errors = {"curve": ["line", "bend"], "curves": 400, "detected": [0, 60]}
     power = {"curve": "line", "slope_change": [0.25, 1.0], "curves": 400, "detected": [100, 398]}
     found = write_evidence(tmp_path, summary=summary, false_positives=errors, power=power)
-    assert verdict("closed_form_is_met", found, quantities=["D=1 gamma_c"], tolerance=0.01) == SUPPORTED
-    assert (
-        verdict("closed_form_is_met", found, quantities=["D=1 gamma_c", "D=2 gamma_c"], tolerance=0.01)
-        == REFUTED
-    )
+    for quantities, expected in ((["D=1 gamma_c"], SUPPORTED), (["D=1 gamma_c", "D=2 gamma_c"], REFUTED)):
+        assert verdict("closed_form_is_met", found, quantities=quantities, tolerance=0.01) == expected
     sweeps = {"down": "D=2 largest s of the sweep down", "up": "D=2 collapse", "spared": 0.05}
     assert verdict("sweep_down_stays_at_zero", found, **sweeps) == SUPPORTED
     assert verdict("detector_is_seldom_wrong", found, at_most=0.05) == REFUTED
     for slope_change, expected in ((1, SUPPORTED), (0.2, REFUTED), (2, NOT_TESTED)):
-        assert (
-            verdict("detector_sees_planted_changes", found, slope_change=slope_change, at_least=0.9)
-            == expected
-        )
+        arguments = {"slope_change": slope_change, "at_least": 0.9}
+        assert verdict("detector_sees_planted_changes", found, **arguments) == expected
 
 
 @pytest.mark.parametrize(("decay", "expected"), [(-0.1, SUPPORTED), (0.1, REFUTED)])

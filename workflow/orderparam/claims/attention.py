@@ -37,7 +37,7 @@ def previous_token_mass_rises_at_escape(evidence: Evidence, *, sizes: list[str] 
 
     statistic = "rise of the largest mass on the previous token"
     lacking = "no probed steps on both sides of the escape"
-    return judge_sizes(evidence, "probes.csv", sizes, measure, statistic, lacking=lacking, low=0.0)
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=0.0, table="probes.csv")
 
 
 @claim_test("metrics.csv")
@@ -60,7 +60,7 @@ def grows_before(
 
     statistic = f"ln of the step at which {first} has grown by {growth:g}, over that of {second}"
     lacking = "neither was measured"
-    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, high=0.0)
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, high=0.0)
 
 
 def _time_of_growth(values: pd.Series, growth: float) -> int:
@@ -91,7 +91,7 @@ def divergence_is_least_at_passage(
     statistic = f"loss where the divergence from order {order} is least, less H_{order} (nats)"
     lacking = f"fewer than {_FEWEST_PROBES} probed steps"
     return judge_sizes(
-        evidence, "probes.csv", sizes, measure, statistic, lacking=lacking, low=-window, high=window
+        evidence, sizes, measure, statistic, lacking=lacking, low=-window, high=window, table="probes.csv"
     )
 
 

@@ -39,9 +39,7 @@ def loss_floors_at_entropy(
 
     statistic = f"final training loss less H_{order} (nats)"
     note = f"mean over the last {_LAST:.0%} of the steps; {tolerance:g} nats allowed"
-    return judge_sizes(
-        evidence, "metrics.csv", sizes, measure, statistic, note, low=-tolerance, high=tolerance
-    )
+    return judge_sizes(evidence, sizes, measure, statistic, note, low=-tolerance, high=tolerance)
 
 
 @claim_test("metrics.csv")

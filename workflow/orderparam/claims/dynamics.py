@@ -26,7 +26,7 @@ def passage_compares(
     """
 
     def measured(size: str) -> dict[int, float]:
-        levels = Levels(evidence.entropy(size, 2), evidence.entropy(size, 3))
+        levels = evidence.levels(size)
         found = {}
         for seed, run in evidence.runs("metrics.csv", size).items():
             begin, half = _step_of(run, levels, _BEGIN), _step_of(run, levels, _HALF)
@@ -41,9 +41,7 @@ def passage_compares(
 
     statistic = f"{quantity} of the passage, over that of {other}"
     lacking = "no seed passes in both"
-    return judge_sizes(
-        evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=low, high=high
-    )
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=low, high=high)
 
 
 @claim_test("metrics.csv", "entropies.csv")
@@ -53,11 +51,11 @@ def progress_ends_between(
     """phi at the last measured step, 0 at the bigram and 1 at the trigram level, is between two bounds."""
 
     def measure(size: str) -> list[float]:
-        levels = Levels(evidence.entropy(size, 2), evidence.entropy(size, 3))
+        levels = evidence.levels(size)
         runs = evidence.runs("metrics.csv", size).values()
         return [float(levels.progress(run["train_loss"].iloc[-1])) for run in runs]
 
-    return judge_sizes(evidence, "metrics.csv", sizes, measure, "phi at the end", low=low, high=high)
+    return judge_sizes(evidence, sizes, measure, "phi at the end", low=low, high=high)
 
 
 def _step_of(run: pd.DataFrame, levels: Levels, progress: float) -> float:

@@ -49,9 +49,7 @@ def attention_returns_at_linear_response(
     statistic = "ln(gamma where |O V| arises / gamma_c of linear response)"
     high = math.log(factor)
     lacking = "no seed has both"
-    return judge_sizes(
-        evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=-high, high=high
-    )
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=-high, high=high)
 
 
 @claim_test("metrics.csv", "probes.csv")
@@ -79,9 +77,7 @@ def zero_is_left_by_linear_response(
     statistic = f"ln(gamma where {product}_norm leaves zero / gamma where linear response lets it)"
     high = math.log(factor)
     lacking = "it is zero at no stage"
-    return judge_sizes(
-        evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=-high, high=high
-    )
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=-high, high=high)
 
 
 @claim_test("metrics.csv")
@@ -96,9 +92,7 @@ def branch_ends_with_exponent(
         return [beta for beta in fitted if math.isfinite(beta)]
 
     lacking = "fewer than four stages, or no end, above the threshold"
-    return judge_sizes(
-        evidence, "metrics.csv", sizes, measure, f"beta of {column}", lacking=lacking, low=low, high=high
-    )
+    return judge_sizes(evidence, sizes, measure, f"beta of {column}", lacking=lacking, low=low, high=high)
 
 
 @claim_test("metrics.csv")
@@ -120,7 +114,7 @@ def branches_part(
         return list(_widths(evidence, size, column, threshold).values())
 
     statistic = f"width of the loop of {column} in ln gamma"
-    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, low=low, high=high)
+    return judge_sizes(evidence, sizes, measure, statistic, low=low, high=high)
 
 
 @claim_test("metrics.csv")
@@ -138,7 +132,7 @@ def loop_persists(
 
     statistic = f"width of the loop at {dwell.strip('-')} over that at 1x"
     lacking = "no seed has both"
-    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=share)
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=share)
 
 
 @claim_test("metrics.csv")
@@ -152,10 +146,9 @@ def fall_survives_finer_stages(
     """
 
     def measure(size: str) -> list[float]:
-        coarse, fine = _branches(evidence, size), _branches(evidence, size + finer)
         falls = []
-        for seed in sorted(coarse.keys() & fine.keys()):
-            wide, narrow = coarse[seed](column), fine[seed](column)
+        for coarse, fine in _pairs(evidence, size, size + finer).values():
+            wide, narrow = coarse(column), fine(column)
             ends = narrow.index[0], narrow.index[-1]
             if (at_once := largest_fall(wide, *ends)) > 0:
                 falls.append(largest_fall(narrow, *ends) / at_once)
@@ -163,7 +156,7 @@ def fall_survives_finer_stages(
 
     statistic = f"largest fall of {column} in a step, at finer stages over that at 1x"
     lacking = "no seed has both, and a fall between the same penalties"
-    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=share)
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=share)
 
 
 @claim_test("metrics.csv")
@@ -171,14 +164,13 @@ def branches_agree(evidence: Evidence, *, sizes: list[str], column: str, within:
     """The two branches of an observable differ nowhere by more than `within`, as in equilibrium."""
 
     def measure(size: str) -> list[float]:
-        ups, downs = _branches(evidence, _up(size)), _branches(evidence, size)
-        shared = sorted(ups.keys() & downs.keys())
-        most = [float((ups[seed](column) - downs[seed](column)).abs().max()) for seed in shared]
+        pairs = _pairs(evidence, _up(size), size).values()
+        most = [float((up(column) - down(column)).abs().max()) for up, down in pairs]
         return [difference for difference in most if math.isfinite(difference)]
 
     statistic = f"largest difference of {column} between the branches"
     lacking = "no seed has both branches at one penalty"
-    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, high=within)
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, high=within)
 
 
 @claim_test("metrics.csv")
@@ -188,17 +180,15 @@ def penalised_losses_cross_in_loop(
     """The penalised losses of the branches cross between the penalties where the branches end."""
 
     def measure(size: str) -> list[float]:
-        ups, downs = _branches(evidence, _up(size)), _branches(evidence, size)
         places = []
-        for seed in ups.keys() & downs.keys():
-            up, down = ups[seed], downs[seed]
+        for up, down in _pairs(evidence, _up(size), size).values():
             ends = branch_end(down(column), threshold), branch_end(up(column), threshold)
             places.append(crossing_in_loop(up("penalised_loss"), down("penalised_loss"), ends))
         return [place for place in places if math.isfinite(place)]
 
     statistic = "place of the crossing, from 0 at the loop's lower end to 1 at its upper"
     lacking = "no stage lies in a loop"
-    return judge_sizes(evidence, "metrics.csv", sizes, measure, statistic, lacking=lacking, low=0.0, high=1.0)
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=0.0, high=1.0)
 
 
 @claim_test("metrics.csv")
@@ -216,13 +206,18 @@ def slope_grows_with_width(evidence: Evidence, *, sizes: list[str], column: str,
 
 def _widths(evidence: Evidence, size: str, column: str, threshold: float) -> dict[int, float]:
     """Of each seed that has both branches, the width of its loop."""
-    ups, downs = _branches(evidence, _up(size)), _branches(evidence, size)
-    shared = sorted(ups.keys() & downs.keys())
-    return {seed: loop_width(ups[seed](column), downs[seed](column), threshold) for seed in shared}
+    pairs = _pairs(evidence, _up(size), size)
+    return {seed: loop_width(up(column), down(column), threshold) for seed, (up, down) in pairs.items()}
 
 
 def _up(size: str) -> str:
     return size.replace("-down", "-up")
+
+
+def _pairs(evidence: Evidence, one: str, other: str) -> dict[int, tuple[Branch, Branch]]:
+    """The branches of two entries, of each seed that has both."""
+    first, second = _branches(evidence, one), _branches(evidence, other)
+    return {seed: (first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())}
 
 
 def _branches(evidence: Evidence, size: str) -> dict[int, Branch]:

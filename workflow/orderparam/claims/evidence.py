@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from orderparam.analysis.escape import Levels
 from orderparam.claims.verdict import CONFIDENCE, Interval, NotTestedError
 from orderparam.errors import RecordError
 from orderparam.files import read_json
@@ -115,3 +116,7 @@ class Evidence:
             return find_entropies(self.table("entropies.csv"), (order,), size)[order]
         except RecordError as error:
             raise NotTestedError(str(error)) from None
+
+    def levels(self, size: str) -> Levels:
+        """The bigram and trigram level of the text that a size is trained on."""
+        return Levels(self.entropy(size, 2), self.entropy(size, 3))

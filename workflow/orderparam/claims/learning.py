@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from orderparam.analysis.escape import Levels, measure_passages
+from orderparam.analysis.escape import measure_passages
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.registry import claim_test
 from orderparam.claims.sizes import judge_sizes
@@ -80,7 +80,7 @@ def words_change_at_passage(
     """
 
     def measure(size: str) -> list[float]:
-        levels = Levels(evidence.entropy(size, 2), evidence.entropy(size, 3))
+        levels = evidence.levels(size)
         metrics, parts = evidence.runs("metrics.csv", size), []
         for seed, run in evidence.runs("vocabulary_statistics.csv", size).items():
             passed = measure_passages(metrics[seed], levels)
@@ -93,5 +93,5 @@ def words_change_at_passage(
     statistic = f"part of the change of {quantity.replace('_', ' ')} that falls into the passage"
     lacking = "no seed passes phi = 1/2"
     return judge_sizes(
-        evidence, "vocabulary_statistics.csv", sizes, measure, statistic, lacking=lacking, low=share
+        evidence, sizes, measure, statistic, lacking=lacking, low=share, table="vocabulary_statistics.csv"
     )

@@ -83,9 +83,7 @@ def _over_runs(
     spacing = f" at multiples of {every}" if every else ""
     lacking = f"fewer than {_FEWEST_STEPS} measured steps{spacing} from {from_step} on"
     note = _TOLERANCE if allow_noise else "no tolerance"
-    return judge_sizes(
-        evidence, "metrics.csv", sizes, measure, statistic, note, lacking=lacking, low=0.0, universal=True
-    )
+    return judge_sizes(evidence, sizes, measure, statistic, note, lacking=lacking, low=0.0, universal=True)
 
 
 @claim_test("derivative.csv")
@@ -117,7 +115,6 @@ def slope_has_no_extremum(
     )
     finding = judge_sizes(
         evidence,
-        "derivative.csv",
         sizes,
         measure,
         statistic,
@@ -126,6 +123,7 @@ def slope_has_no_extremum(
         low=low,
         high=high,
         universal=expected,
+        table="derivative.csv",
     )
     if len(spans) < 2:
         return finding

@@ -45,7 +45,7 @@ def slope_dips_at_entropy(
         note += f"; a dip is deeper than {tolerance:g}"
     low, high = (tolerance, math.inf) if expected else (-math.inf, tolerance)
     statistic = f"depth of the dip of {_NAMES[along]} (nats)"
-    return judge_sizes(evidence, "loss_slope.csv", sizes, measure, statistic, note, low=low, high=high)
+    return judge_sizes(evidence, sizes, measure, statistic, note, low=low, high=high, table="loss_slope.csv")
 
 
 @claim_test("loss_slope.csv", "derivative.csv", "entropies.csv")
@@ -82,5 +82,5 @@ def marked_point_is_escape(
     statistic = f"marked step less step of the fastest escape (in {every} steps)"
     lacking = f"no seed with a dip and {_FEWEST} checkpoints from step {from_step} on"
     return judge_sizes(
-        evidence, "loss_slope.csv", sizes, measure, statistic, lacking=lacking, low=-0.5, high=1.5
+        evidence, sizes, measure, statistic, lacking=lacking, low=-0.5, high=1.5, table="loss_slope.csv"
     )

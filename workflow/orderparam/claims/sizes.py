@@ -27,12 +27,12 @@ _MOST_SEEDS = 1000
 
 def judge_sizes(
     evidence: Evidence,
-    table: str,
     sizes: Sequence[str] | None,
     measure: Callable[[str], ArrayLike],
     statistic: str,
     note: str = "",
     *,
+    table: str = "metrics.csv",
     lacking: str = "",
     low: float = -math.inf,
     high: float = math.inf,

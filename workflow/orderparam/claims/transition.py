@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparam.analysis.escape import Levels, measure_escape, measure_passages, steepest_progress
+from orderparam.analysis.escape import measure_escape, measure_passages, steepest_progress
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.registry import claim_test
 from orderparam.claims.sizes import judge_all
@@ -141,7 +141,7 @@ def _per_seed(
     sizes, missing = evidence.sizes("loss_slope.csv", wanted)
     values = {}
     for size in sizes:
-        levels = Levels(evidence.entropy(size, 2), evidence.entropy(size, 3))
+        levels = evidence.levels(size)
         slopes, runs = evidence.runs("loss_slope.csv", size), evidence.runs("metrics.csv", size)
         found = []
         for seed, run in slopes.items():
