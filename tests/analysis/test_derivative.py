@@ -118,16 +118,15 @@ def test_a_value_that_is_not_finite_is_named(column, value):
 
 
 @pytest.mark.parametrize(
-    ("run", "grids", "error", "message"),
+    ("run", "grids", "message"),
     [
-        (pd.concat([RUN, RUN.iloc[1:2]]), {"a": 10}, RecordError, "seed 1: step 10 is recorded twice"),
-        (RUN, {"a": 10, "b": 10}, RecordError, "size b"),
-        (RUN, {}, RecordError, "size a"),
-        (RUN, {"a": 0}, ValueError, "at least 1"),
+        (pd.concat([RUN, RUN.iloc[1:2]]), {"a": 10}, "seed 1: step 10 is recorded twice"),
+        (RUN, {"a": 10, "b": 10}, "size b"),
+        (RUN, {}, "size a"),
     ],
 )
-def test_metrics_and_grids_that_do_not_fit_are_told(run, grids, error, message):
-    with pytest.raises(error, match=message):
+def test_metrics_and_grids_that_do_not_fit_are_told(run, grids, message):
+    with pytest.raises(RecordError, match=message):
         compute_derivative(run, grids)
 
 

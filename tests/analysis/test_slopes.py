@@ -24,26 +24,20 @@ def test_standard_errors_cover_the_true_slope(points):
     estimates = [estimate_slope(x, np.sin(4 * x) + rng.normal(0, 0.002, points)) for _ in range(40)]
     z = np.array([(e.slope - 4 * np.cos(4 * x)) / e.standard_error for e in estimates])[:, 2:-2]
     assert 0.8 < z.std() < 1.4
-    assert np.median([e.noise for e in estimates]) == pytest.approx(0.002, rel=0.15)
 
 
 def test_noise_and_errors_scale_with_the_values():
     y = np.sin(4 * X) + np.random.default_rng(2).normal(0, 0.01, X.size)
-    one, other = estimate_slope(X, y, 11), estimate_slope(X, 5 * y, 11)
+    one, other = estimate_slope(X, y), estimate_slope(X, 5 * y)
     np.testing.assert_allclose(other.standard_error, 5 * one.standard_error, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("x", "points", "message"),
-    [
-        (range(6), None, "too few"),
-        ([0, 1, 2, 2, 3, 4, 5], None, "x must increase"),
-        (range(9), 5, "5 of 9 points"),
-    ],
+    ("x", "message"), [(range(6), "too few"), ([0, 1, 2, 2, 3, 4, 5], "x must increase")]
 )
-def test_what_cannot_be_estimated_is_refused(x, points, message):
+def test_what_cannot_be_estimated_is_refused(x, message):
     with pytest.raises(ValueError, match=message):
-        estimate_slope(x, range(len(x)), points)
+        estimate_slope(x, range(len(x)))
 
 
 def test_the_order_parameter_is_a_clock_where_it_rises():

@@ -30,29 +30,16 @@ def compute_derivative(metrics: pd.DataFrame, checkpoint_every: Mapping[str, int
     seed and step, for a grid step that is missing or recorded twice or a value there that is not finite,
     and, naming the size, for a size present on one side only.
     """
-    _check_sizes(metrics, checkpoint_every)
-    tables = [_empty_table()]
-    for size, of_size in metrics.groupby("size", sort=False):
-        every = checkpoint_every[str(size)]
-        if every < 1:
-            raise ValueError(f"checkpoint_every of {size} is {every}; it must be at least 1")
-        for seed, run in of_size.groupby("seed", sort=False):
-            grid = range(0, int(run["step"].max()) + 1, every)
-            tables.append(_differentiate(run, f"size {size}, seed {seed}", grid))
-    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
-
-
-def _check_sizes(metrics: pd.DataFrame, checkpoint_every: Mapping[str, int]) -> None:
-    measured = [str(size) for size in metrics["size"].unique()]
-    unmeasured = ", ".join(size for size in checkpoint_every if size not in measured)
-    unconfigured = ", ".join(size for size in measured if size not in checkpoint_every)
-    if unmeasured:
-        raise RecordError(f"the metrics hold no row for size {unmeasured}; collect them again")
-    if unconfigured:
+    if odd := set(metrics["size"]) ^ checkpoint_every.keys():
         raise RecordError(
-            f"the metrics hold size {unconfigured}, for which no checkpoint_every is given; "
-            "collect them again"
+            f"size {', '.join(sorted(odd))} has metrics or a checkpoint_every, but not both; collect the "
+            "metrics again"
         )
+    tables = []
+    for (size, seed), run in metrics.groupby(["size", "seed"], sort=False):
+        grid = range(0, int(run["step"].max()) + 1, checkpoint_every[str(size)])
+        tables.append(_differentiate(run, f"size {size}, seed {seed}", grid))
+    return DERIVATIVE.frame(pd.concat(tables, ignore_index=True))
 
 
 def _differentiate(run: pd.DataFrame, name: str, grid: range) -> pd.DataFrame:
@@ -82,12 +69,6 @@ def backward_differences(run: pd.DataFrame) -> pd.DataFrame:
     slope[~np.isfinite(slope)] = np.nan
     table = run.iloc[1:][["size", "seed", "step", "order_parameter"]]
     return table.assign(dloss_dorder=slope, interval=np.diff(run["step"]))
-
-
-def _empty_table() -> pd.DataFrame:
-    kinds = ("str", "int64", "int64", "float64", "float64", "int64")
-    types = dict(zip(DERIVATIVE.columns, kinds, strict=True))
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
 
 def first_passage(values: ArrayLike, level: float) -> float | None:

@@ -48,8 +48,8 @@ def tabulate_published(
     return metrics, DERIVATIVE.frame(derivative.assign(dloss_dorder=told.fillna(derivative["dloss_dorder"])))
 
 
-def prediction_interval(values: ArrayLike, level: float = 0.95, noise: float = 0.0) -> tuple[float, float]:
-    """Where one further draw is seen with probability `level`; NaN for fewer than three values.
+def prediction_interval(values: ArrayLike, noise: float = 0.0) -> tuple[float, float]:
+    """Where one further draw is seen with probability 95%; NaN for fewer than three values.
 
     For `values` (n,) drawn independently from one normal distribution, with sample standard deviation s, and
     a further draw that is seen with normal noise of known standard deviation `noise`:
@@ -63,9 +63,8 @@ def prediction_interval(values: ArrayLike, level: float = 0.95, noise: float = 0
     n = len(sample)
     if n < FEWEST_RUNS:
         return float("nan"), float("nan")
-    tail = (1 + level) / 2
-    of_runs = scipy.stats.t.ppf(tail, n - 1) * sample.std(ddof=1) * np.sqrt(1 + 1 / n)
-    half = np.hypot(of_runs, scipy.stats.norm.ppf(tail) * noise)
+    of_runs = scipy.stats.t.ppf(0.975, n - 1) * sample.std(ddof=1) * np.sqrt(1 + 1 / n)
+    half = np.hypot(of_runs, scipy.stats.norm.ppf(0.975) * noise)
     return float(sample.mean() - half), float(sample.mean() + half)
 
 
@@ -99,21 +98,10 @@ def compare_with_published(
                 lower, upper = prediction_interval(values, noise=noise)
                 rounding = 0.5 * 10.0 ** (np.floor(np.log10(abs(value))) + 1 - SIGNIFICANT_DIGITS)
                 known = len(values) >= FEWEST_RUNS
-                rows.append(
-                    {
-                        "size": size,
-                        "step": point["step"],
-                        "quantity": quantity,
-                        "published": value,
-                        "noise": noise,
-                        "runs": len(values),
-                        "mean": values.mean(),
-                        "standard_deviation": values.std(ddof=1) if known else np.nan,
-                        "lower": lower,
-                        "upper": upper,
-                        "inside": lower - rounding <= value <= upper + rounding if known else pd.NA,
-                    }
-                )
+                spread = values.std(ddof=1) if known else np.nan
+                inside = lower - rounding <= value <= upper + rounding if known else pd.NA
+                found = (value, noise, len(values), values.mean(), spread, lower, upper, inside)
+                rows.append((size, point["step"], quantity, *found))
     table = COMPARISON.frame(rows)
     return table.astype({"inside": "boolean", "runs": "int64", "step": "int64"})
 

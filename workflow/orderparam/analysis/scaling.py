@@ -68,17 +68,11 @@ def measure_points(metrics: pd.DataFrame, shapes: Mapping[str, Mapping[str, Any]
         between = of_size["step"].between((1 - 2 * _LAST) * last, (1 - _LAST) * last, inclusive="left")
         before = of_size[between]["train_loss"].mean()
         final = late["train_loss"].mean()
-        rows.append(
-            (
-                size,
-                non_embedding_parameters(shape["d_model"], shape["n_layer"], shape["attention"] != "ablated"),
-                of_size["seed"].nunique(),
-                final,
-                late["val_loss"].mean(),
-                of_size.groupby("seed")["val_loss"].min().mean(),
-                1 - final / before,
-            )
-        )
+        attends = shape["attention"] != "ablated"
+        parameters = non_embedding_parameters(shape["d_model"], shape["n_layer"], attends)
+        least = of_size.groupby("seed")["val_loss"].min().mean()
+        losses = final, late["val_loss"].mean(), least, 1 - final / before
+        rows.append((size, parameters, of_size["seed"].nunique(), *losses))
     return SCALING_POINTS.frame(rows)
 
 
@@ -94,18 +88,9 @@ def fit_scaling(points: pd.DataFrame) -> pd.DataFrame:
         for loss in LOSSES:
             line = scipy.stats.linregress(x, np.log(points[loss].to_numpy(dtype=float)))
             half = scipy.stats.t.ppf(0.975, len(points) - 2) * line.stderr
-            exponent = -line.slope
-            rows.append(
-                (
-                    loss,
-                    len(points),
-                    exponent,
-                    exponent - half,
-                    exponent + half,
-                    np.exp(line.intercept),
-                    line.rvalue**2,
-                )
-            )
+            interval = -line.slope - half, -line.slope + half
+            fit = -line.slope, *interval, np.exp(line.intercept), line.rvalue**2
+            rows.append((loss, len(points), *fit))
     return SCALING.frame(rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,6 @@ _SHARP = 0
 _WIDTHS = (_SHARP, 1, 2, 4)
 _PLACES = 60
 _MARGIN = 0.08
-HINGE, STEP = "slope", "jump"
 
 # The smooth curves that a sharp one is compared with.
 _DEGREES = (1, 2, 3, 4, 5)
@@ -60,47 +59,36 @@ class SlopeChangeDetector:
     Every model is a smooth function out of `smooth_spaces` plus at most two features: changes of slope
     at c spread over a width w, Delta w log(1 + exp((x - c) / w)), of which the first may instead be a
     change of value, a logistic step. *Sharp* models have features of zero width; *smooth* ones none, or
-    features no narrower than the resolution: `resolution` of the range, and the spacing of the points
-    at c. Both are fitted with Gaussian noise of unknown size (at least `floor` of each curve's range)
-    and AR(1) correlation along the points, one of `autocorrelations`. Models are compared by BIC with a
+    features no narrower than the resolution: RESOLUTION of the range, and the spacing of the points
+    at c. Both are fitted with Gaussian noise of unknown size (at least NOISE_FLOOR of each curve's range)
+    and AR(1) correlation along the points, one of AUTOCORRELATIONS. Models are compared by BIC with a
     small-sample factor, -2 log L + k log(n) n / (n - k - 2), minimal over all of a kind.
 
     Raises ValueError if there are fewer than MIN_POINTS, or `x` does not increase.
     """
 
-    def __init__(
-        self,
-        x: ArrayLike,
-        resolution: float = RESOLUTION,
-        autocorrelations: Sequence[float] = AUTOCORRELATIONS,
-        floor: float = NOISE_FLOOR,
-    ) -> None:
+    def __init__(self, x: ArrayLike) -> None:
         self.x = np.asarray(x, dtype=float)
         if self.x.ndim != 1 or self.x.size < MIN_POINTS or np.any(np.diff(self.x) <= 0):
             raise ValueError(f"x must increase and have at least {MIN_POINTS} points")
-        self.autocorrelations = tuple(autocorrelations)
-        self.floor = floor
         self.unit = (self.x - self.x[0]) / np.ptp(self.x)
         self.spaces = list(smooth_spaces(self.unit))
         self._places = _candidate_places(self.unit)
         spacing = np.interp(self._places, (self.unit[1:] + self.unit[:-1]) / 2, np.diff(self.unit))
-        self._features = _features(self.unit, self._places, np.maximum(resolution, spacing))
+        self._features = _features(self.unit, self._places, np.maximum(RESOLUTION, spacing))
 
     def evaluate(self, y: ArrayLike) -> Evidence:
         """Weigh the curves `y` (n,) or (n, S)."""
         values = np.asarray(y, dtype=float)
         values = values[:, None] if values.ndim == 1 else values
         n, curves = values.shape
-        floor = (self.floor * np.ptp(values, axis=0)) ** 2 + np.finfo(float).tiny
+        floor = (NOISE_FLOOR * np.ptp(values, axis=0)) ** 2 + np.finfo(float).tiny
         smooth = np.full(curves, np.inf)
         best = Evidence(
-            np.full(curves, np.inf),
-            np.zeros(curves),
-            np.zeros(curves, dtype=bool),
-            np.zeros(curves),
+            np.full(curves, np.inf), np.zeros(curves), np.zeros(curves, dtype=bool), np.zeros(curves)
         )
         rows = np.arange(curves)
-        for rho in self.autocorrelations:
+        for rho in AUTOCORRELATIONS:
             white = _whiten(values, rho)
             features = _whiten(self._features, rho)
             lengths = np.linalg.norm(features, axis=1)
@@ -120,11 +108,12 @@ class SlopeChangeDetector:
 
                 smooth = np.minimum(smooth, score(rss, size)[0])
                 projected = _projected(features, lengths, basis)
-                for place_of, (kind, width, columns) in enumerate(projected):
+                for place_of, columns in enumerate(projected):
+                    width = _WIDTHS[place_of % len(_WIDTHS)]
                     overlap = columns.T @ residual
                     first = np.argmax(overlap**2, axis=0)
                     main = overlap[first, rows]
-                    hinges = projected[place_of % len(_WIDTHS)][2]
+                    hinges = projected[place_of % len(_WIDTHS)]
                     both = _with_second(columns, hinges, residual, first, main, rss)
                     options = [(np.maximum(rss - main**2, 0.0), size + 2), (both, size + 4)]
                     for rest, parameters in options:
@@ -135,7 +124,7 @@ class SlopeChangeDetector:
                         better = bic < best.evidence
                         best.evidence[better] = bic[better]
                         best.place[better] = self._places[first[better]]
-                        best.is_jump[better] = kind == STEP
+                        best.is_jump[better] = place_of >= len(_WIDTHS)
                         best.noise[better] = np.sqrt(variance[better] / (1 - rho**2))
         # A jump anywhere between two points gives the same values: name the middle.
         after = np.searchsorted(self.unit, best.place, side="right")
@@ -199,14 +188,12 @@ def _features(unit: Vector, places: Vector, finest: Vector) -> Vector:
     return np.stack(slopes + steps)
 
 
-def _projected(features: Vector, lengths: Vector, basis: Vector) -> list[tuple[str, int, Vector]]:
+def _projected(features: Vector, lengths: Vector, basis: Vector) -> Vector:
     """The features outside the space of `basis`, as unit vectors; zero where nothing is left."""
     outside = features - basis @ (basis.T @ features)
     norms = np.linalg.norm(outside, axis=1)
     usable = norms > 1e-5 * lengths
-    unit = np.where(usable[:, None, :], outside / np.where(usable, norms, 1.0)[:, None, :], 0.0)
-    kinds = [(HINGE, width) for width in _WIDTHS] + [(STEP, width) for width in _WIDTHS]
-    return [(kind, width, columns) for (kind, width), columns in zip(kinds, unit, strict=True)]
+    return np.where(usable[:, None, :], outside / np.where(usable, norms, 1.0)[:, None, :], 0.0)
 
 
 def _with_second(
@@ -220,31 +207,30 @@ def _with_second(
 
 @dataclass(frozen=True)
 class SlopeChange:
-    """What the detector says of one curve; `kind` is "slope" or "jump", `place` in units of x."""
+    """What the detector says of one curve: a change of its slope or, `is_jump`, its value, at `place` (x)."""
 
     detected: bool
     evidence: float
     place: float
-    kind: str
+    is_jump: bool
     noise: float
 
 
-def detect_slope_change(x: ArrayLike, y: ArrayLike, threshold: float = THRESHOLD) -> SlopeChange:
+def detect_slope_change(x: ArrayLike, y: ArrayLike) -> SlopeChange:
     """Whether `y` (n,) over the increasing `x` (n,) has a sharp change of slope or of value.
 
     It has one if the best model with a sharp feature beats every smooth one, and every one whose
-    features are rounded, by `threshold` in BIC (`SlopeChangeDetector`). Longer curves are averaged in
+    features are rounded, by THRESHOLD in BIC (`SlopeChangeDetector`). Longer curves are averaged in
     blocks down to MAX_POINTS. The place says where the main feature lies, whether detected or not.
     Raises ValueError for fewer than MIN_POINTS points.
     """
     thin_x, thin_y = thin_out(np.asarray(x, dtype=float), np.asarray(y, dtype=float), points=MAX_POINTS)
-    detector = SlopeChangeDetector(thin_x)
-    found = detector.evaluate(thin_y)
+    found = SlopeChangeDetector(thin_x).evaluate(thin_y)
     return SlopeChange(
-        bool(found.evidence[0] > threshold),
+        bool(found.evidence[0] > THRESHOLD),
         float(found.evidence[0]),
         float(found.place[0]),
-        STEP if found.is_jump[0] else HINGE,
+        bool(found.is_jump[0]),
         float(found.noise[0]),
     )
 

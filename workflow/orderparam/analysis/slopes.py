@@ -22,34 +22,30 @@ _REACH_ALONG_B, _REACH_ALONG_LOG_STEP = 0.1, 0.5
 
 @dataclass(frozen=True)
 class LocalSlope:
-    """`value`, `slope` and its `standard_error`, each (n,), of n points; `noise` is the points' own."""
+    """`value`, `slope` and its `standard_error`, each (n,), of n points."""
 
     value: Vector
     slope: Vector
     standard_error: Vector
-    noise: float
 
 
-def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None, reach: float = 0.0) -> LocalSlope:
+def estimate_slope(x: ArrayLike, y: ArrayLike, reach: float = 0.0) -> LocalSlope:
     """Slope of `y` (n,) along the increasing `x` (n,) at each point, by local cubic fits.
 
-    Each fit weighs its `points` nearest neighbours, or all within `reach` where these are more, by the
-    tricube kernel (Cleveland, JASA 74, 829 (1979)), so the spacing may vary. Both value and slope are
-    linear in `y`. The noise's variance is that of the residuals times n / (n - tr(2 S - S S^T)), S the
-    smoother: of all residuals for `noise`, of the neighbourhood's for the errors. Errors are propagated for
-    noise that is independent from point to point. If `points` is not given, it is the number from 7 to 41
-    that gives the lowest median left-out residual. Raises ValueError for fewer than 7 points or `x` that
-    does not increase.
+    Each fit weighs its nearest neighbours, or all within `reach` where these are more, by the tricube kernel
+    (Cleveland, JASA 74, 829 (1979)), so the spacing may vary. Both value and slope are linear in `y`. The
+    noise's variance is that of the neighbourhood's residuals times n / (n - tr(2 S - S S^T)), S the smoother.
+    Errors are propagated for noise that is independent from point to point. The number of neighbours is that
+    from 7 to 41 that gives the lowest median left-out residual. Raises ValueError for fewer than 7 points or
+    `x` that does not increase.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or np.any(np.diff(x) <= 0):
         raise ValueError("x and y must be of one length, and x must increase")
     if x.size < _SPANS[0]:
         raise ValueError(f"{x.size} points are too few; a local slope needs {_SPANS[0]}")
-    if points is not None and not _SPANS[0] <= points <= x.size:
-        raise ValueError(f"a local fit to {points} of {x.size} points asked for; it needs {_SPANS[0]}")
     best = None
-    for span in [points] if points else [span for span in _SPANS if span <= x.size]:
+    for span in [span for span in _SPANS if span <= x.size]:
         smoother, slopes = _operators(x, span, reach)
         residual = y - smoother @ y
         # Residuals of each point left out of its own fit. The median: a steep beginning must not set it.
@@ -60,13 +56,12 @@ def estimate_slope(x: ArrayLike, y: ArrayLike, points: int | None = None, reach:
     _, span, smoother, slopes, residual = best
     freedom = x.size - 2 * np.trace(smoother) + np.sum(smoother**2)
     inflation = x.size / freedom if freedom > 0.5 else float("nan")
-    noise = float(np.sqrt(inflation * np.mean(residual**2)))
     # From the neighbourhood's residuals only: a misfit elsewhere would widen the errors here.
     places = np.arange(x.size)
     mask = np.abs(places[:, None] - places) <= span
     near = mask @ residual**2 / mask.sum(axis=1)
     error = np.sqrt(inflation * near * np.sum(slopes**2, axis=1))
-    return LocalSlope(smoother @ y, slopes @ y, error, noise)
+    return LocalSlope(smoother @ y, slopes @ y, error)
 
 
 def _operators(x: Vector, points: int, reach: float) -> tuple[Vector, Vector]:

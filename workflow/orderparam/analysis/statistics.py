@@ -37,13 +37,10 @@ class Estimate:
 class MeanEstimate(Estimate):
     """The mean of a time series; `time` is the integrated autocorrelation time in samples.
 
-    Independent samples have `time` 1/2. `time_error` is its standard error and `window` the lag at which
-    the sum over the autocorrelation function was cut.
+    Independent samples have `time` 1/2.
     """
 
     time: float
-    time_error: float
-    window: int
 
 
 def autocovariance(series: ArrayLike) -> Floats:
@@ -57,12 +54,12 @@ def autocovariance(series: ArrayLike) -> Floats:
     return np.asarray(sums / np.arange(n, 0, -1))
 
 
-def estimate_mean(series: ArrayLike, window_parameter: float = WINDOW_PARAMETER) -> MeanEstimate:
+def estimate_mean(series: ArrayLike) -> MeanEstimate:
     """Mean of a stationary time series (n,) with an error that accounts for autocorrelation.
 
     The Gamma method with automatic windowing: U. Wolff, Comput. Phys. Commun. 156, 143 (2004),
-    section 3; `window_parameter` is his S. Raises StatisticsError for fewer than 10
-    samples, for values that are not finite, and for a series shorter than 20 autocorrelation times.
+    section 3. Raises StatisticsError for fewer than 10 samples, for values that are not finite, and for a
+    series shorter than 20 autocorrelation times.
     """
     values = _as_series(series)
     n = len(values)
@@ -70,10 +67,10 @@ def estimate_mean(series: ArrayLike, window_parameter: float = WINDOW_PARAMETER)
     mean = float(values.mean())
     # A constant series, up to rounding errors.
     if covariance[0] <= (4 * np.finfo(np.float64).eps * np.abs(values).max()) ** 2:
-        return MeanEstimate(mean, 0.0, 0.5, 0.0, 0)
+        return MeanEstimate(mean, 0.0, 0.5)
     # Sums of magnitudes: where the terms alternate in sign, their own sum would close the window at once.
     sums = 0.5 + np.cumsum(np.abs(covariance[1:]) / covariance[0])
-    window = _find_window(sums, n, window_parameter)
+    window = _find_window(sums, n)
     # Subtracting the measured mean has lowered each lag by the variance of that mean.
     total = covariance[0] + 2 * covariance[1 : window + 1].sum()
     shifted = covariance + total / n
@@ -87,19 +84,13 @@ def estimate_mean(series: ArrayLike, window_parameter: float = WINDOW_PARAMETER)
             f"a time series of {n} samples is too short for its autocorrelation time of about {time:.3g}; "
             f"take at least {math.ceil(FEWEST_TIMES * time)}"
         )
-    return MeanEstimate(
-        value=mean,
-        error=math.sqrt(variance / n),
-        time=time,
-        time_error=time * math.sqrt(4 / n * max(window + 0.5 - time, 0.0)),
-        window=window,
-    )
+    return MeanEstimate(mean, math.sqrt(variance / n), time)
 
 
-def _find_window(sums: Floats, n: int, parameter: float) -> int:
+def _find_window(sums: Floats, n: int) -> int:
     """First lag W at which the truncation error and the statistical error of tau balance."""
     lags = np.arange(1, len(sums) + 1)
-    decay = parameter / np.log((2 * sums + 1) / np.maximum(2 * sums - 1, 1e-300))
+    decay = WINDOW_PARAMETER / np.log((2 * sums + 1) / np.maximum(2 * sums - 1, 1e-300))
     balance = np.exp(-lags / decay) - decay / np.sqrt(lags * n)
     closed = np.flatnonzero(balance < 0)
     return min(int(lags[closed[0]]) if closed.size else n, n // 4)

@@ -125,7 +125,7 @@ def _find_kink(prefix: str, clock: str, x: Vector, y: Vector) -> dict[str, float
     }
     if change.detected:
         found[f"{prefix}_{clock}"] = change.place
-        found[f"{prefix}_is_jump"] = float(change.kind == "jump")
+        found[f"{prefix}_is_jump"] = float(change.is_jump)
     return found
 
 

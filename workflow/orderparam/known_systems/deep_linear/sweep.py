@@ -138,7 +138,8 @@ def _as_seen_by_detector(table: pd.DataFrame, task: Task) -> list[Row]:
         run = table[(table["D"] == depth) & (table["direction"] == "global_minimum")].sort_values("gamma")
         found = detect_slope_change(run["gamma"], run["b"])
         place = found.place if found.detected else np.nan
-        rows.append((f"D={depth} {found.kind} seen by the detector", place, closed_form(task, depth).gamma_c))
+        kind = "jump" if found.is_jump else "slope"
+        rows.append((f"D={depth} {kind} seen by the detector", place, closed_form(task, depth).gamma_c))
     return rows
 
 
