@@ -1,5 +1,6 @@
 import re
 from html import unescape
+from io import StringIO
 
 import pandas as pd
 import pytest
@@ -8,87 +9,16 @@ from orderparam.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORT
 from orderparam.pages.claims import render_claims
 from orderparam.tables import ALL_CLAIMS
 
-NAN = float("nan")
-VERDICTS = pd.DataFrame(
-    [
-        (
-            "verdict",
-            "replay",
-            "rises",
-            "b rises",
-            SUPPORTED,
-            "step of b",
-            0.25,
-            0.125,
-            0.5,
-            0.01,
-            "a.csv",
-            "10K",
-            0.02,
-        ),
-        (
-            "further evidence",
-            "known_systems",
-            "rises",
-            "b rises",
-            REFUTED,
-            "",
-            7,
-            NAN,
-            NAN,
-            NAN,
-            "d.csv",
-            NAN,
-            NAN,
-        ),
-        ("verdict", "replay", "sharp", "a kink", REFUTED, "BIC", -8.4, -10.4, -7.2, 0.04, "b.csv", NAN, 0.06),
-        (
-            "verdict",
-            "replay",
-            "half",
-            "one <run>",
-            INCONCLUSIVE,
-            "BIC",
-            3.0,
-            NAN,
-            NAN,
-            NAN,
-            "b.csv",
-            "one seed",
-            NAN,
-        ),
-        (
-            "verdict",
-            "known_systems",
-            "exact",
-            "is exact",
-            SUPPORTED,
-            "count",
-            4.0,
-            4.0,
-            4.0,
-            NAN,
-            "c.csv",
-            NAN,
-            NAN,
-        ),
-        (
-            "verdict",
-            "known_systems",
-            "absent",
-            "never ran",
-            NOT_TESTED,
-            NAN,
-            NAN,
-            NAN,
-            NAN,
-            NAN,
-            NAN,
-            "no such size",
-            NAN,
-        ),
-    ],
-    columns=list(ALL_CLAIMS.columns),
+VERDICTS = pd.read_csv(
+    StringIO("""\
+verdict,replay,rises,b rises,supported,step of b,0.25,0.125,0.5,0.01,a.csv,10K,0.02
+further evidence,known_systems,rises,b rises,refuted,,7,,,,d.csv,,
+verdict,replay,sharp,a kink,refuted,BIC,-8.4,-10.4,-7.2,0.04,b.csv,,0.06
+verdict,replay,half,one <run>,inconclusive,BIC,3,,,,b.csv,one seed,
+verdict,known_systems,exact,is exact,supported,count,4,4,4,,c.csv,,
+verdict,known_systems,absent,never ran,not tested at this scale,,,,,,,no such size,
+"""),
+    names=list(ALL_CLAIMS.columns),
 )
 OF_CLAIMS = VERDICTS[VERDICTS["role"] == "verdict"]
 

@@ -37,13 +37,6 @@ SYSTEMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         ("curve", "points", "noise", "rate", "lower", "upper"),
     ),
 }
-# Of which table a system's is.
-TABLES = {
-    "ising": "critical.csv",
-    "deep_linear": "summary.csv",
-    "hopfield": "capacity.csv",
-    "calibration": "false_positives.csv",
-}
 
 
 def render_known_systems(tables: Mapping[str, pd.DataFrame], figures: Sequence[Path]) -> tuple[str, str]:
