@@ -14,15 +14,8 @@ from orderparam.tables import DERIVATIVE, write_table
 
 
 def make_run(steps, order_parameter, train_loss, size="a", seed=1):
-    return pd.DataFrame(
-        {
-            "size": size,
-            "seed": seed,
-            "step": steps,
-            "order_parameter": order_parameter,
-            "train_loss": train_loss,
-        }
-    )
+    values = {"step": steps, "order_parameter": order_parameter, "train_loss": train_loss}
+    return pd.DataFrame({"size": size, "seed": seed, **values})
 
 
 def test_quadratic_loss_gives_the_sum_of_neighbouring_order_parameters():
@@ -55,15 +48,8 @@ def test_sizes_keep_their_own_grids_and_the_order_of_the_metrics():
     fast = make_run(range(4), np.arange(4) + 1.0, np.arange(4) * -1.0, "fast")
     table = compute_derivative(pd.concat([*slow, fast]), {"fast": 1, "slow": 4})
     rows = list(table[["size", "seed", "step", "dloss_dorder"]].itertuples(index=False, name=None))
-    assert rows == [
-        ("slow", 7, 4, 2.0),
-        ("slow", 7, 8, 2.0),
-        ("slow", 3, 4, 2.0),
-        ("slow", 3, 8, 2.0),
-        ("fast", 1, 1, -1.0),
-        ("fast", 1, 2, -1.0),
-        ("fast", 1, 3, -1.0),
-    ]
+    expected = [("slow", seed, step, 2.0) for seed in (7, 3) for step in (4, 8)]
+    assert rows == [*expected, *(("fast", 1, step, -1.0) for step in (1, 2, 3))]
 
 
 def test_rows_may_come_in_any_order_of_steps():

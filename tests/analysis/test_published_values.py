@@ -97,14 +97,8 @@ def test_pages_say_what_was_judged():
     seeds = {"10K": [1, 2, 3], "1M": [1, 2]}
     found = compare_with_published(pd.DataFrame(metrics), PUBLISHED, seeds)
     summary = summarise_comparison(found)
-    assert summary[0] == {
-        "size": "10K",
-        "label": "b",
-        "steps": 1,
-        "deviation": pytest.approx(0.05),
-        "judged": 1,
-        "inside": 0,
-    }
+    counts = {"steps": 1, "deviation": pytest.approx(0.05), "judged": 1, "inside": 0}
+    assert summary[0] == {"size": "10K", "label": "b", **counts}
     assert [row["judged"] for row in summary] == [1, 1, 1, 1, 0, 0, 0]
     rows = [describe_row(row) for row in found.to_dict("records")]
     assert [row["verdict"] for row in rows[:2]] == ["no", "yes"]

@@ -26,14 +26,9 @@ def make_metrics(size="small", seeds=9, middle=1000.0, last=4000):
         log_step = np.log(np.maximum(steps, 0.5))
         loss = LEVELS.bigram + 1.9 * np.exp(-steps / (middle / 12))
         loss -= (LEVELS.bigram - LEVELS.trigram) / (1 + np.exp(-(log_step - np.log(own)) / 0.15))
-        table = {
-            "size": size,
-            "seed": seed,
-            "step": steps,
-            "order_parameter": 0.1 * (1 + 0.05 * np.sqrt(steps)),
-            "train_loss": loss + rng.normal(0, 0.001, steps.size),
-        }
-        tables.append(pd.DataFrame(table))
+        values = {"step": steps, "order_parameter": 0.1 * (1 + 0.05 * np.sqrt(steps))}
+        values["train_loss"] = loss + rng.normal(0, 0.001, steps.size)
+        tables.append(pd.DataFrame({"size": size, "seed": seed, **values}))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -142,16 +142,9 @@ def test_both_branches_of_a_penalty_are_drawn_with_theory_and_what_they_end_at()
         for seed in (1, 2):
             for step, gamma in enumerate(gammas if way == "up" else gammas[::-1], start=1):
                 value = 0.5 if gamma in gammas[:kept] else 0.0
-                row = {
-                    "size": f"d32-{way}",
-                    "seed": seed,
-                    "step": step,
-                    "weight_decay": gamma,
-                    "train_loss": 2.0,
-                }
-                rows.append(
-                    row | {"squared_norm": value, "attention_excess": value, "value_output_norm": value}
-                )
+                row = {"size": f"d32-{way}", "seed": seed, "step": step, "weight_decay": gamma}
+                row |= dict.fromkeys(("squared_norm", "attention_excess", "value_output_norm"), value)
+                rows.append(row | {"train_loss": 2.0})
     probes = pd.DataFrame(
         [
             ("d32-ablated", seed, step, "critical_penalty_value_output", 0.003 + step / 1e5)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from orderparam.analysis.monotonicity import rises_after_minimum
@@ -17,6 +16,7 @@ from orderparam.figures.published import (
     PUBLISHED_ONLY,
     all_sizes,
     describe_runs,
+    join,
     longest,
     name_some,
     rows_of,
@@ -60,7 +60,7 @@ def draw(
     width = COLUMN_WIDTH if columns == 1 else PAGE_WIDTH
     minima = _find_minima(sizes, metrics, published)
     figure, panels = start_size_panels(
-        pd.concat([table for table in (published, metrics) if table is not None]),
+        join(published, metrics),
         columns,
         width,
         _PANEL_HEIGHT,
@@ -88,7 +88,7 @@ def draw(
                 marker = {"color": colour, "marker": look.marker, "markersize": 4, **OPEN}
                 axes.plot(points["step"], points[loss], gid=f"published-{loss}-{place}", **marker)
         if metrics is not None and not len(run):
-            _say_published_only(axes)
+            axes.text(0.98, 0.95, PUBLISHED_ONLY, transform=axes.transAxes, ha="right", va="top", color=GREY)
         if size in minima:
             step, value = minima[size]
             axes.plot(step, value, markersize=8, zorder=5, gid=f"minimum-{place}", **_STAR)
@@ -127,10 +127,6 @@ def _finding(
     others = [size for size in sizes if size not in minima]
     upward, rest = (name_some(some, sizes, metrics, published) for some in (turned, others))
     return f"The validation loss turns up in {upward}{when}" + (f", but not in {rest}" if others else "")
-
-
-def _say_published_only(axes: Axes) -> None:
-    axes.text(0.98, 0.95, PUBLISHED_ONLY, transform=axes.transAxes, ha="right", va="top", color=GREY)
 
 
 def _legend(

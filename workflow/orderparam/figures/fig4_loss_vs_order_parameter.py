@@ -21,6 +21,7 @@ from orderparam.figures.published import (
     OPEN,
     all_sizes,
     describe_runs,
+    join,
     longest,
     name_curve,
     name_some,
@@ -62,12 +63,12 @@ def draw(
     if metrics is not None:
         plot_runs(axes, metrics, "train_loss", styles, "measured")
     for place, (size, style) in enumerate(styles.items()):
-        points = rows_of(published, size)
-        if len(points):
+        rows = rows_of(published, size)
+        if len(rows):
             look = {**style.look, "markersize": 5, "zorder": 4, **OPEN}
-            axes.plot(points["order_parameter"], points["train_loss"], gid=f"published-{place}", **look)
-    shown = pd.concat([table["order_parameter"] for table in (metrics, published) if table is not None])
-    set_order_parameter_axis(axes, shown.to_numpy(), _AXES[0])
+            axes.plot(rows["order_parameter"], rows["train_loss"], gid=f"published-{place}", **look)
+    points = join(metrics, published)[["order_parameter", "train_loss"]].to_numpy(dtype=float)
+    set_order_parameter_axis(axes, points[:, 0], _AXES[0])
     axes.set_ylabel(TRAIN_LOSS_LABEL)
     entropies = find_entropies(ngram_entropies, tuple(NGRAM_NAMES))
     extend_to_levels(axes, list(entropies.values()))
@@ -76,8 +77,7 @@ def draw(
         start = (rows_of(metrics, size) if len(rows_of(metrics, size)) else rows_of(published, size)).iloc[0]
         text = name_curve(size, metrics)
         labels[size] = (text, float(start["order_parameter"]), float(start["train_loss"]))
-    points = pd.concat([table for table in (metrics, published) if table is not None])
-    label_curves(axes, labels, styles, _AXES, points[["order_parameter", "train_loss"]].to_numpy(dtype=float))
+    label_curves(axes, labels, styles, _AXES, points)
     names = {order: f"{NGRAM_NAMES[order]} $H_{order}$" for order in entropies}
     levels = {f"level-{names[order]}": (names[order], value) for order, value in entropies.items()}
     label_levels(axes, levels, _AXES[1])

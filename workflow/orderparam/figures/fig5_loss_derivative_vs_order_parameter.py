@@ -19,18 +19,13 @@ from orderparam.figures.published import (
     OPEN,
     all_sizes,
     describe_runs,
+    join,
     longest,
     name_curve,
     name_some,
     rows_of,
 )
-from orderparam.figures.style import (
-    PAGE_WIDTH,
-    SizeStyle,
-    assign_styles,
-    current_context,
-    styled,
-)
+from orderparam.figures.style import PAGE_WIDTH, SizeStyle, assign_styles, current_context, styled
 from orderparam.tables import find_entropies
 
 _SLOPE = r"$\mathrm{d}L/\mathrm{d}b$"
@@ -71,7 +66,6 @@ def draw(
         before = published.groupby("size")["order_parameter"].shift()
         published = published.assign(order_parameter_before=before)
     later_published = None if published is None else _without_first(published)
-    known = [table for table in (later, later_published) if table is not None]
     marks: dict[str, float] = {}
     if metrics is not None and derivative is not None and later is not None:
         crossings = _mean_crossings(metrics, find_entropies(ngram_entropies, (2,))[2])
@@ -95,15 +89,12 @@ def draw(
         rows = ours if len(ours) else rows_of(later_published, size).dropna()
         if len(rows):
             first = rows.sort_values("step").iloc[0]
-            labels[size] = (
-                name_curve(size, metrics),
-                float(first["order_parameter"]),
-                float(first["dloss_dorder"]),
-            )
-    points = np.concatenate([_along_lines(table) for table in known])
+            place = float(first["order_parameter"]), float(first["dloss_dorder"])
+            labels[size] = (name_curve(size, metrics), *place)
+    points = np.concatenate([_along_lines(table) for table in (later, later_published) if table is not None])
     label_curves(axes, labels, styles, _AXES, points, below=True)
     left, bottom = free_corner(axes, points, _INSET)
-    slopes = pd.concat([table["dloss_dorder"] for table in known]).dropna().to_numpy()
+    slopes = join(later, later_published)["dloss_dorder"].dropna().to_numpy()
     set_slope_axis(axes, slopes, _AXES[1], axes.get_ylim())
     box = (left + _INSET_AXES[0], bottom + _INSET_AXES[1], *_INSET_AXES[2:])
     room = Rectangle((left + 0.003, bottom + 0.003), *_INSET, transform=axes.transAxes)
@@ -165,8 +156,7 @@ def _plot(
             colors=style.colour,
             linewidth=0.9,
         )
-    tables = [table for table in (runs, published) if table is not None]
-    shown = pd.concat([table[["order_parameter", "dloss_dorder"]] for table in tables])
+    shown = join(runs, published)
     set_order_parameter_axis(axes, shown["order_parameter"].to_numpy(), size_inches[0])
     set_slope_axis(axes, shown["dloss_dorder"].dropna().to_numpy(), size_inches[1])
 

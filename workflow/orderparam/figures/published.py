@@ -20,10 +20,15 @@ _MOST_NAMES = 4
 _NAME_WIDTH = 1.1
 
 
+def join(*tables: pd.DataFrame | None) -> pd.DataFrame:
+    """The rows of those tables that there are, in their order."""
+    known = [table for table in tables if table is not None]
+    return pd.concat(known) if known else pd.DataFrame(columns=["size"])
+
+
 def all_sizes(runs: pd.DataFrame | None, published: pd.DataFrame | None) -> list[str]:
     """The sizes of both tables, those of the published in their order first; RecordError if there is none."""
-    tables = [table for table in (published, runs) if table is not None]
-    sizes = list(dict.fromkeys(str(size) for table in tables for size in table["size"]))
+    sizes = list(dict.fromkeys(map(str, join(published, runs)["size"])))
     if not sizes:
         raise RecordError("the table of metrics holds no rows; there is nothing to draw")
     return sizes
