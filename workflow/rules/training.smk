@@ -126,7 +126,7 @@ rule measure_vocabulary:
 rule sample_text:
     """Text sampled from the final weights of a run."""
     input:
-        checkpoints=lambda wildcards: RUN.format(**wildcards, job=job_of_seed(wildcards)) + "/checkpoints",
+        checkpoints=lambda wildcards: f"{RUN}/checkpoints".format(**wildcards, job=job_of_seed(wildcards)),
         vocabulary=corpus_of_run("vocabulary.json"),
     output:
         sample="results/{experiment}/samples/{size}/seed-{seed}-{mode}.txt",
