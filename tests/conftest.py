@@ -1,3 +1,5 @@
+import signal
+
 import numpy as np
 import pytest
 import runs
@@ -5,6 +7,11 @@ import torch
 
 # Two threads collapse when anything else runs on the machine.
 torch.set_num_threads(1)
+
+# What is started by nohup or in the background ignores these, and so would all that the tests start and stop.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.fixture
