@@ -249,11 +249,8 @@ def held_training(project: ProjectCopy, arrived: Callable[[], bool] | None = Non
 
     It goes on when `arrived` says so: if None, when a signal waits for the training itself.
     """
-    jobs = psutil.process_iter(["cwd", "cmdline"])
-    root = str(project.root)
-    (training,) = [
-        job for job in jobs if job.info["cwd"] == root and "train_model" in " ".join(job.info["cmdline"])
-    ]
+    wait_for(lambda: len(_trainings(project)) == 1, "the training to start")
+    (training,) = _trainings(project)
     training.suspend()
     # Of two signals that wait, the one with the smaller number comes first.
     wait_for(lambda: training.status() == psutil.STATUS_STOPPED, "the training to halt")
@@ -265,6 +262,12 @@ def held_training(project: ProjectCopy, arrived: Callable[[], bool] | None = Non
     )
     with suppress(psutil.NoSuchProcess):
         training.resume()
+
+
+def _trainings(project: ProjectCopy) -> list[psutil.Process]:
+    root = str(project.root)
+    jobs = [job for job in psutil.process_iter(["cwd", "cmdline"]) if job.info["cwd"] == root]
+    return [job for job in jobs if "train_model" in " ".join(job.info["cmdline"] or [])]
 
 
 def closed_port() -> int:

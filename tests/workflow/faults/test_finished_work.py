@@ -7,7 +7,7 @@ import shutil
 import signal
 
 import pytest
-from project_copy import CORPUS, SMOKE, ProjectCopy, finish, wait_for
+from project_copy import CORPUS, SMOKE, ProjectCopy, finish, held_training, wait_for
 from test_damaged_files import content, flip
 
 MODEL = "workflow/orderparam/model/gpt.py"
@@ -35,7 +35,8 @@ def test_a_changed_constant_an_interrupt_and_the_change_taken_back(smoke_clone):
     project.write(MODEL, f"{original}\n\nREMARK = 1\n")
     process = project.start("--cores", "1", target)
     wait_for(lambda: not (project.root / target).exists(), "Snakemake to delete the outputs")
-    os.killpg(process.pid, signal.SIGINT)
+    with held_training(project):
+        os.killpg(process.pid, signal.SIGINT)
     assert finish(process).status != 0
     project.write(MODEL, original)
     again = project.build("--cores", "1", target)

@@ -146,7 +146,7 @@ def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
         ]
         linear = f" (linear response: {expected.mean():.2g})" if len(expected) else ""
         parts.append(f"$d={width}$: {', '.join(told)}{linear}")
-    return "; ".join(parts)
+    return f"In stages of 1x, {'; '.join(parts)}"
 
 
 def _mean_end(branches: pd.DataFrame, quantity: str) -> float:
