@@ -160,3 +160,6 @@ for name, made in {
             made["doing"]
         script:
             "../scripts/make_tables.py"
+
+    # What --list says of it.
+    workflow.get_rule(name).docstring = f"{made['doing']}."
