@@ -49,13 +49,13 @@ def levels_of(ngram_entropies: pd.DataFrame) -> Levels | None:
     return levels if levels.bigram - levels.trigram >= MIN_GAP else None
 
 
-def transition_step(steps: Vector, progress: Vector) -> float | None:
-    """Step at which `progress` (n,) first exceeds 1/2, linear between measured steps; None if it never does.
+def transition_step(steps: Vector, progress: Vector, level: float = 0.5) -> float | None:
+    """Step at which `progress` (n,) first exceeds `level`, linear between measured steps, or None.
 
-    A run's own transition time: it needs no derivative, and every run that goes from bigram to trigram
-    level has one.
+    At 1/2 it is a run's own transition time: it needs no derivative, and every run that goes from bigram to
+    trigram level has one.
     """
-    row = first_passage(-progress, -0.5)
+    row = first_passage(-progress, -level)
     return None if row is None else float(np.interp(row, np.arange(steps.size), steps))
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
-from orderparam.analysis.derivative import first_passage
-from orderparam.analysis.escape import Levels
+from orderparam.analysis.escape import transition_step
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.registry import claim_test
 from orderparam.claims.sizes import judge_sizes
@@ -29,7 +27,9 @@ def passage_compares(
         levels = evidence.levels(size)
         found = {}
         for seed, run in evidence.runs("metrics.csv", size).items():
-            begin, half = _step_of(run, levels, _BEGIN), _step_of(run, levels, _HALF)
+            steps, progress = run["step"].to_numpy(dtype=float), levels.progress(run["train_loss"])
+            passed = (transition_step(steps, progress, level) for level in (_BEGIN, _HALF))
+            begin, half = (np.nan if step is None else step for step in passed)
             values = {"begin": begin, "half": half, "share": (half - begin) / half}
             if np.isfinite(values[quantity]):
                 found[seed] = values[quantity]
@@ -56,9 +56,3 @@ def progress_ends_between(
         return [float(levels.progress(run["train_loss"].iloc[-1])) for run in runs]
 
     return judge_sizes(evidence, sizes, measure, "phi at the end", low=low, high=high)
-
-
-def _step_of(run: pd.DataFrame, levels: Levels, progress: float) -> float:
-    """Step at which phi first exceeds `progress`, linear between measured steps; NaN if it never does."""
-    row = first_passage(-levels.progress(run["train_loss"]), -progress)
-    return np.nan if row is None else float(np.interp(row, np.arange(len(run)), run["step"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from orderparam.figures.style import COLOURS, PAGE_WIDTH, REFERENCE, describe_se
 from orderparam.tables import find_entropies
 
 _PANEL_HEIGHT = 1.25
-_ENTRY = re.compile(r"d(\d+)-(up|down)(-4x|-16x|-fine|-held)?(?:-low)?")
 # What counts as attention on the previous token, and as O V, where a branch's end is named.
 THRESHOLDS = {"attention_excess": 0.05, "value_output_norm": 0.1}
 _ROWS = {
@@ -38,20 +36,20 @@ _DWELLS = {
     "-fine": "of 2x, 6% apart",
     "-held": "of 15x, each from the start",
 }
+_ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low)?$"
 _THEORY: dict[str, Any] = {"color": COLOURS[6], "linewidth": 1.0}
 
 
 @styled
 def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
-    """A column for each width, of entries `d<width>-up`, `d<width>-down`, the same with a dwell
-    of `_DWELLS`.
+    """A column for each width, of entries `d<width>-up`, `d<width>-down`, and those with a dwell.
 
     Each seed is a line through the ends of its stages. The vertical line is gamma_c, below which linear
     response makes O V = 0 unstable in a model trained without attention (`probes` of `d<width>-ablated`), its
     band the range over seeds. `entropies` gives H_2 and H_3 of progress phi.
     """
     ends = stage_ends(metrics)
-    named = ends["size"].str.extract(f"^{_ENTRY.pattern}$")
+    named = ends["size"].str.extract(_ENTRY)
     named.columns = ["width", "direction", "dwell"]
     stages = pd.concat([ends, named.fillna({"dwell": ""})], axis="columns").dropna(subset="width")
     if stages.empty:
