@@ -402,6 +402,14 @@ def test_what_is_to_be_replayed_must_exist(root: Path) -> None:
     assert "did you mean trial?" in told
 
 
+def test_aliases_of_aliases_in_another_configfile_are_told_at_once(root: Path) -> None:
+    nested: Any = ["x"]
+    for _ in range(40):
+        nested = [nested] * 9
+    (told,) = errors(root, {**CONFIG, "corpora": nested})
+    assert "more than 100,000 values" in told
+
+
 def test_aliases_and_deep_nesting_are_told(root: Path) -> None:
     lines = ["a0: &a0 [x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 40))]
     for text, told in (

@@ -61,7 +61,9 @@ def load_settings(config: Mapping[str, Any] | None, root: Path) -> Settings:
     problems: list[Problem] = []
     valid: dict[Any, Any] = {}
     corpora = None
-    if config is not None:
+    if config is not None and _is_endless(config):
+        problems = [Problem((), "more than 100,000 values", "write them out, without aliases (*)")]
+    elif config is not None:
         problems, valid = check(ConfigFile, dict(config))
         problems += check_sources(valid, {problem.place for problem in problems})
         if isinstance(config.get("corpora"), dict):
@@ -154,6 +156,18 @@ def describe_run(
         # A machine to which the files are carried without Git's history cannot find it out itself.
         "commit": git_state()[0],
     }
+
+
+def _is_endless(config: Any, most: int = 100_000) -> bool:
+    """Whether values that stand in several places, as YAML's aliases do, make up more than `most` of them."""
+    left = [config]
+    for _ in range(most):
+        if not left:
+            return False
+        value = left.pop()
+        if isinstance(value, dict | list):
+            left += value.values() if isinstance(value, dict) else value
+    return True
 
 
 def _recorded_experiments(root: Path) -> dict[str, str]:

@@ -183,6 +183,7 @@ def _read_record(path: Path) -> tuple[dict[str, Any], Vocabulary]:
         vocabulary = Vocabulary(record["characters"])
         of_text = {"dtype": vocabulary.dtype.name, "train_tokens": split_at(record["tokens"])}
         fits = all(record[key] == value for key, value in of_text.items())
+        fits &= isinstance(record["sha256"], str)
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{path}: not a vocabulary ({error!r}); {remedy(path)}") from None
     if not fits:
