@@ -175,7 +175,7 @@ def test_tokens_that_are_not_those_of_their_vocabulary_are_refused(tokenize, tmp
 
 
 CHANGES = [{"characters": each} for each in (["b", "a"], None)]
-CHANGES += [{"dtype": "uint16"}, {"train_tokens": 14}, {"tokens": "13"}]
+CHANGES += [{"dtype": "uint16"}, {"train_tokens": 14}, {"tokens": "13"}, {"sha256": None}]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
