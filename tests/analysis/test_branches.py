@@ -100,3 +100,13 @@ def test_the_end_of_each_stage_is_its_last_row():
     ends = stage_ends(pd.DataFrame(rows).sample(frac=1, random_state=0))
     assert ends["step"].tolist() == [1, 3, 5] * 4
     assert ends["penalised_loss"].tolist() == pytest.approx([2.3, 2.6, 2.3] * 4)
+
+
+def test_a_stage_counts_with_the_mean_of_its_last_rows():
+    rows = [
+        {"size": "a", "seed": 1, "step": step, "weight_decay": decay, "train_loss": loss, "squared_norm": 0.0}
+        for step, (decay, loss) in enumerate([(0.1, 9.0), (0.1, 1.0), (0.1, 2.0), (0.2, 5.0), (0.2, 7.0)])
+    ]
+    ends = stage_ends(pd.DataFrame(rows), rows=2)
+    assert ends["step"].tolist() == [2, 4]
+    assert ends["train_loss"].tolist() == ends["penalised_loss"].tolist() == [1.5, 6.0]

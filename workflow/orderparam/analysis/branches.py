@@ -13,16 +13,19 @@ import pandas as pd
 FEWEST_POINTS = 4
 
 
-def stage_ends(metrics: pd.DataFrame) -> pd.DataFrame:
+def stage_ends(metrics: pd.DataFrame, rows: int = 1) -> pd.DataFrame:
     """The last row of each stage, of tables.METRICS, with the penalised loss (nats) as `penalised_loss`.
 
-    A stage's rows follow each other in a run and have one weight decay.
+    Its numbers are means over the stage's last `rows`, which tell a state from its fluctuations where the
+    learning rate does not fall. A stage's rows follow each other in a run and have one weight decay.
     """
-    runs = metrics.sort_values(["size", "seed", "step"], kind="stable")
-    key = runs[["size", "seed", "weight_decay"]]
-    ends = runs[(key != key.shift(-1)).any(axis="columns")]
-    loss = ends["train_loss"] + ends["weight_decay"] * ends["squared_norm"]
-    return ends.assign(penalised_loss=loss).reset_index(drop=True)
+    runs = metrics.sort_values(["size", "seed", "step"], kind="stable", ignore_index=True)
+    runs = runs.assign(penalised_loss=runs["train_loss"] + runs["weight_decay"] * runs["squared_norm"])
+    key = ["size", "seed", "weight_decay"]
+    stage = (runs[key] != runs[key].shift()).any(axis="columns").cumsum()
+    last = runs.groupby(stage).tail(rows).groupby(stage)
+    measured = runs.columns.drop(["size", "seed", "step", "weight_decay"])
+    return last.last().assign(**last[list(measured)].mean()).reset_index(drop=True)
 
 
 def branch_end(branch: pd.Series, threshold: float) -> float:

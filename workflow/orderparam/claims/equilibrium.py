@@ -160,11 +160,16 @@ def fall_survives_finer_stages(
 
 
 @claim_test("metrics.csv")
-def branches_agree(evidence: Evidence, *, sizes: list[str], column: str, within: float) -> Finding:
-    """The two branches of an observable differ nowhere by more than `within`, as in equilibrium."""
+def branches_agree(
+    evidence: Evidence, *, sizes: list[str], column: str, within: float, rows: int = 1
+) -> Finding:
+    """The two branches of an observable differ nowhere by more than `within`, as in equilibrium.
+
+    Each stage counts with its mean over its last `rows`.
+    """
 
     def measure(size: str) -> list[float]:
-        pairs = _pairs(evidence, _up(size), size).values()
+        pairs = _pairs(evidence, _up(size), size, rows).values()
         most = [float((up(column) - down(column)).abs().max()) for up, down in pairs]
         return [difference for difference in most if math.isfinite(difference)]
 
@@ -214,15 +219,15 @@ def _up(size: str) -> str:
     return size.replace("-down", "-up")
 
 
-def _pairs(evidence: Evidence, one: str, other: str) -> dict[int, tuple[Branch, Branch]]:
+def _pairs(evidence: Evidence, one: str, other: str, rows: int = 1) -> dict[int, tuple[Branch, Branch]]:
     """The branches of two entries, of each seed that has both."""
-    first, second = _branches(evidence, one), _branches(evidence, other)
+    first, second = _branches(evidence, one, rows), _branches(evidence, other, rows)
     return {seed: (first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())}
 
 
-def _branches(evidence: Evidence, size: str) -> dict[int, Branch]:
+def _branches(evidence: Evidence, size: str, rows: int = 1) -> dict[int, Branch]:
     """Of each seed of an entry, its branch of a column."""
-    ends = stage_ends(evidence.rows("metrics.csv", size=size))
+    ends = stage_ends(evidence.rows("metrics.csv", size=size), rows)
 
     def branch_of(seed: int) -> Branch:
         own = ends[ends["seed"] == seed].sort_values("weight_decay").set_index("weight_decay", drop=False)
