@@ -164,7 +164,7 @@ def test_both_branches_of_a_penalty_are_drawn_with_theory_and_what_they_end_at()
     np.testing.assert_allclose(difference, [0, 0.00125, 0.0015, 0])
     told = " ".join(text.get_text() for text in figure.texts)
     # Geometric means of neighbouring penalties, and theory's at the last step.
-    assert "attention up to 0.0035 raising the penalty, 0.0022 lowering it" in told
+    assert "attention's 0.44 (1x), $OV$'s 0.44 (1x)" in told  # ln(0.003464 / 0.002236)
     assert "linear response: 0.004" in told
 
 

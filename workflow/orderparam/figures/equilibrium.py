@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from orderparam.analysis.branches import branch_end, stage_ends
+from orderparam.analysis.branches import FEWEST_POINTS, loop_width, stage_ends
 from orderparam.errors import RecordError
 from orderparam.figures.layout import LegendGroup, legend_line, start_figure
 from orderparam.figures.style import COLOURS, PAGE_WIDTH, REFERENCE, describe_seeds, styled
@@ -126,34 +125,39 @@ def _theory(probes: pd.DataFrame, size: str) -> pd.Series:
 
 
 def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
-    """Up to which penalties there is attention and O V, geometric means over seeds of the 1x stages."""
+    """How wide the loops are, by the length of the stages: ln of the ratio of the branches' ends, means."""
     parts = []
     for width, expected in theory.items():
-        own = stages[(stages["width"] == width) & (stages["dwell"] == "")]
-        ends = {
-            (quantity, direction): _mean_end(own[own["direction"] == direction], quantity)
-            for quantity in THRESHOLDS
-            for direction in _LOOKS
-        }
-        told = [
-            f"{name} up to {ends[quantity, 'up']:.2g} raising the penalty, "
-            f"{ends[quantity, 'down']:.2g} lowering it"
-            # A branch's end is a bound where there is nothing on it.
-            if (own[quantity] > THRESHOLDS[quantity]).any()
-            else f"no {name}"
-            for quantity, name in (("attention_excess", "attention"), ("value_output_norm", "$OV$"))
-        ]
+        own = stages[stages["width"] == width]
+        told = []
+        for quantity, name in (("attention_excess", "attention"), ("value_output_norm", "$OV$")):
+            if not (own[quantity] > THRESHOLDS[quantity]).any():
+                told.append(f"no {name}")
+                continue
+            loops = {dwell: _mean_loop(own[own["dwell"] == dwell], quantity) for dwell in _DWELLS}
+            wide = [
+                f"{loop:.2f} ({_DWELLS[dwell].split('of ')[-1].split(',')[0]})"
+                for dwell, loop in loops.items()
+                if loop is not None
+            ]
+            told.append(f"{name}'s {', '.join(wide)}" if wide else f"{name} ends on no branch")
         linear = f" (linear response: {expected.mean():.2g})" if len(expected) else ""
         parts.append(f"$d={width}$: {', '.join(told)}{linear}")
-    return f"In stages of 1x, {'; '.join(parts)}"
+    return rf"Widths of loops in $\ln\,\gamma$ (length of stages), {'; '.join(parts)}"
 
 
-def _mean_end(branches: pd.DataFrame, quantity: str) -> float:
-    ends = [
-        branch_end(run.sort_values("weight_decay").set_index("weight_decay")[quantity], THRESHOLDS[quantity])
-        for _, run in branches.groupby("seed")
-    ]
-    return math.exp(float(np.log(ends).mean())) if ends else math.nan
+def _mean_loop(stages: pd.DataFrame, quantity: str) -> float | None:
+    """Mean over seeds; None where the branches share few penalties, or do not end between them."""
+    widths, threshold = [], THRESHOLDS[quantity]
+    for _, run in stages.groupby("seed"):
+        up, down = (
+            run[run["direction"] == direction].sort_values("weight_decay").set_index("weight_decay")[quantity]
+            for direction in _LOOKS
+        )
+        ended = all((branch > threshold).any() and branch.iloc[-1] <= threshold for branch in (up, down))
+        if ended and len(up.index.intersection(down.index)) >= FEWEST_POINTS:
+            widths.append(loop_width(up, down, threshold))
+    return sum(widths) / len(widths) if widths else None
 
 
 def _legend(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> LegendGroup:
