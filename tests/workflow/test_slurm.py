@@ -80,7 +80,7 @@ def test_what_slurm_ended_goes_on_from_its_snapshot(project, slurm):
     wait_for(lambda: gone_on_from(project) > 0, "the cancelled training to go on", 300)
     cancelled_at = gone_on_from(project)
     timed_out = finish(process, 900)
-    assert timed_out.status != 0 and "TIMEOUT" in timed_out.told
+    assert timed_out.status != 0 and "DUE TO TIME LIMIT" in timed_out.told
     assert gone_on_from(project) > cancelled_at
     # And once more, now that little is left.
     (newest,) = {int(path.stem[5:]) for path in sorted(snapshots.rglob("step-*.safetensors"))[-1:]}
