@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -103,7 +104,29 @@ def test_configuration_is_checked(trial, capsys):
     assert capsys.readouterr().out == "ok\n"
     Path("config/experiments/trial.yaml").write_text(yaml.safe_dump({**TRIAL, "training": {"steps": -1}}))
     assert main(["config", "check"]) == 1
-    assert "training.steps: found -1" in capsys.readouterr().err
+    Path("config/claims.yaml").write_text(
+        "claims: {a: {text: A, source: me, test: passage_compare, experiments: [x]}}"
+    )
+    Path("config/physics").mkdir()
+    Path("config/physics/ising.yaml").write_text("seed: one")
+    assert main(["config", "check"]) == 1
+    told = capsys.readouterr().err
+    assert "training.steps: found -1" in told
+    assert 'claims.a.test: found "passage_compare"; no such test; did you mean passage_compares' in told
+    assert "ising.yaml:1: seed: found" in told
+
+
+@pytest.mark.parametrize("kind", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_settings_that_are_no_files_are_refused_at_once(trial, capsys, kind):
+    Path("config/physics").mkdir()
+    names = ("config.yaml", "experiments/other.yaml", "claims.yaml", "physics/ising.yaml")
+    for name in names:
+        Path("config", name).unlink(missing_ok=True)
+        kind(Path("config", name))
+    assert main(["config", "check"]) == 1
+    told = capsys.readouterr().err
+    refused = re.findall(r"config/(\S+): cannot be read: (?:no regular file|Is a directory)", told)
+    assert sorted(refused) == sorted(names)
 
 
 def test_run_is_printed_with_what_training_needs(trial, capsys):

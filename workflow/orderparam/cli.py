@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from orderparam.errors import OrderParameterError, explain_shortage
+from orderparam.errors import ConfigError, OrderParameterError, explain_shortage
 from orderparam.settings.experiment import PRECISIONS
 
 
@@ -151,10 +151,25 @@ def check_config(options: Namespace) -> None:
     example: orderparam config check
     """
     from orderparam.archive.replay import with_recorded
+    from orderparam.claims.ledger import load_ledger
     from orderparam.settings.config import load_project_settings
+    from orderparam.settings.ising_file import ISING_FILE, load_ising
 
-    for name, reason in with_recorded(load_project_settings(Path.cwd()), Path.cwd()).unreadable.items():
-        print(f"experiment {name}: {reason}", file=sys.stderr)
+    root, errors = Path.cwd(), []
+    loads: list[Callable[[], Any]] = [
+        lambda: with_recorded(load_project_settings(root), root),
+        lambda: load_ledger(root),
+    ]
+    # A project that imports this workflow has none.
+    loads += [lambda: load_ising(root)] if (root / ISING_FILE).exists() else []
+    for load in loads:
+        try:
+            for name, reason in getattr(load(), "unreadable", {}).items():
+                print(f"experiment {name}: {reason}", file=sys.stderr)
+        except ConfigError as error:
+            errors.append(str(error))
+    if errors:
+        raise ConfigError("\n".join(errors))
     print("ok")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from orderparam.claims.evidence import Evidence
-from orderparam.claims.registry import claim_test
+from orderparam.claims.registry import MetricsColumn, claim_test
 from orderparam.claims.sizes import judge_sizes
 from orderparam.claims.verdict import Finding
 
@@ -42,7 +42,12 @@ def previous_token_mass_rises_at_escape(evidence: Evidence, *, sizes: list[str] 
 
 @claim_test("metrics.csv")
 def grows_before(
-    evidence: Evidence, *, first: str, second: str, growth: float, sizes: list[str] | None = None
+    evidence: Evidence,
+    *,
+    first: MetricsColumn,
+    second: MetricsColumn,
+    growth: float,
+    sizes: list[str] | None = None,
 ) -> Finding:
     """The column `first` of a run exceeds `growth` times its initial value before `second` does.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
@@ -76,7 +77,11 @@ def strongest_decay_leaves_unigrams(evidence: Evidence, *, prefix: str, toleranc
 
 @claim_test("metrics.csv")
 def weight_decay_has_hysteresis(
-    evidence: Evidence, *, prefix: str, factor: float, quantity: str = "order_parameter"
+    evidence: Evidence,
+    *,
+    prefix: str,
+    factor: float,
+    quantity: Literal["order_parameter", "train_loss"] = "order_parameter",
 ) -> Finding:
     """At some weight decay, b at convergence differs by more than `factor` between the sweeps up and down.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from orderparam.analysis.escape import transition_step
@@ -15,7 +17,13 @@ _BEGIN, _HALF = 0.1, 0.5
 
 @claim_test("metrics.csv", "entropies.csv")
 def passage_compares(
-    evidence: Evidence, *, sizes: list[str], other: str, quantity: str, low: float = 0.0, high: float = np.inf
+    evidence: Evidence,
+    *,
+    sizes: list[str],
+    other: str,
+    quantity: Literal["begin", "half", "share"],
+    low: float = 0.0,
+    high: float = np.inf,
 ) -> Finding:
     """A quantity of the passage of each size, over that of the entry `other` with the same seed.
 

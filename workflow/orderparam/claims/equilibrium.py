@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,13 @@ from orderparam.analysis.branches import (
     steepest_slope,
 )
 from orderparam.claims.evidence import Evidence
-from orderparam.claims.registry import claim_test
+from orderparam.claims.registry import claim_test, column_of
 from orderparam.claims.sizes import judge_sizes
 from orderparam.claims.verdict import Finding, Interval, NotTestedError
+from orderparam.tables import METRICS
 
 Branch = Callable[[str], pd.Series]
+BranchColumn = Annotated[str, column_of(METRICS, "penalised_loss")]
 
 
 @claim_test("metrics.csv", "probes.csv")
@@ -54,7 +57,12 @@ def attention_returns_at_linear_response(
 
 @claim_test("metrics.csv", "probes.csv")
 def zero_is_left_by_linear_response(
-    evidence: Evidence, *, sizes: list[str], product: str, threshold: float, factor: float
+    evidence: Evidence,
+    *,
+    sizes: list[str],
+    product: Literal["value_output", "query_key"],
+    threshold: float,
+    factor: float,
 ) -> Finding:
     """On the way down a product leaves zero where linear response on the model's own weights says so.
 
@@ -82,7 +90,7 @@ def zero_is_left_by_linear_response(
 
 @claim_test("metrics.csv")
 def branch_ends_with_exponent(
-    evidence: Evidence, *, sizes: list[str], column: str, threshold: float, low: float, high: float
+    evidence: Evidence, *, sizes: list[str], column: BranchColumn, threshold: float, low: float, high: float
 ) -> Finding:
     """An observable vanishes as (gamma_c - gamma)^beta, with beta between `low` and `high`."""
 
@@ -100,7 +108,7 @@ def branches_part(
     evidence: Evidence,
     *,
     sizes: list[str],
-    column: str,
+    column: BranchColumn,
     threshold: float,
     low: float = -math.inf,
     high: float = math.inf,
@@ -119,7 +127,7 @@ def branches_part(
 
 @claim_test("metrics.csv")
 def loop_persists(
-    evidence: Evidence, *, sizes: list[str], dwell: str, column: str, threshold: float, share: float
+    evidence: Evidence, *, sizes: list[str], dwell: str, column: BranchColumn, threshold: float, share: float
 ) -> Finding:
     """With longer stages, entries `<size><dwell>`, the loop keeps more than `share` of its width."""
 
@@ -137,7 +145,7 @@ def loop_persists(
 
 @claim_test("metrics.csv")
 def fall_survives_finer_stages(
-    evidence: Evidence, *, sizes: list[str], finer: str, column: str, share: float
+    evidence: Evidence, *, sizes: list[str], finer: str, column: BranchColumn, share: float
 ) -> Finding:
     """With stages closer together, entries `<size><finer>`, an observable still falls as much in one step.
 
@@ -161,7 +169,7 @@ def fall_survives_finer_stages(
 
 @claim_test("metrics.csv")
 def branches_agree(
-    evidence: Evidence, *, sizes: list[str], column: str, within: float, rows: int = 1
+    evidence: Evidence, *, sizes: list[str], column: BranchColumn, within: float, rows: int = 1
 ) -> Finding:
     """The two branches of an observable differ nowhere by more than `within`, as in equilibrium.
 
@@ -180,7 +188,7 @@ def branches_agree(
 
 @claim_test("metrics.csv")
 def penalised_losses_cross_in_loop(
-    evidence: Evidence, *, sizes: list[str], column: str, threshold: float
+    evidence: Evidence, *, sizes: list[str], column: BranchColumn, threshold: float
 ) -> Finding:
     """The penalised losses of the branches cross between the penalties where the branches end."""
 
@@ -197,7 +205,9 @@ def penalised_losses_cross_in_loop(
 
 
 @claim_test("metrics.csv")
-def slope_grows_with_width(evidence: Evidence, *, sizes: list[str], column: str, low: float) -> Finding:
+def slope_grows_with_width(
+    evidence: Evidence, *, sizes: list[str], column: BranchColumn, low: float
+) -> Finding:
     """The steepest slope of an observable by ln gamma on the way up grows as width^x, with x above `low`."""
     logs = []
     for size in sizes:
@@ -209,7 +219,7 @@ def slope_grows_with_width(evidence: Evidence, *, sizes: list[str], column: str,
     return Finding(f"exponent of the steepest slope of {column} over widths", interval, note, low=low)
 
 
-def _widths(evidence: Evidence, size: str, column: str, threshold: float) -> dict[int, float]:
+def _widths(evidence: Evidence, size: str, column: BranchColumn, threshold: float) -> dict[int, float]:
     """Of each seed that has both branches, the width of its loop."""
     pairs = _pairs(evidence, _up(size), size)
     return {seed: loop_width(up(column), down(column), threshold) for seed, (up, down) in pairs.items()}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import numpy as np
 
 from orderparam.analysis.escape import measure_passages
 from orderparam.claims.evidence import Evidence
-from orderparam.claims.registry import claim_test
+from orderparam.claims.registry import claim_test, column_of
 from orderparam.claims.sizes import judge_sizes
 from orderparam.claims.verdict import NOT_TESTED, Finding, Interval, NotTestedError
+from orderparam.tables import VOCABULARY_STATISTICS
 
 # Relative fall of the loss over the last fifth of a run above which the run is not near convergence.
 _CONVERGED = 0.005
@@ -16,7 +19,12 @@ _CONVERGED = 0.005
 
 @claim_test("scaling.csv", "scaling_points.csv")
 def loss_scales_with_exponent(
-    evidence: Evidence, *, exponent: float, tolerance: float, sizes: int = 4, loss: str = "val_loss"
+    evidence: Evidence,
+    *,
+    exponent: float,
+    tolerance: float,
+    sizes: int = 4,
+    loss: Literal["train_loss", "val_loss"] = "val_loss",
 ) -> Finding:
     """The loss falls with the non-embedding parameter count N as N^-exponent, to `tolerance` of it.
 
@@ -39,7 +47,12 @@ def loss_scales_with_exponent(
 
 @claim_test("sample_quality.csv")
 def overfit_sample_is_no_worse(
-    evidence: Evidence, *, size: str, quantity: str, tolerance: float, overfit: float
+    evidence: Evidence,
+    *,
+    size: str,
+    quantity: Literal["words_in_corpus", "cross_entropy"],
+    tolerance: float,
+    overfit: float,
 ) -> Finding:
     """Text from the last checkpoint is no worse, by `tolerance`, than from the one of least validation loss.
 
@@ -71,7 +84,11 @@ def overfit_sample_is_no_worse(
 
 @claim_test("vocabulary_statistics.csv", "metrics.csv", "entropies.csv")
 def words_change_at_passage(
-    evidence: Evidence, *, share: float, quantity: str = "correct_share", sizes: list[str] | None = None
+    evidence: Evidence,
+    *,
+    share: float,
+    quantity: Annotated[str, column_of(VOCABULARY_STATISTICS)] = "correct_share",
+    sizes: list[str] | None = None,
 ) -> Finding:
     """Of what a statistic of sampled words changes until phi = 1/2, `share` falls into the passage.
 

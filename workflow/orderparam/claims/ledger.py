@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -138,9 +138,16 @@ def _check_claims(entries: dict[str, dict[str, Any]]) -> Iterator[Problem]:
                 allowed = f"no such test; {suggest(entry['test'], sorted(TESTS))}"
                 yield Problem((*place, "test"), show(entry["test"]), allowed)
             continue
-        misfit = test.misfit({**entry.get("arguments", {}), **entry.get("vary", {})})
-        if misfit:
-            yield Problem((*place, "arguments"), show(entry.get("arguments", {})), misfit)
+        arguments = entry.get("arguments", {})
+        for problem in test.misfits(arguments):
+            yield replace(problem, place=(*place, "arguments", *problem.place))
+        for argument, values in entry.get("vary", {}).items():
+            for index, value in enumerate(values):
+                # A whole number may stand for either kind.
+                other = int(value) if value.is_integer() else value
+                for problem in test.misfits({**arguments, argument: other}):
+                    if problem.place == (argument,):
+                        yield replace(problem, place=(*place, "vary", argument, index))
         paths = {Path(path).name for path in entry.get("tables") or ()}
         if test.of_experiment and paths:
             allowed = f"{entry['test']} reads an experiment's tables: name experiments in place of tables"

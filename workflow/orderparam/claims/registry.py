@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import create_model
 
 from orderparam.claims.evidence import EXPERIMENT_TABLES
 from orderparam.claims.verdict import Finding
+from orderparam.settings.check import Problem, check
+from orderparam.settings.key import Allowed
+from orderparam.settings.section import OPTIONAL, Section
+from orderparam.tables import METRICS, Table
 
 Test = Callable[..., Finding]
+
+
+def column_of(table: Table, *others: str) -> Allowed:
+    """What an argument may be that names a column of a table, or one of others computed from it."""
+    words = ", ".join([f"a column of {table.path}", *others])
+    return Allowed(pattern=f"^({'|'.join([*table.columns, *others])})$", words=words)
+
+
+MetricsColumn = Annotated[str, column_of(METRICS)]
 
 
 @dataclass(frozen=True)
@@ -28,15 +44,19 @@ class ClaimTest:
         """Whether its tables are those of an experiment; else they are named by the claim."""
         return all(name in EXPERIMENT_TABLES for name in self.tables)
 
-    def misfit(self, arguments: Mapping[str, Any]) -> str | None:
-        """Why the arguments do not fit the test, if so."""
-        signature = inspect.signature(self.function)
-        try:
-            signature.bind(None, **arguments)
-        except TypeError as error:
-            accepted = ", ".join(list(signature.parameters)[1:]) or "no arguments"
-            return f"{error}; the test takes {accepted}"
-        return None
+    def misfits(self, arguments: dict[str, Any]) -> list[Problem]:
+        """What of the arguments does not fit the function's keyword arguments, each of which has a type."""
+        return check(_section_of(self.function), arguments)[0]
+
+
+@cache
+def _section_of(function: Test) -> type[Section]:
+    hints = get_type_hints(function, include_extras=True)
+    _, *parameters = inspect.signature(function).parameters.values()
+    keys: dict[str, Any] = {
+        each.name: (hints[each.name], ... if each.default is each.empty else OPTIONAL) for each in parameters
+    }
+    return create_model(function.__name__, __base__=Section, **keys)
 
 
 TESTS: dict[str, ClaimTest] = {}

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
 from orderparam.errors import ConfigError
-from orderparam.settings.words import Place, join_alternatives, show, show_place, suggest
+from orderparam.settings.words import Place, closest, join_alternatives, show, show_place, suggest
 from orderparam.settings.yaml_file import read_yaml
 
 Schema = dict[str, Any]
@@ -192,6 +192,8 @@ def _explain(root: Schema, error: Any) -> Problem:
         hint = "; delete the key to have the default"
     elif kind == "string_type" and not isinstance(value, str | dict | list | None):
         hint = "; YAML reads it as text only in quotes"
+    elif close := closest(value, schema.get("enum", ())):
+        hint = f"; did you mean {close}?"
     return Problem(place, show(value), f"must be {describe(schema)}{hint}")
 
 

@@ -50,11 +50,17 @@ def show_path(path: str) -> str:
     return folder + slash + (name if name.isprintable() else show(name))
 
 
+def closest(name: object, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant."""
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """The known names, and the one that was probably meant."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"{f'did you mean {close[0]}? ' if close else ''}known here: {', '.join(known) or 'none'}"
+    close = closest(name, known)
+    return f"{f'did you mean {close}? ' if close else ''}known here: {', '.join(known) or 'none'}"
 
 
 def find(lacking: str, name: Name, known: Mapping[Name, Item]) -> Item:
