@@ -155,6 +155,31 @@ def test_wrong_bytes_never_lead_to_another_source(fetch, tmp_path, reply, messag
     assert out_files(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [
+        (-5, None),
+        ("many", None),
+        ("9" * 5000, None),
+        (len(CONTENT) + 1, r"broke off after \d+ bytes"),
+        ("9" * 4000, r"broke off after \d+ bytes \([^)]{1,200}\)"),
+        (10, r"does not hold the expected text \(10 bytes\)"),
+        (0, r"does not hold the expected text \(0 bytes\)"),
+        ("5, 6", "no source could be reached:\n.*multiple unmatching values"),
+    ],
+    ids=["negative", "a word", "no number", "too large", "absurd", "too small", "none", "several"],
+)
+def test_what_a_server_says_of_the_length_is_not_believed(fetch, tmp_path, length, message):
+    with Server((200, CONTENT, length)) as server:
+        entry = {"urls": [server.url], "sha256": SHA256}
+        if message is None:
+            assert fetch(entry)["bytes"] == len(CONTENT)
+        else:
+            with pytest.raises(CorpusError, match=message):
+                fetch(entry)
+            assert out_files(tmp_path) == []
+
+
 def test_a_transfer_that_broke_off_is_tried_again(fetch, tmp_path):
     with Server((200, CONTENT[:1_000], len(CONTENT)), (200, CONTENT, None)) as server:
         fetch({"urls": [server.url], "sha256": SHA256})

@@ -174,8 +174,8 @@ def _open_url(url: str) -> Iterator[Iterator[bytes]]:
         with response:
             if response.status_code != 200:
                 raise _Unreachable(f"HTTP {response.status_code} {response.reason}")
-            length = response.headers.get("Content-Length", "")
-            announced = int(length) if length.isdecimal() else 0
+            # None where the server's word is no length.
+            announced = response.raw.length_remaining or 0
             yield _watched(iter(lambda: response.raw.read1(CHUNK_BYTES), b""), announced)
 
 
@@ -243,7 +243,7 @@ def _store(
                 sha256.update(chunk)
                 size += file.write(chunk)
         except (requests.RequestException, HTTPError) as error:
-            broken = _root_cause(error)
+            broken = _root_cause(error)[:200]
         found = sha256.hexdigest()
         if broken is not None:
             raise _BrokenOff(
