@@ -63,7 +63,7 @@ with tracked_job(script_object({settings}), keep={keep}) as job:
 
 def start_python(root: Path, code: str, **environment: str) -> subprocess.Popen[str]:
     """A process in `root` that runs `code` and can import this module."""
-    search_path = os.pathsep.join([str(PROJECT / "tests"), str(PROJECT / "tests/tracking")])
+    search_path = os.pathsep.join(str(PROJECT / name) for name in ("workflow", "tests", "tests/tracking"))
     unwanted = ("MLFLOW_TRACKING_URI", "ORDERPARAM_INVOCATION")
     inherited = {key: value for key, value in os.environ.items() if key not in unwanted}
     return subprocess.Popen(

@@ -4,12 +4,14 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from tracking_helpers import script_object, start_job
 
@@ -18,7 +20,7 @@ from orderparam.files import read_json, sha256_of_file
 from orderparam.settings.experiment import Run, Seeds
 from orderparam.tracking import tracked_job
 from orderparam.tracking.job import INVOCATION
-from orderparam.tracking.provenance import hide_secrets, user_name
+from orderparam.tracking.provenance import hide_secrets, this_process, user_name
 from orderparam.tracking.record import RunRecord, flatten
 
 RECORD = "results/preview/jobs/draw_figure.json"
@@ -283,6 +285,74 @@ def test_stop_signal_unwinds_and_leaves_a_killed_run(root, number, code):
     job.communicate(timeout=120)
     assert job.returncode == code
     assert Path("unwound").exists()
+    assert read_json(RECORD)["status"] == "KILLED"
+
+
+@pytest.fixture
+def workflow(root):
+    """A process that stands for the workflow's, and what it would tell its jobs."""
+    process = subprocess.Popen(["sleep", "600"])
+    described = {**this_process(), "pid": process.pid, "started": psutil.Process(process.pid).create_time()}
+    yield process, {INVOCATION: json.dumps({"process": described})}
+    process.kill()
+    process.wait()
+
+
+def test_a_job_whose_workflow_is_gone_when_it_starts_does_nothing(root, workflow):
+    process, environment = workflow
+    process.kill()
+    process.wait()
+    earlier = write("results/preview/figures/fig4.svg", "made before")
+    job = start_job(root, "print('begun')", **environment)
+    told, _ = job.communicate(timeout=120)
+    assert (job.returncode, told) == (143, "")
+    assert Path(earlier).read_text() == "made before"
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_job_whose_workflow_ends_before_it_leaves_no_output_that_nobody_notes(root, workflow, alive):
+    process, environment = workflow
+    settings = "output={'svg': 'figure.svg', 'folder': 'checkpoints'}"
+    body = f"""
+        import psutil, signal
+        # In time for the outputs, which a signal would have kept from being made.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        workflow = psutil.Process({process.pid})
+        while not {alive} and workflow.status() != psutil.STATUS_ZOMBIE:
+            workflow.kill()
+            time.sleep(0.01)
+        Path("figure.svg").write_text("<svg/>")
+        Path("checkpoints").mkdir()
+        Path("checkpoints/0").touch()
+    """
+    job = start_job(root, body, settings, keep=True, **environment)
+    _, told = job.communicate(timeout=120)
+    # What was made is not lost: it is kept, and put back by the next run.
+    record = next(Path("results").rglob("jobs/draw_figure.json"))
+    assert read_json(record)["status"] == "FINISHED", told
+    assert (record.parents[1] / "kept/draw_figure/0").read_text() == "<svg/>"
+    assert (Path("figure.svg").exists(), Path("checkpoints").exists()) == (alive, alive)
+
+
+def test_a_second_signal_does_not_break_off_what_the_first_began(root):
+    body = """
+        try:
+            print("ready", flush=True)
+            time.sleep(600)
+        finally:
+            print("saving", flush=True)
+            time.sleep(1)
+            Path("saved").touch()
+    """
+    job = start_job(root, body)
+    assert job.stdout.readline() == "ready\n"
+    job.send_signal(signal.SIGINT)
+    assert job.stdout.readline() == "saving\n"
+    job.send_signal(signal.SIGTERM)
+    job.send_signal(signal.SIGINT)
+    job.communicate(timeout=120)
+    assert job.returncode == -signal.SIGINT
+    assert Path("saved").exists()
     assert read_json(RECORD)["status"] == "KILLED"
 
 

@@ -152,10 +152,10 @@ class ProjectCopy:
         below = self.root / folder
         return {path.relative_to(below).as_posix() for path in below.rglob("*") if path.is_file()}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, program: tuple[str, ...] = ("-m", "snakemake")) -> subprocess.Popen[str]:
         """Start Snakemake as the leader of a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *arguments],
+            [sys.executable, *program, *arguments],
             cwd=self.root,
             env=environment(self.root),
             stdout=subprocess.PIPE,

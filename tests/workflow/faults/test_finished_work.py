@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 
 import pytest
 from project_copy import CORPUS, SMOKE, ProjectCopy, finish, held_training, wait_for
@@ -46,6 +47,49 @@ def test_a_changed_constant_an_interrupt_and_the_change_taken_back(smoke_clone):
     # Told to make it anew, it does.
     forced = project.build("--cores", "1", "--force", target)
     assert PUT_BACK not in forced.output
+    assert outputs(project) == before
+
+
+# Snakemake, halted where it has chosen a training, and neither noted that it began nor started its process.
+HALTED_AT_THE_START = """
+import subprocess, sys, time
+from pathlib import Path
+from snakemake.cli import main
+from snakemake.persistence import PersistenceBase
+
+def halted(function, is_concerned):
+    def call(self, what, *arguments, **options):
+        if is_concerned(what):
+            Path("chosen").touch()
+            while not Path("go").exists():
+                time.sleep(0.05)
+        return function(self, what, *arguments, **options)
+    return call
+
+PersistenceBase.started = halted(PersistenceBase.started, lambda job: job.rule.name == "train_model")
+subprocess.Popen.__init__ = halted(subprocess.Popen.__init__, lambda command: "train_model" in str(command))
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_the_choice_of_a_job_and_its_start_stops_it_too(smoke_clone, number):
+    project, target = smoke_clone, f"{RUN}/trajectory.parquet"
+    before, original = outputs(project), project.read(MODEL)
+    project.replace(MODEL, "self.contract(self.expand(x))", "self.contract(-self.expand(x))")
+    process = project.start("--cores", "1", target, program=("-c", HALTED_AT_THE_START))
+    wait_for((project.root / "chosen").exists, "Snakemake to choose the training")
+    os.killpg(process.pid, number)
+    # It has arrived, and its handler has begun.
+    time.sleep(2)
+    (project.root / "go").touch()
+    done = finish(process)
+    assert done.status != 0
+    assert "train_model" not in done.jobs()
+    assert not (project.root / target).exists(), done.output
+    project.write(MODEL, original)
+    again = project.build("--cores", "1", target)
+    assert PUT_BACK in again.output
     assert outputs(project) == before
 
 

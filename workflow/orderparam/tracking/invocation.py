@@ -19,7 +19,7 @@ from orderparam.settings.experiment import RESERVED_EXPERIMENTS
 from orderparam.tracking.job import INVOCATION, OF_KNOWN_SYSTEMS
 from orderparam.tracking.provenance import hide_secrets, is_alive, origin_tags, relative_to_root, this_process
 from orderparam.tracking.record import RunRecord, Status
-from orderparam.tracking.stopping import pass_signals_on
+from orderparam.tracking.stopping import pass_signals_on, pass_signals_on_no_more
 from orderparam.tracking.store import is_enabled, resolve_uri
 from orderparam.tracking.update import Follower
 
@@ -60,7 +60,7 @@ def open_invocation(
     if follower:
         follower.start()
     _open.append((root, record, follower))
-    pass_signals_on()
+    pass_signals_on(workflow.executor_plugin.common_settings.local_exec)
     # The hooks are not called when scheduling itself fails.
     atexit.register(close_invocation, "FAILED")
 
@@ -68,6 +68,7 @@ def open_invocation(
 def close_invocation(status: Status) -> None:
     """Close this invocation's run, for `onsuccess` and `onerror`, and tell the store of it. Never fails."""
     os.environ.pop(INVOCATION, None)
+    pass_signals_on_no_more()
     while _open:
         root, record, follower = _open.pop()
         _ends.append(status)

@@ -12,17 +12,19 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orderparam.errors import OrderParameterError
-from orderparam.files import read_json, remove_leftovers
+from orderparam.files import read_json, remove, remove_leftovers
 from orderparam.settings.experiment import RESERVED_EXPERIMENTS, Run, Seeds
 from orderparam.sums import check_sums
 from orderparam.tracking.job_log import set_up_logging
 from orderparam.tracking.kept import KeptOutputs
 from orderparam.tracking.provenance import (
     describe_file,
+    is_alive,
     machine_tags,
     origin_tags,
     relative_to_root,
@@ -108,7 +110,7 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
 
     The outputs of a job that took long, or of any job with `keep`, are kept as `KeptOutputs`. Where they are
     what this job would make, they are put back, and SystemExit(0) is raised in place of running the block,
-    unless Snakemake was told to make them anew.
+    unless Snakemake was told to make them anew. A job that outlives its workflow removes its outputs.
     """
     root = Path.cwd()
     record = _describe_job(snakemake, root)
@@ -151,6 +153,10 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
                 job.save()
             if status == "FINISHED" and kept and (keep or now() - record.start_time >= LONG_JOB_MILLISECONDS):
                 job.attempt(lambda: kept.keep(record.outputs))
+            if _is_orphan() and not _is_superseded(record, root):
+                # Nobody notes by which code and settings they were made.
+                for path in outputs:
+                    job.attempt(partial(remove, root / path))
 
 
 def _is_superseded(record: RunRecord, root: Path) -> bool:
@@ -158,6 +164,12 @@ def _is_superseded(record: RunRecord, root: Path) -> bool:
     with suppress(OrderParameterError):
         return RunRecord.read(root / record.file).id != record.id
     return False
+
+
+def _is_orphan() -> bool:
+    """Whether the workflow that started this job is gone."""
+    workflow = _invocation().get("process")
+    return workflow is not None and not is_alive(workflow)
 
 
 def _invocation() -> dict[str, Any]:

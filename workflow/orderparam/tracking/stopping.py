@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -21,12 +21,14 @@ from orderparam.tracking.record import RunRecord
 
 # A closed terminal sends SIGHUP, a batch system SIGTERM.
 STOPPING = (signal.SIGTERM, signal.SIGHUP)
+# Ctrl-C sends SIGINT, to all processes of the terminal.
+WITH_INTERRUPT = (*STOPPING, signal.SIGINT)
 POLL_SECONDS = 1.0
 _held: list[int] = []
 
 
-def catch_stopping(act: Callable[[int], None]) -> dict[int, Any]:
-    """Have SIGTERM and SIGHUP call `act`; returns the handlers before. What nohup ignores stays ignored."""
+def catch_stopping(act: Callable[[int], None], numbers: Iterable[int] = STOPPING) -> dict[int, Any]:
+    """Have these signals call `act`; returns the handlers before. What nohup ignores stays ignored."""
     on_terminal = os.isatty(2)
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -37,7 +39,7 @@ def catch_stopping(act: Callable[[int], None]) -> dict[int, Any]:
                 os.dup2(nowhere, stream)
         act(number)
 
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in STOPPING}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, handle)
@@ -46,10 +48,10 @@ def catch_stopping(act: Callable[[int], None]) -> dict[int, Any]:
 
 @contextmanager
 def stopping_unwinds(workflow: dict[str, Any] | None) -> Iterator[None]:
-    """Let the first SIGTERM or SIGHUP raise SystemExit(128 + number), as SIGINT raises KeyboardInterrupt.
+    """Let the first SIGTERM or SIGHUP raise SystemExit(128 + number), or SIGINT KeyboardInterrupt.
 
-    The end of the process `workflow`, described as by `this_process`, counts as SIGTERM: without it nobody
-    would take what this job makes.
+    The end of the process `workflow`, described as by `this_process`, counts as SIGTERM, at once if that was
+    before: without it nobody would take what this job makes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -57,15 +59,19 @@ def stopping_unwinds(workflow: dict[str, Any] | None) -> Iterator[None]:
 
     def unwind(number: int) -> None:
         # A second signal must not break off what the first one has begun.
-        for each in STOPPING:
+        for each in WITH_INTERRUPT:
             signal.signal(each, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         sys.exit(128 + number)
 
-    before = catch_stopping(unwind)
+    before = catch_stopping(unwind, WITH_INTERRUPT)
     ended = threading.Event()
-    if workflow and is_here(workflow):
-        threading.Thread(target=_end_with, args=(workflow, ended), daemon=True).start()
     try:
+        if workflow and is_here(workflow):
+            if not is_alive(workflow):
+                unwind(signal.SIGTERM)
+            threading.Thread(target=_end_with, args=(workflow, ended), daemon=True).start()
         yield
     finally:
         ended.set()
@@ -123,10 +129,12 @@ def _runs_elsewhere(root: Path) -> bool:
     return False
 
 
-def pass_signals_on() -> None:
+def pass_signals_on(jobs_are_here: bool) -> None:
     """Have SIGTERM and SIGHUP stop the running jobs too, which save what they have; for `onstart`.
 
-    Snakemake itself, on SIGTERM, starts no further job and waits for those that run.
+    Snakemake itself, on SIGTERM, starts no further job and waits for those that run. So does SIGINT where
+    the jobs run on this machine. On a KeyboardInterrupt it cancels jobs elsewhere, but waits for those here,
+    and a job between its choice and its start would run to its end without being noted.
     """
     graceful = signal.getsignal(signal.SIGTERM)
     if not callable(graceful) or threading.current_thread() is not threading.main_thread():
@@ -136,7 +144,13 @@ def pass_signals_on() -> None:
         # Not here: Snakemake's handler takes a lock that this thread may hold.
         threading.Thread(target=_stop_jobs, args=(graceful, number), daemon=True).start()
 
-    catch_stopping(stop)
+    catch_stopping(stop, WITH_INTERRUPT if jobs_are_here else STOPPING)
+
+
+def pass_signals_on_no_more() -> None:
+    """Have SIGINT raise KeyboardInterrupt again, when no job runs any more."""
+    if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _stop_jobs(graceful: Any, number: int) -> None:
