@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from anything import KEYS, MANY, VALUES, spoil, with_value
 from hypothesis import example, given
@@ -72,6 +74,26 @@ def scores(**values):
     def damage(folder):
         table = find_table("sample_quality.csv").frame([{**row, "value": 0.5, **values}])
         write_table(table, folder / "sample_quality.csv")
+
+    return damage
+
+
+def column(name, values):
+    """The table of every step with another column of that name; `values` are given how many there are."""
+
+    def damage(folder):
+        table = pq.read_table(folder / "steps.parquet")
+        at = table.schema.get_field_index(name)
+        pq.write_table(table.set_column(at, name, values(table.num_rows)), folder / "steps.parquet")
+
+    return damage
+
+
+def in_text(name, old, new):
+    def damage(folder):
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
 
     return damage
 
@@ -153,6 +175,32 @@ HOSTILE = {
         "'seconds' must be",
     ),
     "no verification": (lambda folder: (folder / "verification.csv").unlink(), "this job has no such table"),
+    "sizes in lists": (column("size", lambda n: pa.array([["small"]] * n)), "not a readable table"),
+    "losses in sections": (column("batch_loss", lambda n: pa.array([{"a": 1.0}] * n)), "batch_loss must be"),
+    "times as losses": (
+        column("batch_loss", lambda n: pa.array([0] * n, pa.timestamp("us"))),
+        "batch_loss must be a finite number",
+    ),
+    "yes as a loss": (column("batch_loss", lambda n: pa.array([True] * n)), "batch_loss must be a finite"),
+    "a gigabyte in a few bytes": (
+        column("size", lambda n: pa.array(["x" * 50_000_000] * n)),
+        r"unpacks to 50,\d+,\d+ bytes",
+    ),
+    "a key twice": (in_text("run.json", '"run": {', '"run": {}, "run": {'), "the key 'run' is there twice"),
+    "lists in 900 levels": (
+        write("run.json", b'{"run":{},"seeds":' + b"[" * 900 + b"]" * 900 + b"}"),
+        "values in very many levels",
+    ),
+    "a duration below zero": (in_text("environment.json", "5400.0", "-1"), "'seconds' must be a number"),
+    "a duration of true": (in_text("environment.json", "5400.0", "true"), "'seconds' must be a number"),
+    "very many columns": (write("metrics.csv", b"c," * 200_000), "its first line is longer"),
+    "half a character": (in_text("environment.json", "a processor", "\\ud800"), "'device_name' must be"),
+    "signs that turn the line": (
+        in_text("environment.json", "a processor", "\\u202e a"),
+        "'device_name' must be",
+    ),
+    "probes that lead nowhere": (link("probes.csv", "nowhere"), "probes.csv: is a link"),
+    "a sample that is a pipe": (lambda f: os.mkfifo(f / "samples/seed-1-dropout.txt"), "no regular file"),
     "no table": (write("steps.parquet", b"PAR1 not really PAR1"), "not a readable table"),
 }
 
@@ -170,6 +218,22 @@ def test_a_hostile_folder_is_refused_and_nothing_is_written(add, job, tmp_path, 
         add(read_job(job.folder))
     assert str(job.folder) in str(error.value)
     assert contents(tmp_path) == before
+
+
+def test_what_is_recorded_is_what_was_checked(add, job, tmp_path, monkeypatch):  # noqa: F811
+    sample, metrics = job.samples()[0], job.folder / "metrics.csv"
+    checked = sample.read_bytes(), metrics.read_bytes()
+    (tmp_path / "secret").write_text("secret")
+
+    def change_meanwhile(folder):
+        sample.unlink(missing_ok=True)
+        sample.symlink_to(tmp_path / "secret")
+        metrics.write_text("grown")
+
+    monkeypatch.setattr("orderparam.archive.add.check_corpus", change_meanwhile)
+    record = add(job)
+    (found,) = record.jobs()
+    assert (record.samples()[0].read_bytes(), found.table("metrics.csv").read_bytes()) == checked
 
 
 def test_files_beside_those_that_are_known_stay_behind(add, job, tmp_path):  # noqa: F811

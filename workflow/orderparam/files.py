@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -76,11 +76,14 @@ def write_json(path: str | Path, value: Any) -> None:
         file.write("\n")
 
 
-def read_json(path: str | Path) -> Any:
-    """Read JSON; raise RecordError, naming the file, when it is missing or damaged."""
+def read_json(path: str | Path, make_object: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Read JSON; raise RecordError, naming the file, when it is missing or damaged.
+
+    `make_object` makes an object of its keys and values, and raises ValueError for what it cannot be.
+    """
     try:
         with open_regular(path) as file:
-            return json.loads(file.read().decode("utf-8"))
+            return json.loads(file.read().decode("utf-8"), object_pairs_hook=make_object)
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file") from None
     except OSError as error:
@@ -102,6 +105,19 @@ def remedy(path: str | Path) -> str:
     if "results" in parts:
         return "delete it to have it made anew"
     return "have it made anew by what made it"
+
+
+def read_regular(path: Path, largest: int) -> bytes:
+    """The bytes of a file, RecordError as `check_regular`, also where it became another meanwhile."""
+    check_regular(path, largest)
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
+            content = file.read(largest + 1)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > largest:
+        raise RecordError(f"{path}: has more than {largest:,} bytes")
+    return content
 
 
 def check_regular(path: Path, largest: int) -> Path:

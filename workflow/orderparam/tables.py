@@ -640,5 +640,6 @@ def _read_file(path: Path, columns: Iterable[str]) -> pd.DataFrame:
         return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=empty)
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
+    # Nested columns are no ValueError for pyarrow.
+    except (OSError, ValueError, NotImplementedError) as error:
         raise RecordError(f"{path}: not a readable table ({error}); {remedy(path)}") from None

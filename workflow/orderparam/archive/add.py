@@ -14,11 +14,11 @@ import pandas as pd
 from orderparam.archive.job import FinishedJob
 from orderparam.archive.readme import render_readme
 from orderparam.archive.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record, listed_files
-from orderparam.archive.untrusted import check_job
+from orderparam.archive.untrusted import read_checked
 from orderparam.errors import RecordError
 from orderparam.files import atomic_write, sha256_of_file, write_json
 from orderparam.settings.experiment import Experiment, Run
-from orderparam.tables import read_table, write_table
+from orderparam.tables import write_table
 from orderparam.training.schedule import MEASUREMENTS
 
 # Keys of a run that may differ within one protocol: its length, its measurements, its machine.
@@ -53,9 +53,10 @@ def add_jobs(
     shorter and measured at other steps, nothing else; if a corpus lacks a file; if two of `jobs` share a
     seed; or if something recorded would be lost, seeds that the new job lacks or steps beyond its last.
     """
+    contents = []
     for job in jobs:
         check_protocol(job.run, experiment)
-        check_job(job, experiment)
+        contents.append(read_checked(job, experiment))
         check_corpus(corpora / job.run.corpus)
     check_distinct(jobs)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -70,8 +71,8 @@ def add_jobs(
                     sample.unlink()
                 shutil.rmtree(replaced.folder)
         write_json(new / EXPERIMENT, experiment.to_dict())
-        for job in jobs:
-            _write_job(new, job, keep_steps)
+        for job, (tables, samples) in zip(jobs, contents, strict=True):
+            _write_job(new, job, tables, samples, keep_steps)
             for name in CORPUS_FILES:
                 _copy(corpora / job.run.corpus / name, new / "corpora" / job.run.corpus / name)
         sums = {name: sha256_of_file(new / name) for name in listed_files(new)}
@@ -143,20 +144,27 @@ def replaced_by(job: FinishedJob, earlier: Sequence[FinishedJob]) -> list[Finish
     return found
 
 
-def _write_job(folder: Path, job: FinishedJob, keep_steps: bool) -> None:
+def _write_job(
+    folder: Path,
+    job: FinishedJob,
+    tables: dict[str, pd.DataFrame],
+    samples: dict[str, bytes],
+    keep_steps: bool,
+) -> None:
     target = folder / "runs" / job.run.size / job.name
     write_json(target / "run.json", {"run": job.run.to_dict(), "seeds": [asdict(each) for each in job.seeds]})
     write_json(target / "environment.json", job.environment)
-    for name in ("metrics.csv", "verification.csv", "probes.csv", "sample_quality.csv"):
-        if name in ("metrics.csv", "verification.csv") or job.has(name):
-            write_table(read_table(job.table(name)), target / name)
+    for name in tables.keys() - {"steps.parquet"}:
+        write_table(tables[name], target / name)
     if keep_steps:
         # In single precision: seven digits are enough, and halve the file.
-        steps = read_table(job.table("steps.parquet"))
-        thin = steps.astype({"order_parameter": "float32", "batch_loss": "float32", "step": "int32"})
+        thin = tables["steps.parquet"].astype(
+            {"order_parameter": "float32", "batch_loss": "float32", "step": "int32"}
+        )
         write_table(thin, target / "steps.parquet")
-    for sample in job.samples():
-        _copy(sample, folder / "samples" / job.run.size / sample.name)
+    for name, content in samples.items():
+        with atomic_write(folder / "samples" / job.run.size / name, "wb") as file:
+            file.write(content)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -34,7 +34,7 @@ class FinishedJob:
 
     def has(self, name: str) -> bool:
         """Whether it has a table: only some jobs' checkpoints were probed."""
-        return (self.folder / name).exists()
+        return os.path.lexists(self.folder / name)
 
     def table(self, name: str) -> Path:
         """Where a table lies, such as metrics.csv; RecordError if the job lacks it."""
@@ -82,7 +82,16 @@ def read_job(folder: Path) -> FinishedJob:
 
 
 def _read_small(path: Path) -> Any:
-    return read_json(check_regular(path, LARGEST_JSON))
+    return read_json(check_regular(path, LARGEST_JSON), _no_key_twice)
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, of which other readers might take the first of two equal keys."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r:.80} is there twice")
+    return content
 
 
 def _environment_of(record: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pyarrow.parquet
 
 from orderparam.archive.job import FinishedJob
 from orderparam.errors import RecordError
-from orderparam.files import check_regular
+from orderparam.files import check_regular, open_regular, read_regular
 from orderparam.settings.experiment import Experiment
 from orderparam.sums import check_sums, measure
 from orderparam.tables import find_table, read_table
@@ -20,7 +19,8 @@ from orderparam.training.schedule import checkpoint_steps
 
 # More than these, in bytes, is no table, and no text, of a run.
 LARGEST_TABLE, LARGEST_TEXT = 10**9, 4 * 10**8
-PLAIN = re.compile(r"[^\x00-\x1f\x7f|]{0,500}")
+# Of a table's row in CSV, or of its columns' names.
+LARGEST_ROW = 10_000
 
 
 def check_environment(job: FinishedJob) -> None:
@@ -31,27 +31,38 @@ def check_environment(job: FinishedJob) -> None:
     for key, value in content.items():
         # A boolean is an integer. What is beyond any float is no number of ours.
         number = isinstance(value, int | float) and -1e300 < value < 1e300
-        text = isinstance(value, str) and PLAIN.fullmatch(value)
-        if not (value is None or number or text) or not PLAIN.fullmatch(key):
+        text = isinstance(value, str) and _is_plain(value)
+        if not (value is None or number or text) or not _is_plain(key):
             raise RecordError(
                 f"{path}: {key[:80]!r} must be a line of text, a finite number, a boolean or null"
             )
     for key, kind in (("device_name", str), ("torch", str), ("seconds", int | float)):
         if not isinstance(content.get(key), kind):
             raise RecordError(f"{path}: lacks {key}; `orderparam train` writes it")
+    if isinstance(content["seconds"], bool) or content["seconds"] < 0:
+        raise RecordError(f"{path}: 'seconds' must be a number of seconds")
 
 
-def check_job(job: FinishedJob, experiment: Experiment) -> None:
-    """Raise RecordError unless a job's tables have the rows of its runs, and its samples are texts."""
+def _is_plain(text: str) -> bool:
+    """Whether it can be a cell of a README: a line without signs that cannot be seen."""
+    return len(text) <= 500 and text.isprintable() and "|" not in text
+
+
+def read_checked(
+    job: FinishedJob, experiment: Experiment
+) -> tuple[dict[str, pd.DataFrame], dict[str, bytes]]:
+    """A job's tables and samples by file name, each read once: a file may change while it is looked at.
+
+    Raises RecordError unless the tables have the rows of its runs, and its samples are texts.
+    """
     check_environment(job)
     seeds = [each.seed for each in job.seeds]
-    metrics, steps = _read(job, "metrics.csv", seeds), _read(job, "steps.parquet", seeds)
-    _read(job, "verification.csv", seeds)
-    if job.has("probes.csv"):
-        _read(job, "probes.csv", seeds)
-    if job.has("sample_quality.csv"):
-        # Text is sampled from the first seed's weights only.
-        _read(job, "sample_quality.csv", seeds[:1])
+    names = ["metrics.csv", "steps.parquet", "verification.csv"]
+    names += [name for name in ("probes.csv", "sample_quality.csv") if job.has(name)]
+    # Text is sampled from the first seed's weights only.
+    of = {name: seeds[:1] if name == "sample_quality.csv" else seeds for name in names}
+    tables = {name: _read(job, name, of[name]) for name in names}
+    metrics, steps = tables["metrics.csv"], tables["steps.parquet"]
     run = job.run
     for seed in seeds:
         measured = set(metrics.loc[metrics["seed"] == seed, "step"])
@@ -66,21 +77,34 @@ def check_job(job: FinishedJob, experiment: Experiment) -> None:
             raise RecordError(
                 f"{job.folder / 'steps.parquet'}: seed {seed} must have steps 0 to {run.steps - 1}"
             )
+    samples = {}
     for sample in job.samples():
-        check_regular(sample, min(LARGEST_TEXT, 4 * experiment.sampling.characters))
+        content = read_regular(sample, min(LARGEST_TEXT, 4 * experiment.sampling.characters))
         try:
-            sample.read_bytes().decode("utf-8")
+            content.decode("utf-8")
         except UnicodeDecodeError:
             raise RecordError(f"{sample}: not UTF-8 text") from None
+        samples[sample.name] = content
     _check_own_sums(job)
+    return tables, samples
 
 
 def _read(job: FinishedJob, name: str, seeds: Sequence[int]) -> pd.DataFrame:
     """A table with the rows of these seeds, each key once, and finite numbers."""
     path = check_regular(job.table(name), LARGEST_TABLE)
     most = len(seeds) * (job.run.steps + 1)
-    if path.suffix == ".parquet" and (rows := _rows_of_parquet(path)) > most:
-        raise RecordError(f"{path}: has {rows:,} rows, and run.json allows {most:,}")
+    if path.suffix == ".parquet":
+        rows, size = _extent_of_parquet(path)
+        if rows > most:
+            raise RecordError(f"{path}: has {rows:,} rows, and run.json allows {most:,}")
+        if size > LARGEST_ROW * most:
+            raise RecordError(
+                f"{path}: unpacks to {size:,} bytes, and at most {LARGEST_ROW * most:,} are taken"
+            )
+    else:
+        with open_regular(path) as file:
+            if len(file.readline(LARGEST_ROW + 1)) > LARGEST_ROW:
+                raise RecordError(f"{path}: its first line is longer than {LARGEST_ROW:,} bytes")
     frame = read_table(path)
     table = find_table(path)
     wholes = [column for column in ("seed", "step") if column in frame]
@@ -98,15 +122,18 @@ def _read(job: FinishedJob, name: str, seeds: Sequence[int]) -> pd.DataFrame:
     required = ("order_parameter", "value", "parameters")
     for column in {*measured, *(each for each in required if each in table.measured)}:
         numbers = pd.to_numeric(frame[column], errors="coerce")
-        if not np.isfinite(numbers.to_numpy(dtype=float)).all():
+        # Times and decimals are numbers too, for pandas.
+        plain = frame[column].dtype.kind in "iuf"
+        if not plain or not np.isfinite(numbers.to_numpy(dtype=float)).all():
             raise RecordError(f"{path}: {column} must be a finite number in every row")
     return frame
 
 
-def _rows_of_parquet(path: Path) -> int:
-    """The rows that it says it has, of which a small file can have very many."""
+def _extent_of_parquet(path: Path) -> tuple[int, int]:
+    """The rows and bytes that it says it has, of which a small file can have very many."""
     try:
-        return int(pyarrow.parquet.read_metadata(path).num_rows)
+        said = pyarrow.parquet.read_metadata(path)
+        return said.num_rows, sum(said.row_group(i).total_byte_size for i in range(said.num_row_groups))
     except (OSError, ValueError) as error:
         raise RecordError(f"{path}: not a readable table ({error})") from None
 

@@ -98,9 +98,11 @@ def check(model: type[BaseModel], document: dict[Any, Any]) -> tuple[list[Proble
     floats where a float is meant.
     """
     schema = schema_of(model)
-    filled = _fill_defaults(schema, document)
     try:
+        filled = _fill_defaults(schema, document)
         return [], model.model_validate(filled).model_dump(exclude_unset=True)
+    except RecursionError:
+        return [Problem((), "values in very many levels", "write them flat")], {}
     except ValidationError as error:
         found = [_explain(schema, each) for each in error.errors(include_url=False)]
     # A value that is wrong for each branch of a union has an error for each: the first is told.
