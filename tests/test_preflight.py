@@ -8,7 +8,7 @@ from runs import build_model, make_run
 from orderparam import preflight
 from orderparam.analysis.scaling import estimate_parameters
 from orderparam.errors import ConfigError
-from orderparam.preflight import check_before_start, estimate_bytes
+from orderparam.preflight import check_before_start, check_links, estimate_bytes
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,20 @@ def test_the_estimate_is_what_a_training_writes(make_run, corpus, tmp_path, seed
     train_job(run, [seeds], *corpus, JobPaths.below(tmp_path / "job"))
     inodes = {path.stat().st_ino: path.stat().st_size for path in (tmp_path / "job").rglob("*")}
     assert 0.5 < sum(inodes.values()) / estimate_bytes(run, 11) < 1.1
+
+
+@pytest.mark.parametrize(
+    "link", ["results", "results/a", "results/a/figures", "results/a/runs/nano/checkpoints"]
+)
+def test_folders_that_lead_out_of_the_project_are_refused(tmp_path, link):
+    root, outside = tmp_path / "project", tmp_path / "outside"
+    outside.mkdir()
+    (root / link).parent.mkdir(parents=True)
+    (root / link).symlink_to(outside)
+    with pytest.raises(ConfigError, match=f"  {link} is a link to {outside}"):
+        check_links(root, ["results/a/metrics.csv"])
+    assert list(outside.iterdir()) == []
+    (root / link).unlink()
+    (root / "elsewhere").mkdir()
+    (root / link).symlink_to(root / "elsewhere")
+    check_links(root, ["results/a/metrics.csv", "tests.txt"])

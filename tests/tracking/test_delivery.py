@@ -136,6 +136,18 @@ def test_a_warning_names_the_cause_and_no_password(tmp_path, capsys, monkeypatch
     assert not any(part in told for part in ("secret", "cr@et", "se/cr"))
 
 
+def test_a_database_whose_path_has_a_question_mark_is_not_made_elsewhere(tmp_path, capsys):
+    root = tmp_path / "what?"
+    root.mkdir()
+    finish(start_job(root, DRAW))
+    deliver(root, local_store(root))
+    assert "its path has a ?" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"results", "what?"}
+    # Told under another name, since the records are there.
+    update(root.rename(tmp_path / "what"))
+    assert runs(tmp_path / "what") == [("FINISHED",)]
+
+
 def test_a_broken_store_is_one_line_for_the_page_too(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "results/mlflow.db").write_bytes(b"no database, but rather long " * 99)

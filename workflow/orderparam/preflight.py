@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -54,6 +55,32 @@ def check_before_start(
     if problems:
         raise ConfigError("\n  ".join(["nothing was run, and nothing deleted:", *problems]))
     return f"{estimate}; {_gigabytes(free)} are free" if runs else ""
+
+
+def check_links(root: Path, outputs: Iterable[str]) -> None:
+    """Raise ConfigError where a folder that jobs write to is a link that leads out of the project.
+
+    `outputs` are the paths, relative to `root`, of what is to be made. Links to files are no harm: what is
+    made takes the link's place.
+    """
+    parts = (Path(path).parts for path in outputs)
+    folders = {Path(*each[:2]) for each in parts if each[0] == "results" and len(each) > 2}
+    inside, problems = root.resolve(), []
+    for top in sorted({Path("results"), *folders}):
+        walked = os.walk(root / top) if top in folders else ()
+        for path in [root / top, *(Path(base, name) for base, names, _ in walked for name in names)]:
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                problems.append(f"{path.relative_to(root)} is a link to {path.resolve()}")
+    if problems:
+        raise ConfigError(
+            "\n  ".join(
+                [
+                    "nothing was run, and nothing written or deleted: these lead out of the project; put a "
+                    "folder in the place of the link, or move the whole project:",
+                    *problems,
+                ]
+            )
+        )
 
 
 def _check_text(root: Path, corpus: str, entry: Mapping[str, Any], contexts: Iterable[int]) -> None:

@@ -16,7 +16,7 @@ from orderparam.figure_register import (
     figure_tables,
 )
 from orderparam.errors import OrderParameterError
-from orderparam.preflight import check_before_start
+from orderparam.preflight import check_before_start, check_links
 from orderparam.settings.config import find_experiment, load_settings
 from orderparam.settings.experiment import PUBLISHED
 from orderparam.settings.ising_file import ISING_FILE, load_ising
@@ -246,9 +246,11 @@ def check_first():
     """Check what would make a training job fail, before Snakemake deletes what that is to replace."""
     if workflow.touch:
         return
+    outputs = [str(path) for job in workflow.dag.needrun_jobs() for path in job.output]
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train_model"]
     here = workflow.executor_plugin.common_settings.local_exec
     try:
+        check_links(ROOT, outputs)
         runs = [(run_of(job.wildcards), len(seeds_of(job.wildcards))) for job in jobs]
         if estimate := check_before_start(ROOT, settings.corpora, runs, here):
             print(estimate, file=sys.stderr)

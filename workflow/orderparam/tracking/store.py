@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from orderparam.errors import OrderParameterError
+from orderparam.errors import OrderParameterError, RecordError
 from orderparam.files import sha256_of_file
 from orderparam.tracking.notes import APART, NOTE, describe_experiment, describe_run, runs_page
 from orderparam.tracking.record import Point, RunRecord, Status
@@ -115,6 +115,9 @@ class RunStore:
         from mlflow import MlflowClient
 
         database = database_path(uri)
+        if database and "?" in str(database):
+            # The rest would be another file, outside the project.
+            raise RecordError("its path has a ?, which ends the address of a database; rename the folder")
         if database and not database.exists():
             _make_whole(database)
         self._client: MlflowClient = MlflowClient(tracking_uri=uri)
