@@ -45,7 +45,7 @@ class ClaimTest:
         return all(name in EXPERIMENT_TABLES for name in self.tables)
 
     def misfits(self, arguments: dict[str, Any]) -> list[Problem]:
-        """What of the arguments does not fit the function's keyword arguments, each of which has a type."""
+        """What of the arguments does not fit the function's keyword arguments and their types."""
         return check(_section_of(self.function), arguments)[0]
 
 
@@ -54,7 +54,8 @@ def _section_of(function: Test) -> type[Section]:
     hints = get_type_hints(function, include_extras=True)
     _, *parameters = inspect.signature(function).parameters.values()
     keys: dict[str, Any] = {
-        each.name: (hints[each.name], ... if each.default is each.empty else OPTIONAL) for each in parameters
+        each.name: (hints.get(each.name, Any), ... if each.default is each.empty else OPTIONAL)
+        for each in parameters
     }
     return create_model(function.__name__, __base__=Section, **keys)
 
