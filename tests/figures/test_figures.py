@@ -89,7 +89,7 @@ def test_every_axis_has_its_label_and_unit():
     }
     b = r"order parameter $b = \|W_\mathrm{head}\|_F\,/\,d_\mathrm{model}$"
     slope = r"slope $\mathrm{d}L/\mathrm{d}b$ (nats per character)"
-    assert labels["fig1"] == [("HMMT February 2025 score (per cent)", "model")]
+    assert labels["fig1"] == [("HMMT February 2025 score (per cent)", "")]
     step = "training step (updates)"
     assert labels["fig3"] == [(step, "loss (nats per character)"), (step, "")]
     assert labels["fig4"] == [(b, "training loss (nats per character)")]
@@ -269,6 +269,8 @@ def test_figure_5_omits_the_first_interval_and_shows_it_in_an_inset():
     derivative = make_derivative(metrics)
     main, full = panels_of_fig5(draw_fig5(metrics, derivative, published=published))
     assert "with each run's first interval" in full.get_title(loc="left")
+    gids = [line.get_gid() for axes in (main, full) for line in axes.get_lines() if line.get_gid()]
+    assert len(set(gids)) == len(gids)
     assert count_points(full, "full-") == len(derivative)
     assert count_points(main, "main-") == (derivative["step"] > 10).sum()
     first = derivative.loc[derivative["step"] == 10, "order_parameter"]

@@ -11,7 +11,7 @@ import pytest
 
 from orderparam.files import write_json
 from orderparam.pages.crate import make_crate
-from orderparam.pages.page import quote_answer
+from orderparam.pages.page import quote_answer, quote_short_answer
 from orderparam.pages.provenance import draw_rules, jobs_behind
 from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, render_write_up
 from orderparam.settings.experiment import Experiment, Sampling, Seeds
@@ -37,7 +37,9 @@ ANSWER = Path(__file__).parents[2] / "docs/phase_transition.md"
 SVG = """<?xml version="1.0"?>
 <svg xmlns:xlink="http://www.w3.org/1999/xlink" height="100pt" width="244.8pt">
 <defs><path id="m1" style="fill: #ffffff"/></defs>
-<use xlink:href="#m1" style="stroke: #000000; fill: #d6e8f4"/><text>loss</text></svg>"""
+<use xlink:href="#m1" style="stroke: #000000; fill: #d6e8f4"/><text style="fill: #4c4c4c">loss</text>
+<g id="twice"/><g id="twice"/>
+<path style="fill: none; stroke: #e6e6e6"/><path style="fill: #0072b2"/></svg>"""
 
 
 @pytest.fixture
@@ -96,9 +98,24 @@ def test_published_values_are_judged_only_where_three_runs_give_an_interval(rend
     three = ["tiny", 2000, "val_loss", 2.5, 0.025, 3, 2.6, 0.01, 2.53, 2.67, False]
     shown = cells(render(comparison=COMPARISON.frame([two, three]).astype({"inside": "boolean"})))
     place = shown.index("validation loss")
-    assert shown[place - 1 : place + 4] == ["tiny", "validation loss", "2", "+0.0%", "0 of 1"]
+    assert shown[place - 1 : place + 3] == ["tiny", "validation loss", "+0.0%", "0 of 1"]
     assert "two runs: no interval" in shown
     assert {"2.53 to 2.67", "no"} <= set(shown)
+
+
+def test_the_pushed_code_stands_beside_in_each_row_of_the_same_size_and_quantity(render):
+    rows = [
+        ["tiny", 1000, name, 2.0, 0.0, 3, 2.1, 0.01, 2.05, 2.15, False] for name in ("val_loss", "train_loss")
+    ]
+    tables = [COMPARISON.frame(part).astype({"inside": "boolean"}) for part in (rows, rows[:1])]
+    tables[1]["mean"] = 1.5
+    page = render(comparison=tables[0], pushed=tables[1])
+    shown = cells(page)
+    place = shown.index("validation loss")
+    assert shown[place : place + 5] == ["validation loss", "+5.0%", "0 of 1", "\N{MINUS SIGN}25.0%", "0 of 1"]
+    assert shown[place + 5 : place + 11] == ["tiny", "training loss", "+5.0%", "0 of 1", "", ""]
+    assert "the pushed code's protocol</th>" in page
+    assert "the pushed code's protocol</th>" not in render(comparison=tables[0])
 
 
 def test_page_stands_alone_and_escapes_what_it_quotes(render):
@@ -121,6 +138,9 @@ def test_a_figure_is_part_of_the_page_with_ids_and_colours_of_its_own(render):
     assert 'xlink:href="#fig4_loss_vs_order_parameter-m1"' in inline
     assert "stroke: var(--ink)" in inline and "fill: var(--paper)" in inline
     assert "fill: color-mix(in srgb, #d6e8f4 var(--tint), var(--paper))" in inline
+    assert '<text style="fill: var(--grey)">' in inline
+    assert inline.count('id="fig4_loss_vs_order_parameter-twice"') == 1
+    assert "stroke: var(--line)" in inline and "fill: #0072b2" in inline
 
 
 def test_a_figure_tells_its_origin_by_its_jobs_record(render, tmp_path, monkeypatch):
@@ -167,9 +187,16 @@ def test_the_findings_follow_the_tables(render):
 def test_the_answer_is_that_of_the_document(render):
     document = "# Title\n\nAsked.\n\n1. It is the *last* character\n   alone.\n2. And so on.\n\n1. Not this."
     assert quote_answer(document) == ["It is the last character alone.", "And so on."]
-    assert "<li>It is the last character alone.</li>" in render(answer=document)
     assert quote_answer("nothing") == []
     assert len(quote_answer(ANSWER.read_text("utf-8"))) >= 2
+
+
+def test_a_write_up_begins_with_the_answer_of_the_readme(render):
+    readme = "**The question.** *b*?\n\n**The answer.** No:\nsee [docs](docs/a.md), [more](b.csv).\n\nEnd"
+    assert quote_short_answer(readme) == "No: see."
+    assert "<p>No: see.</p>" in render(answer=readme)
+    assert quote_short_answer("nothing") == ""
+    assert 200 < len(quote_short_answer((ANSWER.parents[1] / "README.md").read_text("utf-8"))) < 700
 
 
 def test_headings_can_be_linked_to_and_tables_name_their_columns(render):

@@ -17,6 +17,8 @@ KNOWN_SYSTEMS = ("ising", "deep_linear", "calibration", "hopfield")
 
 NGRAM_ENTROPIES = "{corpus}/ngram_entropies.csv"
 PUBLISHED_METRICS = "results/published/metrics.csv"
+# The protocol of the article's pushed code, from recorded runs: what other protocols are shown beside.
+PUSHED_CODE = "results/paper_as_coded_recorded/comparison.csv"
 OBSERVABLES = "{results}/observables/{system}.csv"
 
 
@@ -48,6 +50,7 @@ FIGURES: dict[str, dict[str, dict[str, str]]] = {
         "equilibrium": takes("metrics", "probes", "entropies"),
         "attention_and_ngrams": takes("probes", "metrics", "entropies"),
         "scaling": takes("scaling", points="{results}/scaling_points.csv"),
+        "published_and_measured": takes("comparison", pushed=PUSHED_CODE),
     },
     "ising": {
         "ising_magnetization": takes("exact", observables=OBSERVABLES),

@@ -13,7 +13,7 @@ from typing import Any
 
 from orderparam.archive.record import Record
 from orderparam.errors import ConfigError, RecordError
-from orderparam.figure_register import EXPERIMENT, FIGURES, Sources, figure_tables
+from orderparam.figure_register import EXPERIMENT, FIGURES, PUSHED_CODE, Sources, figure_tables
 from orderparam.files import read_json
 from orderparam.settings.config import Settings, find_experiment
 from orderparam.settings.experiment import RESERVED_EXPERIMENTS, Experiment, Run, Seeds
@@ -162,6 +162,13 @@ def samples_of(experiment: Experiment) -> list[str]:
     modes = ["evaluation", "dropout"] if experiment.sampling.with_dropout else ["evaluation"]
     seed = experiment.seeds[0].seed
     return [f"{folder}/{size}/seed-{seed}-{mode}.txt" for size in experiment.runs for mode in modes]
+
+
+def comparisons_of(experiment: Experiment) -> list[str]:
+    """Its comparison with published values, if any, and that of the pushed code where its figures show it."""
+    own = tables_to_judge(experiment, ["comparison.csv"])
+    shown = any(PUSHED_CODE in FIGURES[EXPERIMENT][figure].values() for figure in experiment.figures)
+    return [*own, PUSHED_CODE] if own and shown else own
 
 
 def figures_of(experiment: Experiment, *suffixes: str) -> list[str]:

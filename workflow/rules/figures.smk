@@ -51,7 +51,7 @@ rule write_up:
         ngram_entropies=of_experiment(lookup.corpora_files, "ngram_entropies.csv"),
         figures=of_experiment(lookup.figures_of, ".svg"),
         verification=of_experiment(lookup.tables_to_judge, ["verification.csv"]),
-        comparison=of_experiment(lookup.tables_to_judge, ["comparison.csv"]),
+        comparison=of_experiment(lookup.comparisons_of),
         captions=lambda wildcards: [
             own(f"workflow/report/{figure}.rst") for figure in experiment_of(wildcards).figures
         ],
@@ -59,7 +59,7 @@ rule write_up:
         quality=of_experiment(
             lambda each: lookup.tables_to_judge(each, ["sample_quality.csv"]) if each.replay_of else []
         ),
-        answer=own("docs/phase_transition.md"),
+        answer=own("README.md"),
     output:
         page="results/{experiment}/write_up.html",
         findings="results/{experiment}/write_up.txt",
@@ -98,14 +98,18 @@ rule make_site:
     """The pages of all recorded experiments with an index, for any static host: results/site/index.html."""
     input:
         pages=expand("results/{experiment}/write_up.html", experiment=REPLAYS),
-        answer=own("docs/phase_transition.md"),
+        answer=own("README.md"),
     output:
         index="results/site/index.html",
     log:
         "results/site/logs/make_site.log",
     localrule: True
     params:
-        descriptions={name: settings.experiments[name].description for name in REPLAYS},
+        descriptions={
+            "claims": "The verdict on each claim, with its statistic.",
+            "known_systems": "Whether the analysis finds what is known:",
+            **{name: settings.experiments[name].description for name in REPLAYS},
+        },
         code=code_digest("make_site"),
     message:
         "Gathering the pages of all recorded experiments"

@@ -28,6 +28,7 @@ rule render_known_systems:
         deep_linear="results/deep_linear/summary.csv",
         hopfield="results/hopfield/capacity.csv",
         calibration="results/calibration/false_positives.csv",
+        finite_size="results/calibration/finite_size.csv",
         figures=figure_files(KNOWN_SYSTEMS, ".svg"),
         captions=[own(f"workflow/report/{Path(svg).stem}.rst") for svg in figure_files(KNOWN_SYSTEMS, ".svg")],
     output:

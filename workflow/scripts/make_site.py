@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orderparam.pages.page import quote_answer
+from orderparam.pages.page import quote_short_answer
 from orderparam.pages.site import make_site
 from orderparam.tracking import tracked_job
 
@@ -10,8 +10,8 @@ if __name__ == "__main__":
     with tracked_job(snakemake):
         others = [Path(f"results/{name}.html") for name in ("claims", "known_systems")]
         make_site(
-            [*map(Path, snakemake.input.pages), *(page for page in others if page.exists())],
+            [*(page for page in others if page.exists()), *map(Path, snakemake.input.pages)],
             snakemake.params.descriptions,
-            quote_answer(Path(snakemake.input.answer).read_text("utf-8")),
+            quote_short_answer(Path(snakemake.input.answer).read_text("utf-8")),
             Path(snakemake.output.index),
         )

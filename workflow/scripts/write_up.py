@@ -45,6 +45,7 @@ if __name__ == "__main__":
             figures={Path(svg): snakemake.params.tables[Path(svg).stem] for svg in source.figures},
             samples={heading_of(Path(path)): Path(path).read_text("utf-8") for path in source.samples},
             comparison=compared[0] if compared else None,
+            pushed=compared[1] if len(compared) > 1 else None,
             missing=snakemake.params.missing,
             answer=Path(source.answer).read_text("utf-8"),
             jobs=jobs_behind([str(snakemake.output.page)]),

@@ -49,7 +49,7 @@ def publish(record: Record, namesake: Experiment | None) -> Experiment:
         compare_with_published=True,
         seeds=recorded.seeds[:1],
         runs={size: replace(run, experiment=PUBLISHED) for size, run in recorded.runs.items()},
-        figures=configured.figures,
+        figures=tuple(name for name in configured.figures if "comparison" not in FIGURES[EXPERIMENT][name]),
         replay_of=recorded.name,
     )
 

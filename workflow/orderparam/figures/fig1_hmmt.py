@@ -67,7 +67,6 @@ def draw(scores: pd.DataFrame) -> Figure:
     axes.set_xlim(0, 112)
     axes.set_xticks(range(0, 101, 20))
     axes.set_xlabel("HMMT February 2025 score (per cent)")
-    axes.set_ylabel("model")
     return figure
 
 

@@ -54,7 +54,7 @@ def draw(architecture: Mapping[str, Any]) -> Figure:
     boxes = _place(model)
     depth = _GAP - min(box.bottom for box in boxes.values())
     figure = start_figure(
-        COLUMN_WIDTH, depth, "Read off the modules that are trained", title=literal(model.title)
+        COLUMN_WIDTH, depth, "read off the modules that are trained", title=literal(model.title)
     )
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, MARGIN / figure.get_figheight(), 1, depth / figure.get_figheight()))

@@ -146,9 +146,8 @@ def _plot(
         wide = rows["interval"] > published["interval"].min()
         beyond = wide & ~(rows["step"] <= rows_of(runs, size)["step"].max())
         look: dict[str, Any] = {**style.look, "markersize": 4.5, "zorder": 5, **OPEN}
-        axes.plot(
-            rows["order_parameter"][~wide], rows["dloss_dorder"][~wide], gid=f"published-{place}", **look
-        )
+        gid = f"published-{name}-{place}"
+        axes.plot(rows["order_parameter"][~wide], rows["dloss_dorder"][~wide], gid=gid, **look)
         axes.hlines(
             rows["dloss_dorder"][beyond],
             rows["order_parameter_before"][beyond],

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from orderparam.pages.page import embed_figure, render_page
@@ -17,7 +18,7 @@ SYSTEMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "Ising and Potts models",
         "Lattices with an order parameter and, in two dimensions or more, a phase transition whose "
         "temperature is known; in one dimension there is none, and with ten states it is of first order. The "
-        "crossings of the Binder cumulants of two lengths locate it.",
+        "crossings of the Binder cumulants of two lengths, extrapolated to infinite ones, locate it.",
         ("system", "estimate", "temperature", "error", "reference", "relative_deviation"),
     ),
     "deep_linear": (
@@ -28,12 +29,14 @@ SYSTEMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "hopfield": (
         "Hopfield networks",
-        "Networks that remember patterns up to a load of 0.138 per neuron, extrapolated from finite ones.",
+        "Networks that remember patterns up to a load of 0.138 per neuron, if infinitely large. Of finite "
+        "ones the load at which half of them retrieve, then what it goes to with their size, and how fast.",
         ("estimate", "neurons", "value", "lower", "upper"),
     ),
     "calibration": (
         "The detector of slope changes",
-        "How often the detector sees a sharp change in a smooth curve, and how often one that was planted.",
+        "How often the detector sees a sharp change in a smooth curve, how often one that was planted, and "
+        "how often that of a system with a known transition. Where it finds none, a small one may have one.",
         ("curve", "points", "noise", "rate", "lower", "upper"),
     ),
 }
@@ -42,13 +45,15 @@ SYSTEMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 def render_known_systems(tables: Mapping[str, pd.DataFrame], figures: Sequence[Path]) -> tuple[str, str]:
     """The page's HTML, and its findings in a line.
 
-    `tables` has the table of each of SYSTEMS, `figures` are SVG files, each below its system's folder.
+    `tables` has the table of each of SYSTEMS and a tables.FINITE_SIZE as `finite_size`, `figures` are SVG
+    files, each below its system's folder.
     """
     embedded = [
         {**embed_figure(svg, svg.parts[-3]), "number": number, "system": svg.parts[-3]}
         for number, svg in enumerate(figures, 1)
     ]
     findings = find(tables)
+    shown = {**tables, "ising": _located(tables["ising"])}
     sections = [
         {
             "name": name,
@@ -57,7 +62,7 @@ def render_known_systems(tables: Mapping[str, pd.DataFrame], figures: Sequence[P
             "columns": [column for column in columns if column in tables[name]],
             "rows": [
                 [_cell(row[column]) for column in columns if column in row]
-                for row in tables[name].to_dict("records")
+                for row in shown[name].to_dict("records")
             ],
             "figures": [figure for figure in embedded if figure["system"] == name],
         }
@@ -67,16 +72,20 @@ def render_known_systems(tables: Mapping[str, pd.DataFrame], figures: Sequence[P
 
 
 def find(tables: Mapping[str, pd.DataFrame]) -> str:
-    """How far the largest deviation from a known answer goes, in one line of plain text."""
-    critical = tables["ising"]
-    located = critical[(critical["estimate"] == "extrapolated") & critical["relative_deviation"].notna()]
+    """How near the known answers are, and what the detector can see, in one line of plain text."""
+    located, sizes = _located(tables["ising"]), tables["finite_size"]
     farthest, linear = (table["relative_deviation"].abs().max() for table in (located, tables["deep_linear"]))
-    wrong = tables["calibration"]["rate"].max()
+    wrong, finite = tables["calibration"]["rate"].max(), sizes[np.isfinite(sizes["extent"])]
+    found = finite.loc[finite.groupby("system")["extent"].idxmin(), "rate"].max()
     return (
-        f"critical temperatures of {len(located)} lattices within {farthest:.2%} of the known ones, deep "
-        f"linear nets within {linear:.1%} of their closed forms; at most {wrong:.0%} of smooth curves are "
-        "taken for sharp."
+        f"critical temperatures of {len(located)} lattices within {farthest:.2%}, deep linear nets within "
+        f"{linear:.1%} of what is known; at most {wrong:.0%} of smooth curves are taken for sharp, but at most "
+        f"{found:.0%} of small systems' known transitions are found."
     )
+
+
+def _located(critical: pd.DataFrame) -> pd.DataFrame:
+    return critical[(critical["estimate"] == "extrapolated") & critical["relative_deviation"].notna()]
 
 
 def _cell(value: Any) -> str:

@@ -24,8 +24,8 @@ NARROW_POINTS = 300
 LARGEST_TABLE = 700_000
 # The title of the whole, not of a point.
 _FINDING = re.compile(r"<svg[^>]*>\s*<title>(.*?)</title>", re.DOTALL)
-# The figures' white, black and grey follow the reader's light or dark page.
-COLOURS = {"#ffffff": "var(--paper)", "#000000": "var(--ink)", "#595959": "var(--grey)"}
+_COLOUR = re.compile(r'\b(fill|stroke)(: ?|=")#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})\b', re.IGNORECASE)
+DARKEST_PALE, LIGHTEST_GREY = 0xB0, 0x8C
 
 
 def render_page(template: str, vocabularies: Iterable[Mapping[str, Any]], **values: Any) -> str:
@@ -56,8 +56,10 @@ def embed_figure(path: Path, experiment: str, tables: Iterable[str] = ()) -> dic
     width = re.search(r'<svg [^>]*?\bwidth="([\d.]+)pt"', svg)
     # Captions are written for Snakemake's report, which renders them with the job's wildcards.
     wildcards = SimpleNamespace(experiment=experiment)
-    caption = jinja2.Template(caption_file.read_text(encoding="utf-8")).render(
-        snakemake=SimpleNamespace(wildcards=wildcards)
+    caption = (
+        jinja2.Template(caption_file.read_text(encoding="utf-8"))
+        .render(snakemake=SimpleNamespace(wildcards=wildcards))
+        .replace(r"\|", "|")
     )
     record = _record_of(path)
     tags = record.get("tags", {})
@@ -97,21 +99,39 @@ def _record_of(figure: Path) -> dict[str, Any]:
         return {}
 
 
-def _tint(colour: re.Match[str]) -> str:
-    """A pale colour that is mixed with the page's own where that is dark."""
-    return f"color-mix(in srgb, {colour[0]} var(--tint), var(--paper))"
+def _themed(used: re.Match[str]) -> str:
+    """A colour as the reader's light or dark page has it: white, black, greys and pale areas follow it."""
+    of, sign, *parts = used.groups()
+    shades = [int(part, 16) for part in parts]
+    colour = f"#{''.join(parts)}"
+    if len(set(shades)) == 1 and shades[0] in (0, 255):
+        colour = "var(--ink)" if shades[0] == 0 else "var(--paper)"
+    elif len(set(shades)) == 1 and shades[0] <= LIGHTEST_GREY:
+        colour = "var(--grey)"
+    elif min(shades) >= DARKEST_PALE:
+        grid = of == "stroke" and len(set(shades)) == 1
+        colour = "var(--line)" if grid else f"color-mix(in srgb, {colour} var(--tint), var(--paper))"
+    return f"{of}{sign}{colour}"
 
 
 def _inline(svg: str, name: str, caption: str) -> str:
     """An SVG as part of the page: ids of its own, the page's colours, and a text for who does not see it."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # What several panels have in common, such as a marker, bears one id in each: the first keeps it.
+    parts = re.split(r'( id="[^"]+")', svg)
+    svg = "".join(part for at, part in enumerate(parts) if at % 2 == 0 or part not in parts[:at])
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", svg)
-    for colour, variable in COLOURS.items():
-        svg = re.sub(rf"(?<=[:\s\"]){colour}\b", variable, svg, flags=re.IGNORECASE)
-    svg = re.sub(r"(?<=fill: )#[b-f][0-9a-f][b-f][0-9a-f][b-f][0-9a-f]\b", _tint, svg)
+    svg = _COLOUR.sub(_themed, svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(caption)}"', 1)
+
+
+def quote_short_answer(readme: str) -> str:
+    """The paragraph `**The answer.**` of README.md as plain text, without links; empty where it has none."""
+    found = re.search(r"^\*\*The answer\.\*\* (.+?)(?=\n\n|\Z)", readme, re.MULTILINE | re.DOTALL)
+    text = re.sub(r"[:,]?\s*\[[^]]*\]\([^)]*\)", "", found[1]) if found else ""
+    return " ".join(text.replace("*", "").split())
 
 
 def quote_answer(document: str) -> list[str]:

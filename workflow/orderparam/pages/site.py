@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orderparam.files import atomic_write
 from orderparam.pages.page import render_page
 
 TEMPLATE = "site.html.j2"
+_LINK = re.compile(r'<a href="(?:\.\./)?([\w-]+)(?:/write_up)?\.html">(.*?)</a>')
 
 
-def make_site(
-    pages: Iterable[Path], descriptions: Mapping[str, str], answer: Sequence[str], index: Path
-) -> None:
+def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: str, index: Path) -> None:
     """Copy pages and docs/ beside the index, and write it: each page with what it is about and its findings.
 
     A page is <experiment>/write_up.html or lies in results/ itself; beside it, .txt holds its findings.
-    `descriptions` has those of experiments, `answer` the points with which the index begins.
+    `descriptions` has those of pages, and `answer` is that with which the index begins. Of a link to a page
+    that is not among them the text alone remains.
     """
     entries = []
-    for page in pages:
-        name = page.parent.name if page.stem == "write_up" else page.stem
-        text = (
-            page.read_text("utf-8").replace('href="../../docs/', 'href="docs/').replace('href="../', 'href="')
-        )
+    by_name = {page.parent.name if page.stem == "write_up" else page.stem: page for page in pages}
+
+    def relink(link: re.Match[str]) -> str:
+        return f'<a href="{link[1]}.html">{link[2]}</a>' if link[1] in by_name else link[2]
+
+    for name, page in by_name.items():
+        text = _LINK.sub(relink, page.read_text("utf-8"))
+        text = re.sub(r'href="(\.\./)+docs/', 'href="docs/', text)
         with atomic_write(index.with_name(f"{name}.html")) as file:
             file.write(text)
         findings = page.with_suffix(".txt")

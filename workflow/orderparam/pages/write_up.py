@@ -14,7 +14,7 @@ from orderparam.analysis.derivative import find_crossings
 from orderparam.analysis.published_values import describe_row, summarise_comparison
 from orderparam.environment import git_state, package_versions
 from orderparam.figures.style import describe_seeds
-from orderparam.pages.page import embed_figure, embed_table, quote_answer, render_page
+from orderparam.pages.page import embed_figure, embed_table, quote_short_answer, render_page
 from orderparam.pages.provenance import Job, draw_rules
 from orderparam.settings.experiment import Experiment
 from orderparam.tables import find_entropies
@@ -28,6 +28,7 @@ SECTIONS = {
     "curves": ("fig4_loss_vs_order_parameter", "fig5_loss_derivative_vs_order_parameter"),
     "slope": ("finding", "transition_loss_slope", "loss_and_floors", "attention_and_ngrams"),
     "sweeps": ("decay_sweep", "equilibrium", "sharpening_with_width"),
+    "published": ("published_and_measured",),
     "training": ("fig3_loss_vs_steps",),
     "background": ("fig1_hmmt", "fig2_architecture"),
 }
@@ -63,14 +64,15 @@ def render_write_up(
     answer: str = "",
     quality: pd.DataFrame | None = None,
     jobs: Sequence[Job] = (),
+    pushed: pd.DataFrame | None = None,
 ) -> tuple[str, str]:
     """The page's HTML, and its findings in a line. Every number in them comes from the arguments.
 
     `corpora` holds those of all sizes, `figures` maps the SVG files to the paths of their tables, `samples` a
     heading to sampled text, `comparison` is that with published values, `missing` says which runs a record
-    lacks, `answer` is docs/phase_transition.md, whose first list is quoted, `quality` a
-    tables.SAMPLE_QUALITY, `jobs` are the records of the jobs behind the page. Losses are in nats
-    per character.
+    lacks, `answer` is README.md, whose answer is quoted, `quality` a tables.SAMPLE_QUALITY, `jobs` are the
+    records of the jobs behind the page, and `pushed` is the comparison of the article's pushed code, shown
+    beside. Losses are in nats per character.
     """
     by_name = {corpus.record["corpus"]: corpus for corpus in corpora}
     sizes = [
@@ -78,6 +80,7 @@ def render_write_up(
         for size, run in experiment.runs.items()
     ]
     agreement = [] if comparison is None else summarise_comparison(comparison)
+    of_pushed = {} if pushed is None else {_place(row): row for row in summarise_comparison(pushed)}
     commit, dirty = git_state()
     embedded = [
         {**embed_figure(svg, experiment.name, tables), "number": number}
@@ -96,7 +99,7 @@ def render_write_up(
         corpora=corpora,
         seeds=describe_seeds(seeds.seed for seeds in experiment.seeds),
         sizes=sizes,
-        answer=quote_answer(answer),
+        answer=quote_short_answer(answer),
         findings=findings,
         figures=embedded,
         shown=lambda section: [name for name in places[section] if name in names],
@@ -109,7 +112,8 @@ def render_write_up(
         },
         samples={heading: text[:EXCERPT_CHARACTERS] for heading, text in samples.items()},
         comparison=[] if comparison is None else [describe_row(row) for row in comparison.to_dict("records")],
-        agreement=agreement,
+        agreement=[[row, of_pushed.get(_place(row))] for row in agreement],
+        beside=bool(of_pushed),
         rules=draw_rules(jobs),
         missing=missing,
     )
@@ -136,6 +140,10 @@ def find(sizes: Sequence[Mapping[str, Any]], agreement: Sequence[Mapping[str, An
         inside = sum(row["inside"] for row in agreement)
         parts.append(f"{inside} of {judged} published values agree")
     return "; ".join(parts) + "."
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["size"], row["label"]
 
 
 def summarise_quality(quality: pd.DataFrame) -> list[dict[str, Any]]:
