@@ -99,13 +99,13 @@ def pages(smoke, tmp_path_factory):
         for question, claims in ledger.by_question().items()
         for claim in claims
     }
-    sections = [{"name": name, "description": "", "figures": []} for name in verdicts["judged_on"].unique()]
+    sections = [{"name": name, "description": ""} for name in verdicts["judged_on"].unique()]
     made = [folder / f"{name}.html" for name in ("claims", "known_systems")]
     made[0].write_text(render_claims(verdicts, told, sections), "utf-8")
     made[1].write_text(render_known_systems(make_tables(), [])[0], "utf-8")
     index = folder / "site/index.html"
     index.parent.mkdir()
-    make_site([smoke.results / "smoke/write_up.html", *made], {}, ["An answer."], index)
+    make_site([smoke.results / "smoke/write_up.html", *made], {}, "An answer.", index)
     return {page.stem: page.as_uri() for page in index.parent.iterdir()}
 
 

@@ -42,10 +42,11 @@ rule render_claims:
     input:
         claims="results/claims.csv",
         answer=own("docs/phase_transition.md"),
-        figures=figures_of_page,
-        captions=lambda wildcards: sorted(
-            {own(f"workflow/report/{Path(svg).stem}.rst") for svg in figures_of_page(wildcards)}
-        ),
+        # What it links to.
+        pages=[
+            "results/known_systems.html",
+            *expand("results/{experiment}/write_up.html", experiment=ledger.experiments),
+        ],
         vocabularies=lambda wildcards: sorted(
             {
                 path

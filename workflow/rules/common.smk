@@ -221,25 +221,16 @@ def gathered_experiments(wildcards):
 
 
 def sections_of_page(wildcards):
-    """Of each table of verdicts that is gathered: its name, what it was judged on, and the figures of that."""
+    """Of each table of verdicts that is gathered: its name, and what it was judged on."""
     sections = [
-        {
-            "name": experiment.name,
-            "description": experiment.description,
-            "figures": lookup.figures_of(experiment, ".svg"),
-        }
+        {"name": experiment.name, "description": experiment.description}
         for experiment in gathered_experiments(wildcards)
     ]
     known = {
         "name": "known_systems",
         "description": "Systems whose answers are known, the detector of slope changes, and the training engine.",
-        "figures": figure_files(KNOWN_SYSTEMS, ".svg"),
     }
     return [*sections, known]
-
-
-def figures_of_page(wildcards):
-    return [svg for section in sections_of_page(wildcards) for svg in section["figures"]]
 
 
 def check_first():

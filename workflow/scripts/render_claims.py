@@ -1,4 +1,4 @@
-"""Write the page of the claims: their verdicts, and the figures of what they were judged on."""
+"""Write the page of the claims: their verdicts, and links to what they were judged on."""
 
 from pathlib import Path
 

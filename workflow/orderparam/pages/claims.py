@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from orderparam.claims.verdict import INCONCLUSIVE, NOT_DETECTABLE, NOT_TESTED, REFUTED, SUPPORTED
-from orderparam.pages.page import embed_figure, quote_answer, render_page
+from orderparam.pages.page import quote_answer, render_page
 
 TEMPLATE = "claims.html.j2"
 # The chance of one wrong verdict or more among all of the table that a verdict stands against.
@@ -35,9 +34,9 @@ def render_claims(
 
     `claims` has the `source`, the reason of the `bounds` and the `question` of each claim's id; questions are
     asked in their order, and of each those verdicts come first that decide. A section has the `name` that
-    verdicts have as `judged_on`, a `description` and the paths of its `figures`; without a verdict it is left
-    out. `vocabularies` are as in `render_page`, `answer` is docs/phase_transition.md, whose first list is
-    quoted. Raises KeyError for a verdict on none of the sections.
+    verdicts have as `judged_on` and a `description`; its own page has the figures. Without a verdict it is
+    left out. `vocabularies` are as in `render_page`, `answer` is docs/phase_transition.md, whose first list
+    is quoted. Raises KeyError for a verdict on none of the sections.
     """
     known = {section["name"]: section for section in sections}
     entries: dict[str, dict[str, Any]] = {}
@@ -64,11 +63,7 @@ def render_claims(
         answer=quote_answer(answer),
         corrected=int(verdicts["p_holm"].notna().sum()),
         weak=int(weak),
-        sections=[
-            {**section, "figures": [embed_figure(Path(svg), name) for svg in section["figures"]]}
-            for name, section in known.items()
-            if name in judged
-        ],
+        sections=[section for name, section in known.items() if name in judged],
     )
 
 
