@@ -155,6 +155,11 @@ def test_figures_show_what_was_found(ensemble, sharpening):
     figure = transition_loss_slope.draw(slopes, table)
     marks = {line.get_gid() for axes in figure.axes for line in axes.lines}
     assert {"slope-0", "passage-0", "plateau-0", "escape-0"} <= marks
+    # A size in which no dip was found has rows without values.
+    flat = [frame.assign(size="flat") for frame in (slopes, table.assign(value=np.nan))]
+    both = [pd.concat(pair) for pair in zip((slopes, table), flat, strict=True)]
+    label = transition_loss_slope.draw(*both).get_label()
+    assert label.endswith(f"again in {table['size'].iloc[0]}")
     runs = pd.DataFrame({"size": ["d16", "d32", "d64"], "d_model": [16, 32, 64]})
     metrics = three_widths(0.5)
     levels = {"order": [2, 3], "train_entropy": [LEVELS.bigram, LEVELS.trigram]}

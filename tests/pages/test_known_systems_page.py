@@ -22,7 +22,7 @@ def test_known_systems_stand_with_their_tables_and_figures(tmp_path):
     )
     assert findings.startswith(expected)
     assert "at most 2% of smooth curves are taken for sharp" in findings
-    assert findings.endswith("but at most 1% of small systems' known transitions are found.")
+    assert findings.endswith("at most 1% of transitions of small systems are found.")
     assert len(findings) <= 200
     assert "within 5.00%" in render_known_systems(make_tables(0.05), [])[1]
     assert f"<p>C{findings[1:]}</p>" in page

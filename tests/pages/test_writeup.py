@@ -191,6 +191,12 @@ def test_the_answer_is_that_of_the_document(render):
     assert len(quote_answer(ANSWER.read_text("utf-8"))) >= 2
 
 
+def test_a_long_list_of_what_is_not_recorded_is_folded(render):
+    assert '<p class="missing"><strong>Not recorded:</strong> a; b.</p>' in render(missing=["a", "b"])
+    folded = render(missing=list("abcdefg"))
+    assert "runs of 7 entries</summary>a; b; c" in folded and '<p class="missing">' not in folded
+
+
 def test_a_write_up_begins_with_the_answer_of_the_readme(render):
     readme = "**The question.** *b*?\n\n**The answer.** No:\nsee [docs](docs/a.md), [more](b.csv).\n\nEnd"
     assert quote_short_answer(readme) == "No: see."

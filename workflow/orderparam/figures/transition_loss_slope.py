@@ -37,7 +37,7 @@ def draw(loss_slope: pd.DataFrame, transition: pd.DataFrame) -> Figure:
     styles = assign_styles(loss_slope["size"])
     # What few seeds show is no property of the mean curve.
     seeds = transition["size"].map(loss_slope.groupby("size")["seed"].nunique())
-    common = transition[2 * transition["seeds"] > seeds]
+    common = transition[(2 * transition["seeds"] > seeds) & transition["value"].notna()]
     quantities = common.set_index(["size", "quantity"])["value"]
     entries = [
         *(legend_line(label, color="black", marker=marker, **_MARK) for marker, label in _MARKS.values()),

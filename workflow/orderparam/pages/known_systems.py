@@ -79,8 +79,8 @@ def find(tables: Mapping[str, pd.DataFrame]) -> str:
     found = finite.loc[finite.groupby("system")["extent"].idxmin(), "rate"].max()
     return (
         f"critical temperatures of {len(located)} lattices within {farthest:.2%}, deep linear nets within "
-        f"{linear:.1%} of what is known; at most {wrong:.0%} of smooth curves are taken for sharp, but at most "
-        f"{found:.0%} of small systems' known transitions are found."
+        f"{linear:.1%} of what is known; at most {wrong:.0%} of smooth curves are taken for sharp, at most "
+        f"{found:.0%} of transitions of small systems are found."
     )
 
 
