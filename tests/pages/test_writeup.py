@@ -4,10 +4,12 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from zipfile import ZipFile
 
 import pandas as pd
 import pytest
+import rocrate
 
 from orderparam.files import write_json
 from orderparam.pages.crate import make_crate
@@ -294,3 +296,37 @@ def test_a_crate_tells_what_the_jobs_were_given_and_made(recorded, tmp_path):
     assert (drawn["startTime"], drawn["description"]) == ("1970-01-01T00:00:04+00:00", "snakemake draw")
     profiles = {part["@id"] for part in graph["./"]["conformsTo"]}
     assert "https://w3id.org/ro/wfrun/workflow/0.5" in profiles
+
+
+def test_a_crate_is_a_valid_workflow_run_crate(recorded, tmp_path, monkeypatch):
+    """As roc-validator sees it; the context of RO-Crate is the one that rocrate ships, without a network."""
+    why = "roc-validator is not installed: pip install roc-validator"
+    services = pytest.importorskip("rocrate_validator.services", reason=why)
+    models = pytest.importorskip("rocrate_validator.models")
+    requester = pytest.importorskip("rocrate_validator.utils.http").HttpRequester
+    # That of 1.3; in 1.1 these terms had another address.
+    text = (Path(rocrate.__file__).with_name("data") / "ro-crate.jsonld").read_text("utf-8")
+    context = text.replace("https://bioschemas.org/terms/", "https://bioschemas.org/")
+    told = {"headers": {"Content-Type": "application/ld+json"}, "status_code": 200, "ok": True}
+    answer = SimpleNamespace(**told, json=lambda: json.loads(context), from_cache=True)
+    for method in ("get", "head"):
+        monkeypatch.setattr(requester, method, lambda *_, **__: answer, raising=False)
+    for path in ("Snakefile", "results/made_up/metrics.csv"):
+        (tmp_path / path).write_text("rule all:\n")
+    make_crate("made_up", "For a test.", JOBS[:4], [], tmp_path / "crate.zip")
+
+    def faults(crate):
+        settings = services.ValidationSettings(
+            rocrate_uri=str(crate),
+            profile_identifier="workflow-run-crate",
+            requirement_severity=models.Severity.REQUIRED,
+        )
+        return [issue.message for issue in services.validate(settings).get_issues()]
+
+    assert faults(tmp_path / "crate.zip") == []
+    # The validator sees a run without an instrument.
+    with ZipFile(tmp_path / "crate.zip") as crate:
+        crate.extractall(tmp_path / "broken")
+    metadata = tmp_path / "broken/ro-crate-metadata.json"
+    metadata.write_text(metadata.read_text().replace('"instrument"', '"tool"'))
+    assert faults(tmp_path / "broken")
