@@ -35,6 +35,7 @@ _DWELLS = {
     "-fine": "of 2x, 6% apart",
     "-held": "of 15x, each from the start",
     "-constant": "of 60x, each from the start, at one learning rate",
+    "-slow": "of 25x, 3% apart, at one learning rate",
 }
 _ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low)?$"
 _THEORY: dict[str, Any] = {"color": COLOURS[6], "linewidth": 1.0}
