@@ -36,6 +36,7 @@ workflow = SimpleNamespace(
     dag_settings=SimpleNamespace(targets={TARGETS}),
     config_settings=SimpleNamespace(configfiles=[], config_args=["a=1"], replace_workflow_config=False),
     deployment_settings=SimpleNamespace(deployment_method=set()),
+    executor_plugin=SimpleNamespace(common_settings=SimpleNamespace(local_exec=True)),
 )
 open_invocation(workflow, {}, "preview")
 job = start_job(Path.cwd(), BODY, "wildcards={'experiment': 'preview', 'size': '10K'}",
