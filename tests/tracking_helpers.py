@@ -139,7 +139,8 @@ def statuses(root: Path) -> dict[str, str]:
     database = root / "results/mlflow.db"
     if not database.exists():
         return {}
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+    # Not ro: a process killed while it wrote leaves a journal, which a reader has to roll back.
+    with sqlite3.connect(f"file:{database}?mode=rw", uri=True) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'runs'").fetchall()
         return dict(connection.execute("SELECT name, status FROM runs").fetchall()) if tables else {}
 
