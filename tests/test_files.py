@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderparam.errors import RecordError
-from orderparam.files import atomic_write, read_json, remedy, sha256_of_file, write_json
+from orderparam.files import atomic_write, read_json, read_regular, remedy, sha256_of_file, write_json
 from orderparam.tables import Table, write_table
 
 
@@ -113,3 +114,13 @@ def test_what_is_no_file_is_named(tmp_path):
             read_json(tmp_path / "a.json")
     with pytest.raises(RecordError, match="cannot be read: Is a directory"):
         read_json(tmp_path)
+
+
+@pytest.mark.parametrize("change", [os.mkfifo, lambda path: path.symlink_to("/etc/passwd")])
+def test_a_file_that_becomes_another_after_its_check_is_not_read(tmp_path, monkeypatch, change):
+    path = tmp_path / "sample.txt"
+    change(path)
+    # As if it had been a file then.
+    monkeypatch.setattr("orderparam.files.check_regular", lambda path, largest: path)
+    with pytest.raises(RecordError, match=r"sample\.txt: cannot be read"):
+        read_regular(path, 100)

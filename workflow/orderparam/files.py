@@ -54,9 +54,12 @@ def remove_leftovers(path: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def open_regular(path: str | Path) -> IO[bytes]:
-    """Open a file to read its bytes; OSError for a pipe or a device, which might wait or go on for ever."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+def open_regular(path: str | Path, flags: int = 0) -> IO[bytes]:
+    """Open a file to read its bytes; OSError for a pipe or a device, which might wait or go on for ever.
+
+    `flags` are further ones of os.open, such as os.O_NOFOLLOW.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise OSError(errno.EINVAL, "no regular file", str(path))
@@ -111,7 +114,7 @@ def read_regular(path: Path, largest: int) -> bytes:
     """The bytes of a file, RecordError as `check_regular`, also where it became another meanwhile."""
     check_regular(path, largest)
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
+        with open_regular(path, os.O_NOFOLLOW) as file:
             content = file.read(largest + 1)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
