@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orderparam.errors import OrderParameterError, RecordError
-from orderparam.files import read_json, remedy, write_json
+from orderparam.files import read_json, remedy, remove, write_json
 from orderparam.settings.experiment import digest
 from orderparam.sums import measure
 from orderparam.tracking.record import RunRecord, now
@@ -96,11 +96,10 @@ def _sum_of(root: Path, file: dict[str, Any]) -> str:
 def _link(source: Path, target: Path) -> None:
     """Make a file or folder `target` of the files of `source`: of the same ones, or copies across disks."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    remove(target)
     if source.is_dir():
-        shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target, copy_function=_link_file)
     else:
-        target.unlink(missing_ok=True)
         _link_file(str(source), str(target))
 
 
