@@ -28,14 +28,15 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "up": {"marker": "^", "linestyle": "-", "markersize": 3.2},
     "down": {"marker": "v", "linestyle": (0, (4, 2)), "markersize": 3.2, "markerfacecolor": "white"},
 }
+# By the ending of an entry's name: how long its stages are, in those of 1x, and how they are made.
 _DWELLS = {
-    "": "stages of 1x",
-    "-4x": "of 4x",
-    "-16x": "of 16x",
-    "-fine": "of 2x, 6% apart",
-    "-held": "of 15x, each from the start",
-    "-constant": "of 60x, each from the start, at one learning rate",
-    "-slow": "of 25x, 3% apart, at one learning rate",
+    "": ("1x", ""),
+    "-4x": ("4x", ""),
+    "-16x": ("16x", ""),
+    "-fine": ("2x", ", 6% apart"),
+    "-held": ("15x", ", each from the start"),
+    "-constant": ("60x", ", each from the start, at one learning rate"),
+    "-slow": ("25x", ", 3% apart, at one learning rate"),
 }
 _ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low)?$"
 _THEORY: dict[str, Any] = {"color": COLOURS[6], "linewidth": 1.0}
@@ -136,11 +137,7 @@ def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
                 told.append(f"no {name}")
                 continue
             loops = {dwell: _mean_loop(own[own["dwell"] == dwell], quantity) for dwell in _DWELLS}
-            wide = [
-                f"{loop:.2f} ({_DWELLS[dwell].split('of ')[-1].split(',')[0]})"
-                for dwell, loop in loops.items()
-                if loop is not None
-            ]
+            wide = [f"{loop:.2f} ({_DWELLS[dwell][0]})" for dwell, loop in loops.items() if loop is not None]
             told.append(f"{name}'s {', '.join(wide)}" if wide else f"{name} ends on no branch")
         linear = f" (linear response: {expected.mean():.2g})" if len(expected) else ""
         parts.append(f"$d={width}$: {', '.join(told)}{linear}")
@@ -166,9 +163,9 @@ def _legend(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> LegendGroup:
         legend_line("penalty raised", color="0.3", **_LOOKS["up"]),
         legend_line("lowered again", color="0.3", **_LOOKS["down"]),
     ]
-    for place, (dwell, label) in enumerate(_DWELLS.items()):
+    for place, (dwell, (length, manner)) in enumerate(_DWELLS.items()):
         if (stages["dwell"] == dwell).any():
-            entries.append(legend_line(label, color=COLOURS[place]))
+            entries.append(legend_line(f"stages of {length}{manner}", color=COLOURS[place]))
     if any(len(values) for values in theory.values()):
         entries.append(legend_line(r"$\gamma_c$ of $OV$ by linear response", **_THEORY))
     return LegendGroup(entries)
