@@ -120,7 +120,8 @@ def _inline(svg: str, name: str, caption: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # What several panels have in common, such as a marker, bears one id in each: the first keeps it.
     parts = re.split(r'( id="[^"]+")', svg)
-    svg = "".join(part for at, part in enumerate(parts) if at % 2 == 0 or part not in parts[:at])
+    first = {part: at for at, part in reversed(list(enumerate(parts)))}
+    svg = "".join(part for at, part in enumerate(parts) if at % 2 == 0 or first[part] == at)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", svg)
     svg = _COLOUR.sub(_themed, svg)
