@@ -38,7 +38,7 @@ _DWELLS = {
     "-constant": ("60x", ", each from the start, at one learning rate"),
     "-slow": ("25x", ", 3% apart, at one learning rate"),
 }
-_ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low)?$"
+_ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low|-high)?$"
 _THEORY: dict[str, Any] = {"color": COLOURS[6], "linewidth": 1.0}
 
 
