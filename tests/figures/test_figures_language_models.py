@@ -164,8 +164,39 @@ def test_both_branches_of_a_penalty_are_drawn_with_theory_and_what_they_end_at()
     np.testing.assert_allclose(difference, [0, 0.00125, 0.0015, 0])
     told = " ".join(text.get_text() for text in figure.texts)
     # Geometric means of neighbouring penalties, and theory's at the last step.
-    assert "attention's 0.44 (1x), $OV$'s 0.44 (1x)" in told  # ln(0.003464 / 0.002236)
+    assert "attention 1.55 (1x), $OV$ 1.55 (1x)" in told  # 0.003464 / 0.002236
     assert "linear response: 0.004" in told
+
+
+def test_the_penalties_of_the_longest_stages_are_enlarged_and_those_drawn_there_alone():
+    rows = [
+        (f"d32-{way}{dwell}", 1, step, gamma, 1.0, 0.1 * step, 0.1 * step, 2.0)
+        for way in ("up", "down")
+        for dwell, gammas in {
+            "": (0.001, 0.002, 0.01),
+            "-held": (0.0019, 0.0022),
+            "-slow": (0.002, 0.0021),
+        }.items()
+        for step, gamma in enumerate(gammas if way == "up" else gammas[::-1])
+    ]
+    columns = ["size", "seed", "step", "weight_decay", "squared_norm"]
+    columns += ["attention_excess", "value_output_norm", "train_loss"]
+    metrics = pd.DataFrame(rows, columns=columns)
+    probes = make_probes().iloc[:0]
+    figure = equilibrium.draw(metrics, probes, make_entropies(set(metrics["size"])))
+    check_layout(figure, "figure")
+    whole, enlarged = (lines_by_gid(axes) for axes in figure.axes[:2])
+    name = "attention_excess-32"
+    assert set(whole) == {f"{name}-up-1", f"{name}-down-1"}
+    low, high = figure.axes[1].get_xlim()
+    assert low < 0.0019 < 0.0022 < high < 0.003
+    assert enlarged[f"{name}-enlarged-up-1"].get_xdata().tolist() == [0.002]
+    held, slow = (enlarged[f"{name}-enlarged-{dwell}-up-1"] for dwell in ("held", "slow"))
+    # Held stages do not follow each other.
+    assert (held.get_linewidth(), slow.get_linewidth() > 1) == (0, True)
+    assert {held.get_color(), slow.get_color()}.isdisjoint(
+        {equilibrium._THEORY["color"], whole[f"{name}-up-1"].get_color()}
+    )
 
 
 def test_entries_of_other_names_leave_nothing_to_draw():

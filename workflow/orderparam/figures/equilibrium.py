@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from orderparam.analysis.branches import FEWEST_POINTS, loop_width, stage_ends
 from orderparam.errors import RecordError
 from orderparam.figures.layout import LegendGroup, legend_line, start_figure
-from orderparam.figures.style import COLOURS, PAGE_WIDTH, REFERENCE, describe_seeds, styled
+from orderparam.figures.style import COLOURS, GREY, PAGE_WIDTH, REFERENCE, describe_seeds, styled
 from orderparam.tables import find_entropies
 
 _PANEL_HEIGHT = 1.25
@@ -24,31 +27,65 @@ _ROWS = {
     "progress": r"$\varphi=\frac{H_2-L}{H_2-H_3}$",
     "difference": "penalised loss,\nup less down\n(nats)",
 }
-_LOOKS: dict[str, dict[str, Any]] = {
-    "up": {"marker": "^", "linestyle": "-", "markersize": 3.2},
-    "down": {"marker": "v", "linestyle": (0, (4, 2)), "markersize": 3.2, "markerfacecolor": "white"},
+_WAYS: dict[str, dict[str, Any]] = {
+    "up": {"linestyle": "-"},
+    "down": {"linestyle": (0, (4, 2)), "markerfacecolor": "none"},
 }
-# By the ending of an entry's name: how long its stages are, in those of 1x, and how they are made.
+
+
+@dataclass(frozen=True)
+class Dwell:
+    """How long an entry's stages are, in those of 1x, how they are made, and how they are drawn.
+
+    Stages that are `held` do not follow each other, so that no line joins them; only the enlargement shows
+    those, and those at `one_rate`.
+    """
+
+    name: str
+    colour: str
+    markers: str = "^v"
+    size: float = 3.2
+    held: bool = False
+    one_rate: bool = False
+
+    @property
+    def enlarged_only(self) -> bool:
+        """Its stages lie in the enlarged part, and would hide each other elsewhere."""
+        return self.held or self.one_rate
+
+    def look(self, way: str) -> dict[str, Any]:
+        """Arguments of `plot` for its branch `up` or `down`."""
+        width = 0.0 if self.held else 1.6 if self.one_rate else 0.7
+        look = {"color": self.colour, "marker": self.markers[way == "down"], "markersize": self.size}
+        return {**_WAYS[way], **look, "linewidth": width, "zorder": 3 if self.enlarged_only else 2}
+
+
+# By the ending of an entry's name.
 _DWELLS = {
-    "": ("1x", ""),
-    "-4x": ("4x", ""),
-    "-16x": ("16x", ""),
-    "-fine": ("2x", ", 6% apart"),
-    "-held": ("15x", ", each from the start"),
-    "-constant": ("60x", ", each from the start, at one learning rate"),
-    "-slow": ("25x", ", 3% apart, at one learning rate"),
+    "": Dwell("1x", COLOURS[0]),
+    "-4x": Dwell("4x", COLOURS[1]),
+    "-16x": Dwell("16x", COLOURS[2]),
+    "-fine": Dwell("2x, 6% apart", COLOURS[3]),
+    "-held": Dwell("15x, each from the start", COLOURS[4], "ss", 4.6, held=True),
+    "-constant": Dwell(
+        "60x, each from the start, at one learning rate", COLOURS[5], "DD", 5, held=True, one_rate=True
+    ),
+    "-slow": Dwell("25x, 3% apart, at one learning rate", COLOURS[6], "^v", 5.5, one_rate=True),
 }
 _ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low|-high)?$"
-_THEORY: dict[str, Any] = {"color": COLOURS[6], "linewidth": 1.0}
+_THEORY: dict[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": "-."}
+# How much wider the enlarged part is than the stages for which it is drawn, and its panels than others.
+_MARGIN, _ENLARGED = 1.08, 1.7
 
 
 @styled
 def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
     """A column for each width, of entries `d<width>-up`, `d<width>-down`, and those with a dwell.
 
-    Each seed is a line through the ends of its stages. The vertical line is gamma_c, below which linear
-    response makes O V = 0 unstable in a model trained without attention (`probes` of `d<width>-ablated`), its
-    band the range over seeds. `entropies` gives H_2 and H_3 of progress phi.
+    Each seed is a line through the ends of its stages. A second column enlarges the penalties of those that
+    last longest. The vertical line is gamma_c, below which linear response makes O V = 0 unstable in a model
+    trained without attention (`probes` of `d<width>-ablated`), its band the range over seeds. `entropies`
+    gives H_2 and H_3 of progress phi.
     """
     ends = stage_ends(metrics)
     named = ends["size"].str.extract(_ENTRY)
@@ -65,51 +102,76 @@ def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -
     seeds = f"{describe_seeds(stages['seed'])}, a line for each, at the ends of stages"
     height = _PANEL_HEIGHT * len(_ROWS) + 0.4
     finding = _finding(stages, theory)
-    figure = start_figure(PAGE_WIDTH, height, seeds, [_legend(stages, theory)], title=finding)
-    grid = figure.subplots(len(_ROWS), len(widths), squeeze=False, sharex=True, sharey="row")
-    for column, width in enumerate(widths):
-        own = stages[stages["width"] == width]
-        for axes, quantity in zip(grid[:, column], _ROWS, strict=True):
-            _draw_branches(axes, own, quantity, f"{quantity}-{width}")
-            if len(theory[width]):
-                axes.axvspan(
-                    theory[width].min(), theory[width].max(), alpha=0.25, color=_THEORY["color"], lw=0
-                )
-                axes.axvline(theory[width].mean(), **_THEORY)
-            axes.axhline(0, zorder=1, **REFERENCE)
-            axes.set_xscale("log")
-        grid[0, column].set_title(f"$d={width}$")
+    figure = start_figure(PAGE_WIDTH, height, seeds, _legend(stages, theory), title=finding)
+    columns: list[tuple[str, tuple[float, float] | None]] = []
+    for width in widths:
+        part = _enlarged_part(stages[stages["width"] == width])
+        columns += [(width, None), *([(width, part)] if part else [])]
+    ratios = [_ENLARGED if part else 1 for _, part in columns]
+    grid = figure.subplots(len(_ROWS), len(columns), squeeze=False, sharex="col", width_ratios=ratios)
+    overviews = [column for column, (_, part) in enumerate(columns) if part is None]
+    for row, (quantity, label) in enumerate(_ROWS.items()):
+        for column, (width, part) in enumerate(columns):
+            axes = grid[row, column]
+            if column in overviews[1:]:
+                axes.sharey(grid[row, 0])
+                axes.tick_params(labelleft=False)
+            _draw_panel(axes, stages[stages["width"] == width], quantity, part, theory[width])
+        grid[row, 0].set_ylabel(label)
+    for column, (width, part) in enumerate(columns):
+        grid[0, column].set_title(f"$d={width}$, the shaded part" if part else f"$d={width}$")
         grid[-1, column].set_xlabel(r"penalty $\gamma$")
-    for axes, label in zip(grid[:, 0], _ROWS.values(), strict=True):
-        axes.set_ylabel(label)
+        if part:
+            for axes in grid[:, column - 1]:
+                axes.axvspan(*part, color="0.9", lw=0, zorder=0)
     return figure
 
 
-def _draw_branches(axes: Axes, own: pd.DataFrame, quantity: str, gid: str) -> None:
-    for place, dwell in enumerate(_DWELLS):
-        of_dwell = own[own["dwell"] == dwell]
-        for seed, run in of_dwell.groupby("seed"):
+def _enlarged_part(own: pd.DataFrame) -> tuple[float, float] | None:
+    """The penalties of a width's longest stages, and a little more; None where it has none."""
+    longest = [ending for ending, dwell in _DWELLS.items() if dwell.enlarged_only]
+    penalties = own.loc[own["dwell"].isin(longest), "weight_decay"]
+    return (penalties.min() / _MARGIN, penalties.max() * _MARGIN) if len(penalties) else None
+
+
+def _draw_panel(
+    axes: Axes, own: pd.DataFrame, quantity: str, part: tuple[float, float] | None, theory: pd.Series
+) -> None:
+    """A quantity of a width, at all penalties or, enlarged, in a part of them."""
+    if part:
+        own = own[own["weight_decay"].between(*part)]
+        axes.set_xlim(*part)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_formatter("{x:.4g}")
+    else:
+        axes.set_xscale("log")
+    _draw_branches(axes, own, quantity, f"{quantity}-{own['width'].iloc[0]}", bool(part))
+    if len(theory) and (part is None or part[0] < theory.mean() < part[1]):
+        axes.axvspan(theory.min(), theory.max(), alpha=0.25, color=_THEORY["color"], lw=0)
+        axes.axvline(theory.mean(), **_THEORY)
+    axes.axhline(0, zorder=1, **REFERENCE)
+
+
+def _draw_branches(axes: Axes, own: pd.DataFrame, quantity: str, gid: str, enlarged: bool) -> None:
+    gid = f"{gid}-enlarged" if enlarged else gid
+    for ending, dwell in _DWELLS.items():
+        if dwell.enlarged_only and not enlarged:
+            continue
+        for seed, run in own[own["dwell"] == ending].groupby("seed"):
             branches = {
-                direction: run[run["direction"] == direction]
-                .sort_values("weight_decay")
-                .set_index("weight_decay")
-                for direction in _LOOKS
+                way: run[run["direction"] == way].sort_values("weight_decay").set_index("weight_decay")
+                for way in _WAYS
             }
             if quantity == "difference":
-                losses = [branches[direction]["penalised_loss"] for direction in _LOOKS]
+                losses = [branches[way]["penalised_loss"] for way in _WAYS]
                 values = (losses[0] - losses[1]).dropna()
-                axes.plot(
-                    values.index, values, color=COLOURS[place], lw=0.8, marker=".", gid=f"{gid}{dwell}-{seed}"
-                )
+                look = {**dwell.look("up"), "marker": dwell.markers[0] if dwell.held else "o"}
+                look["markersize"] = 0.8 * dwell.size
+                axes.plot(values.index, values, gid=f"{gid}{ending}-{seed}", **look)
                 continue
-            for direction, look in _LOOKS.items():
-                values = _broken_at_gaps(branches[direction][quantity])
-                line: dict[str, Any] = {
-                    "color": COLOURS[place],
-                    "lw": 0.8,
-                    "gid": f"{gid}{dwell}-{direction}-{seed}",
-                }
-                axes.plot(values.index, values, **line, **look)
+            for way in _WAYS:
+                values = _broken_at_gaps(branches[way][quantity])
+                axes.plot(values.index, values, gid=f"{gid}{ending}-{way}-{seed}", **dwell.look(way))
 
 
 def _broken_at_gaps(branch: pd.Series) -> pd.Series:
@@ -127,21 +189,28 @@ def _theory(probes: pd.DataFrame, size: str) -> pd.Series:
 
 
 def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
-    """How wide the loops are, by the length of the stages: ln of the ratio of the branches' ends, means."""
-    parts = []
-    for width, expected in theory.items():
+    """At how much larger penalties attention and O V are lost than come back, by the length of the stages."""
+    parts: list[str] = []
+    for width, expected in reversed(theory.items()):
         own = stages[stages["width"] == width]
         told = []
         for quantity, name in (("attention_excess", "attention"), ("value_output_norm", "$OV$")):
             if not (own[quantity] > THRESHOLDS[quantity]).any():
                 told.append(f"no {name}")
                 continue
-            loops = {dwell: _mean_loop(own[own["dwell"] == dwell], quantity) for dwell in _DWELLS}
-            wide = [f"{loop:.2f} ({_DWELLS[dwell][0]})" for dwell, loop in loops.items() if loop is not None]
-            told.append(f"{name}'s {', '.join(wide)}" if wide else f"{name} ends on no branch")
+            loops = {ending: _mean_loop(own[own["dwell"] == ending], quantity) for ending in _DWELLS}
+            factors = [
+                f"{math.exp(loop):.2f} ({_DWELLS[ending].name.split(',')[0]})"
+                for ending, loop in loops.items()
+                if loop is not None
+            ]
+            told.append(f"{name} {', '.join(factors)}" if factors else f"{name} ends on no branch")
         linear = f" (linear response: {expected.mean():.2g})" if len(expected) else ""
         parts.append(f"$d={width}$: {', '.join(told)}{linear}")
-    return rf"Widths of loops in $\ln\,\gamma$ (length of stages), {'; '.join(parts)}"
+    return (
+        "Attention and $OV$ are lost at a multiple of the penalty at which they come back (length of stages)."
+        f" {'. '.join(parts)}"
+    )
 
 
 def _mean_loop(stages: pd.DataFrame, quantity: str) -> float | None:
@@ -150,7 +219,7 @@ def _mean_loop(stages: pd.DataFrame, quantity: str) -> float | None:
     for _, run in stages.groupby("seed"):
         up, down = (
             run[run["direction"] == direction].sort_values("weight_decay").set_index("weight_decay")[quantity]
-            for direction in _LOOKS
+            for direction in _WAYS
         )
         ended = all((branch > threshold).any() and branch.iloc[-1] <= threshold for branch in (up, down))
         if ended and len(up.index.intersection(down.index)) >= FEWEST_POINTS:
@@ -158,14 +227,17 @@ def _mean_loop(stages: pd.DataFrame, quantity: str) -> float | None:
     return sum(widths) / len(widths) if widths else None
 
 
-def _legend(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> LegendGroup:
-    entries = [
-        legend_line("penalty raised", color="0.3", **_LOOKS["up"]),
-        legend_line("lowered again", color="0.3", **_LOOKS["down"]),
+def _legend(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> list[LegendGroup]:
+    grey: dict[str, Any] = {"color": "0.3", "markersize": 3.2}
+    ways = [
+        legend_line("penalty raised, or begun with attention", marker="^", **grey, **_WAYS["up"]),
+        legend_line("lowered, or begun without", marker="v", **grey, **_WAYS["down"]),
     ]
-    for place, (dwell, (length, manner)) in enumerate(_DWELLS.items()):
-        if (stages["dwell"] == dwell).any():
-            entries.append(legend_line(f"stages of {length}{manner}", color=COLOURS[place]))
     if any(len(values) for values in theory.values()):
-        entries.append(legend_line(r"$\gamma_c$ of $OV$ by linear response", **_THEORY))
-    return LegendGroup(entries)
+        ways.append(legend_line(r"$\gamma_c$ of $OV$ by linear response", **_THEORY))
+    dwells = [
+        legend_line(f"stages of {dwell.name}", **dwell.look("up"))
+        for ending, dwell in _DWELLS.items()
+        if (stages["dwell"] == ending).any()
+    ]
+    return [LegendGroup(ways), LegendGroup(dwells)]
