@@ -77,29 +77,31 @@ def test_a_size_whose_text_has_no_entropies_is_an_error():
         loss_and_floors.draw(make_metrics(SIZES), make_entropies(SIZES[:1]))
 
 
-def test_attention_is_averaged_over_seeds_and_divergences_are_drawn_by_order():
-    figure = attention_and_ngrams.draw(make_probes(), make_metrics(SIZES), make_entropies())
-    for row in range(2):
-        attention, divergence = (lines_by_gid(axes) for axes in figure.axes[2 * row : 2 * row + 2])
-        for offset in range(4):
-            expected = 0.1 * offset + np.array([0, 0.1, 0.2]) + 1.5
-            np.testing.assert_allclose(attention[f"attention-{row}-{offset}-mean"].get_ydata(), expected)
-            for head in range(3):
-                np.testing.assert_allclose(
-                    attention[f"attention-{row}-{offset}-{head}"].get_ydata(), expected
-                )
-        for order in (1, 2, 3, 4):
-            line = divergence[f"divergence-{row}-{order}"]
+def test_attention_and_divergences_are_means_over_seeds_in_three_rows_for_all_sizes():
+    probes = make_probes()
+    strong = (probes["quantity"] == "attention_mass") & (probes["layer"] == 1)
+    probes.loc[strong, "value"] += 0.3
+    figure = attention_and_ngrams.draw(probes, make_metrics(SIZES), make_entropies())
+    assert len(figure.axes) == 3
+    attention, bigrams, trigrams = (lines_by_gid(axes) for axes in figure.axes)
+    for place, size in enumerate(SIZES):
+        expected = 0.1 + np.array([0, 0.1, 0.2]) + 1.5
+        np.testing.assert_allclose(attention[f"attention_mass-{place}-1"].get_ydata(), expected + 0.1)
+        np.testing.assert_allclose(attention[f"attention_mass-{place}-1-head"].get_ydata(), expected + 0.3)
+        for order, lines in ((2, bigrams), (3, trigrams)):
+            line = lines[f"ngram_divergence-{place}-{order}"]
             np.testing.assert_allclose(line.get_ydata(), order + np.array([0, 1, 2]) + 1.5)
-        # 4 - 3 g falls below 3 + row / 10 at g = (1 - row / 10) / 3, which is step 60 g / (1 + seed / 100).
-        steps = [20 * (1 - row / 10) / (1 + seed / 100) for seed in (1, 2)]
-        crossing = attention[f"crossing-{row}"].get_xdata()[0]
+        # 4 - 3 g falls below 3 + place / 10 at g = (1 - place / 10) / 3: step 60 g / (1 + seed / 100).
+        steps = [20 * (1 - place / 10) / (1 + seed / 100) for seed in (1, 2)]
+        crossing = attention[f"crossing-{place}"].get_xdata()[0]
         assert crossing == pytest.approx(np.mean(steps), rel=2e-3)
+        assert texts_of(figure).count(size) == 3
 
 
-def test_a_model_without_attention_says_so():
+def test_models_without_attention_are_named():
     figure = attention_and_ngrams.draw(make_probes(False), make_metrics(SIZES), make_entropies())
-    assert texts_of(figure).count("no attention") == 2
+    check_layout(figure, "figure")
+    assert [axes.get_title("right") for axes in figure.axes] == ["none in 10K, 0.1M", "", ""]
 
 
 def test_a_sweep_is_split_into_its_ways_up_and_down():

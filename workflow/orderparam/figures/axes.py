@@ -214,10 +214,27 @@ def label_levels(
     Labels are kept `spacing` lines apart on axes of `axes_height` inches: where two levels coincide, one
     label above the other would name neither.
     """
+    for gid, (_, value) in levels.items():
+        axes.axhline(value, zorder=1, gid=gid, **REFERENCE)
+    labels = {gid: (label, value, GREY) for gid, (label, value) in levels.items()}
+    label_beside(axes, labels, axes_height, x, spacing)
+
+
+def label_beside(
+    axes: Axes,
+    labels: Mapping[str, tuple[str, float, str]],
+    axes_height: float,
+    x: float = 1.015,
+    spacing: float = 1.15,
+) -> None:
+    """Labels to the right of the axes at `x`: a text, a height in units of y and a colour, by gid.
+
+    They are kept `spacing` lines apart on axes of `axes_height` inches.
+    """
     low, high = axes.get_ylim()
     apart = spacing * matplotlib.rcParams["font.size"] / POINTS_PER_INCH / axes_height * (high - low)
     previous = -np.inf
-    for gid, (label, value) in sorted(levels.items(), key=lambda item: item[1][1]):
-        axes.axhline(value, zorder=1, gid=gid, **REFERENCE)
+    for gid, (label, value, colour) in sorted(labels.items(), key=lambda item: item[1][1]):
         previous = max(value, previous + apart)
-        axes.text(x, previous, label, transform=axes.get_yaxis_transform(), va="center", color=GREY)
+        place = axes.get_yaxis_transform()
+        axes.text(x, previous, label, transform=place, va="center", color=colour, gid=f"{gid}-label")
