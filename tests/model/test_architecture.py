@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import asdict
 
 import pytest
+from figure_tables import check_layout
 from runs import build_model
 
 from orderparam.figures import fig2_architecture
@@ -47,10 +48,13 @@ def test_drawing_mermaid_and_model_agree(n_layer, attention):
     figure = fig2_architecture.draw(asdict(found))
     assert f"{total:,} parameters" in " ".join(text.get_text() for text in figure.texts)
 
+    assert fig2_architecture.ORDER_PARAMETER in [text.get_text() for text in figure.axes[0].texts]
+    assert figure.get_figwidth() > figure.get_figheight()
     texts = defaultdict(list)
     for text in figure.axes[0].texts:
         kind, _, name = text.get_gid().partition("-")
-        texts[name.rpartition("-")[0] if kind == "node" else kind].append(text.get_text())
+        if text.get_text() != fig2_architecture.ORDER_PARAMETER:
+            texts[name.rpartition("-")[0] if kind == "node" else kind].append(text.get_text())
     assert texts.pop("group") == [decode(text) for text in SUBGRAPH.findall(mermaid)]
     nodes = {identity: decode(text).split("<br/>") for identity, text in NODE.findall(mermaid)}
     assert set(nodes) == set(texts) == set(identities)
@@ -87,7 +91,7 @@ def test_only_blocks_that_are_alike_are_collapsed():
     assert found.parameter_count == count_parameters(model)
     (second,) = [node for node in found.nodes if node.id == "block_2_attention_norm"]
     assert second.inputs == ("block_1_mlp_sum",)
-    fig2_architecture.draw(asdict(found))
+    check_layout(fig2_architecture.draw(asdict(found)), "four branches")
 
 
 def test_a_part_that_the_diagram_would_leave_out_is_an_error():
