@@ -6,6 +6,7 @@ Skipped where there is no Chromium: `apt install chromium`, or `playwright insta
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -106,11 +107,20 @@ def pages(smoke, tmp_path_factory):
     index = folder / "site/index.html"
     index.parent.mkdir()
     make_site([smoke.results / "smoke/write_up.html", *made], {}, "An answer.", index)
-    return {page.stem: page.as_uri() for page in index.parent.iterdir()}
+    return {page.stem: page.as_uri() for page in index.parent.rglob("*.html")}
+
+
+def test_every_link_of_the_site_leads_to_a_file_of_it(pages):
+    files = [Path(address.removeprefix("file://")) for address in pages.values()]
+    assert {"index", "claims", "phase_transition", "published_values"} <= pages.keys()
+    for page in files:
+        links = re.findall(r'<a href="([^"#:]+)(?:#[^"]*)?"', page.read_text("utf-8"))
+        assert links
+        assert [link for link in links if not page.parent.joinpath(link).is_file()] == []
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
-@pytest.mark.parametrize("name", ["smoke", "claims", "known_systems", "index"])
+@pytest.mark.parametrize("name", ["smoke", "claims", "known_systems", "index", "phase_transition"])
 def test_every_page_fits_its_screen_and_axe_finds_nothing(open_page, pages, name, scheme, width):
     page = open_page(pages[name], color_scheme=scheme, viewport={"width": width, "height": 800})
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")

@@ -1,4 +1,4 @@
-"""A folder of all pages with an index, to be put on any static host."""
+"""A folder of all pages with an index, to be put on any static host; docs/ are pages of it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+
 from orderparam.files import atomic_write
 from orderparam.pages.page import render_page
 
-TEMPLATE = "site.html.j2"
+TEMPLATE, DOCUMENT = "site.html.j2", "document.html.j2"
 _LINK = re.compile(r'<a href="(?:\.\./)?([\w-]+)(?:/write_up)?\.html">(.*?)</a>')
+_DOCUMENT_LINK = re.compile(r'href="(?:\.\./)+docs/([\w-]+)\.md"')
+_ANY_LINK = re.compile(r'<a href="([^"]*)">(.*?)</a>', re.DOTALL)
+_HEADING = re.compile(r"<h2>(.*?)</h2>")
 
 
 def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: str, index: Path) -> None:
@@ -29,7 +34,7 @@ def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: st
 
     for name, page in by_name.items():
         text = _LINK.sub(relink, page.read_text("utf-8"))
-        text = re.sub(r'href="(\.\./)+docs/', 'href="docs/', text)
+        text = _DOCUMENT_LINK.sub(r'href="docs/\1.html"', text)
         with atomic_write(index.with_name(f"{name}.html")) as file:
             file.write(text)
         findings = page.with_suffix(".txt")
@@ -41,6 +46,41 @@ def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: st
                 "findings": findings.read_text("utf-8").strip() if findings.exists() else "",
             }
         )
-    shutil.copytree("docs", index.with_name("docs"), dirs_exist_ok=True)
+    documents = []
+    copy = index.with_name("docs")
+    shutil.copytree("docs", copy, dirs_exist_ok=True)
+    for document in sorted(copy.glob("*.md")):
+        title, text = render_document(document)
+        with atomic_write(document.with_suffix(".html")) as file:
+            file.write(text)
+        documents.append({"name": document.stem, "title": title})
     with atomic_write(index) as file:
-        file.write(render_page(TEMPLATE, [], entries=entries, answer=answer))
+        file.write(render_page(TEMPLATE, [], entries=entries, documents=documents, answer=answer))
+
+
+def render_document(document: Path) -> tuple[str, str]:
+    """The title of a Markdown file of docs/, its first line, and a page of its text, both as HTML.
+
+    Links to other documents lead to their pages; of one to a file that is not beside the document, the text
+    alone remains.
+    """
+
+    def relink(link: re.Match[str]) -> str:
+        address, text = link.groups()
+        path, hash_, place = address.partition("#")
+        if path and "://" not in path:
+            if not document.parent.joinpath(path).is_file():
+                return text
+            path = re.sub(r"\.md$", ".html", path)
+        return f'<a href="{path}{hash_}{place}">{text}</a>'
+
+    def identify(heading: re.Match[str]) -> str:
+        words = re.sub(r"<[^>]*>|&\w+;", "", heading[1])
+        return f'<h2 id="{re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")}">{heading[1]}</h2>'
+
+    # Raw HTML stays what is written: text.
+    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(document.read_text("utf-8"))
+    html = _HEADING.sub(identify, _ANY_LINK.sub(relink, html))
+    html = html.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+    title, _, content = html.removeprefix("<h1>").partition("</h1>")
+    return title, render_page(DOCUMENT, [], title=title, content=content)
