@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from orderparam.errors import RecordError
 from orderparam.figures import fig1_hmmt
@@ -63,6 +65,15 @@ def test_figures_are_the_same_bytes_in_two_processes_without_torch_and_pyplot(tm
     svg = (tmp_path / "first" / "fig4.svg").read_text()
     assert "<text" in svg
     assert "<dc:date>" not in svg
+
+
+def test_points_of_panels_with_lines_of_one_name_bear_their_own_values(tmp_path):
+    figure = Figure()
+    for panel, points in zip(figure.subplots(1, 3), ([1, 2], [], [30, 40]), strict=True):
+        panel.plot(points, points, "o", gid="run", label="run")
+    save_figure(figure, tmp_path / "a.svg", tmp_path / "a.png")
+    titles = re.findall(r"<title>(.*?)</title>", (tmp_path / "a.svg").read_text("utf-8"))
+    assert titles == ["run: 1, 1", "run: 2, 2", "run: 30, 30", "run: 40, 40"]
 
 
 def test_a_failure_leaves_no_file(tmp_path):

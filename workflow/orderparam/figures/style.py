@@ -150,16 +150,22 @@ def save_figure(figure: Figure, svg_path: str | Path, png_path: str | Path) -> N
 def name_points(svg: str, figure: Figure) -> str:
     """The SVG of a figure where each marker of a line with a gid has a title: the line's label, x and y.
 
-    A label that begins with an underscore, which is none, is left out.
+    A label that begins with an underscore, which is none, is left out. Where panels have lines of one gid,
+    the first of them in the SVG is the first panel's, and so on.
     """
+    found: dict[str, int] = {}
     for axes in figure.axes:
         for line in axes.get_lines():
-            start = svg.find(f'<g id="{line.get_gid()}">') if line.get_gid() else -1
-            if start < 0 or line.get_marker() in ("None", None, ""):
+            gid = str(line.get_gid())
+            start = svg.find(f'<g id="{gid}"', found.get(gid, 0)) if line.get_gid() else -1
+            if start < 0:
+                continue
+            found[gid] = start + 1
+            points = np.asarray(line.get_xydata(), dtype=float)
+            if line.get_marker() in ("None", None, "") or not points.size:
                 continue
             label = str(line.get_label())
             head = "" if label.startswith("_") else f"{escape(label)}: "
-            points = np.asarray(line.get_xydata(), dtype=float)
             places = line.get_transform().transform(points) / figure.dpi * POINTS_PER_INCH
             places[:, 1] = figure.get_figheight() * POINTS_PER_INCH - places[:, 1]
             values = [f"{head}{x:.5g}, {y:.5g}" for x, y in points]
