@@ -17,5 +17,5 @@ if __name__ == "__main__":
         if manifests and find_table(snakemake.output[0]) is METRICS:
             for trained in Record(Path(manifests[0]).parent).jobs():
                 for seeds in trained.seeds:
-                    job.add_training(trained.run, seeds, "recorded")
+                    job.add_training(trained.run, seeds, "run")
             job.log_trainings(table)

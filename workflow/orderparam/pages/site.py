@@ -81,6 +81,8 @@ def render_document(document: Path) -> tuple[str, str]:
     # Raw HTML stays what is written: text.
     html = MarkdownIt("commonmark", {"html": False}).enable("table").render(document.read_text("utf-8"))
     html = _HEADING.sub(identify, _ANY_LINK.sub(relink, html))
+    # An empty cell heads nothing.
+    html = html.replace("<th></th>", "<td></td>")
     html = html.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
     title, _, content = html.removeprefix("<h1>").partition("</h1>")
     return title, render_page(DOCUMENT, [], title=title, content=content)
