@@ -62,3 +62,6 @@ def test_the_end_names_the_pages_with_their_findings_else_the_figures(tmp_path, 
     opened, findings, following = describe_results([figure, page])
     assert (opened, findings) == (f"Open {page}", "  b rises in all four sizes.")
     assert following.startswith("Next: snakemake --cores 2 ")
+    (tmp_path / "write_up.txt").write_text("many words " * 30)
+    lines = "\n".join(describe_results([page])).split("\n")
+    assert len(lines) == 4 and max(map(len, lines)) <= 200

@@ -108,7 +108,7 @@ def describe_results(made: Iterable[Path]) -> list[str]:
         lines.append(f"Open {page}")
         findings = page.with_suffix(".txt")
         if findings.exists():
-            lines.append(f"  {findings.read_text(encoding='utf-8').strip()}")
+            lines.append(wrap(f"  {findings.read_text(encoding='utf-8').strip()}"))
     if pages:
         lines.append(f"Next: {CLAIMS if any('/replay/' in str(page) for page in pages) else REPLAY}")
     return lines

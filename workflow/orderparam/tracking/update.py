@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from orderparam.errors import RecordError
 from orderparam.files import read_json, write_json
+from orderparam.tracking.job_log import wrap
 from orderparam.tracking.provenance import hide_secrets, is_alive, is_here
 from orderparam.tracking.record import RECORDS, RunRecord
 from orderparam.tracking.store import RunStore, database_path
@@ -257,4 +258,4 @@ class Follower:
                 f"the store {hide_secrets(self._uri)} cannot be used: {text}. The jobs go on and leave their "
                 "records in results/*/jobs; the next snakemake command, or `orderparam ui`, tells the store"
             )
-        print(f"warning: tracking: {text}", file=sys.stderr, flush=True)
+        print(wrap(f"warning: tracking: {text}"), file=sys.stderr, flush=True)
