@@ -24,6 +24,7 @@ from figure_tables import (
 )
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from orderparam.analysis.derivative import compute_derivative
 from orderparam.errors import RecordError
 from orderparam.figures import (
     fig1_hmmt,
@@ -345,6 +346,20 @@ def test_figure_5_bears_any_slopes(slopes):
     if finite:
         low, high = panels_of_fig5(figure)[1].get_ylim()
         assert low < min(finite) <= max(finite) < high
+
+
+@pytest.mark.parametrize(
+    ("flattens", "said"),
+    [(True, "does not steepen again beyond its noise in 10K"), (False, "steepens again in 10K")],
+)
+def test_figure_5_says_whether_a_slope_steepens_again(flattens, said):
+    metrics = make_metrics(sizes=("10K",), seeds=(1,))
+    rows = metrics.iloc[[0] * 13].assign(step=range(0, 130, 10))
+    derivative = compute_derivative(rows.assign(order_parameter=0.1 + rows["step"] / 1000), {"10K": 10})
+    slopes = -100 * 0.5 ** np.arange(len(derivative))
+    derivative["dloss_dorder"] = slopes if flattens else np.r_[slopes[:6], slopes[5::-1]][: len(slopes)]
+    title = words_of(draw_fig5(metrics, derivative).texts).replace("$", "")
+    assert said in title and "0 of" not in title
 
 
 def visible_labels(axes, renderer):

@@ -14,7 +14,8 @@ if __name__ == "__main__":
         vocabularies = sources.pop("vocabularies", None)
         context = None
         if vocabularies:
-            corpora = describe_corpora([read_json(path) for path in vocabularies])
+            records = [read_json(path) for path in vocabularies]
+            corpora = describe_corpora(records, shows_entropies="ngram_entropies" in sources)
             context = FigureContext(
                 snakemake.params.label,
                 corpora["corpus"],

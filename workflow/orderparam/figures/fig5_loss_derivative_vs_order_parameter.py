@@ -192,13 +192,12 @@ def _finding(sizes: list[str], runs: pd.DataFrame | None, published: pd.DataFram
         if len(rows_of(runs, size)) or len(rows_of(published, size)):
             told[_steepens(longest(runs, published, size)["dloss_dorder"].dropna())].append(size)
     steeper, others = (name_some(told[found], sizes, runs, published) for found in (True, False))
-    if steeper:
-        return f"{_SLOPE} steepens again in {steeper}" + (
-            f", but not beyond its noise in {others}" if others else ""
-        )
-    return (
-        f"{_SLOPE} does not steepen again beyond its noise in {others}" if others else f"{_SLOPE} along $b$"
-    )
+    if told[True]:
+        rest = f", but not beyond its noise in {others}" if told[False] else ""
+        return f"{_SLOPE} steepens again in {steeper}{rest}"
+    if told[False]:
+        return f"{_SLOPE} does not steepen again beyond its noise in {others}"
+    return f"{_SLOPE} along $b$"
 
 
 def _draw_slope_changes(axes: Axes, published: pd.DataFrame, styles: dict[str, SizeStyle]) -> None:

@@ -62,15 +62,18 @@ def embed_figure(path: Path, experiment: str, tables: Iterable[str] = ()) -> dic
         .replace(r"\|", "|")
     )
     record = _record_of(path)
+    finding = html.unescape(found[1]) if (found := _FINDING.search(svg)) else ""
+    caption = " ".join(caption.split())
     tags = record.get("tags", {})
     command = f"snakemake --cores 1 --force results/{experiment}/figures/{path.name}"
     return {
         "name": path.stem,
-        "finding": html.unescape(found[1]) if (found := _FINDING.search(svg)) else "",
-        "svg": _inline(svg, path.stem, " ".join(caption.split())),
+        "finding": finding,
+        # What is seen, then how it is drawn.
+        "svg": _inline(svg, path.stem, f"{finding}. {caption}" if finding else caption),
         "data": base64.b64encode(svg.encode()).decode("ascii"),
         "narrow": width is not None and float(width[1]) < NARROW_POINTS,
-        "caption": " ".join(caption.split()),
+        "caption": caption,
         "command": tags.get("regenerate", command),
         "commit": tags.get("git.commit", "") + (" and changes" if tags.get("git.dirty") == "true" else ""),
         "sha256": sha256_of_file(path),

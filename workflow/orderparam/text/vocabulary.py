@@ -129,14 +129,14 @@ def corpus_label(record: Mapping[str, Any]) -> str:
     return name if record["stand_in"] else name.removesuffix("_or_stand_in")
 
 
-def describe_corpora(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def describe_corpora(records: Sequence[Mapping[str, Any]], shows_entropies: bool = False) -> dict[str, Any]:
     """Names and stand-in notices of all corpora that a result rests on, as one mapping.
 
-    `records` are the contents of their vocabulary.json; first comes the corpus whose n-gram entropies are
-    shown. The keys are corpus, stand_in and notice (None without a stand-in).
+    `records` are the contents of their vocabulary.json; where `shows_entropies`, those of the first are shown
+    for all, and the names say so. The keys are corpus, stand_in and notice (None without a stand-in).
     """
     names = ", ".join(corpus_label(record) for record in records)
-    if len(records) > 1:
+    if shows_entropies and len(records) > 1:
         names += f" (n-gram entropies of {corpus_label(records[0])})"
     notices = [record["notice"] for record in records if record["stand_in"]]
     return {"corpus": names, "stand_in": bool(notices), "notice": "; ".join(notices) or None}
