@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from orderparam.errors import RecordError
 from orderparam.figures.layout import LegendGroup, legend_line
 from orderparam.figures.placing import places_along
-from orderparam.figures.style import GREY, POINTS_PER_INCH, REFERENCE, SizeStyle, literal
+from orderparam.figures.style import GREY, NAMES, POINTS_PER_INCH, REFERENCE, SizeStyle, literal
 
 ORDER_PARAMETER_LABEL = r"order parameter $b = \|W_\mathrm{head}\|_F\,/\,d_\mathrm{model}$"
 STEP_LABEL = "training step (updates)"
@@ -64,15 +64,14 @@ def plot_runs(
         )
 
 
-def name_sizes(styles: Mapping[str, SizeStyle]) -> LegendGroup:
-    """Legend entries that name the sizes."""
-    return LegendGroup(
-        [
-            legend_line(literal(size), markersize=4, markeredgewidth=0, linewidth=0, **style.look)
-            for size, style in styles.items()
-        ],
-        handle_length=0.8,
-    )
+def name_sizes(styles: Mapping[str, SizeStyle], as_lines: bool = False) -> LegendGroup:
+    """Legend entries that name the sizes, by their markers or, where none are drawn, by lines."""
+    names = {size: literal(NAMES.get(size, size)) for size in styles}
+    if as_lines:
+        return LegendGroup([legend_line(names[size], color=style.colour) for size, style in styles.items()])
+    look = {"markersize": 4, "markeredgewidth": 0, "linewidth": 0}
+    entries = [legend_line(names[size], **look, **style.look) for size, style in styles.items()]
+    return LegendGroup(entries, handle_length=0.8)
 
 
 def set_order_parameter_axis(

@@ -8,28 +8,19 @@ from matplotlib.figure import Figure
 
 from orderparam.figures.axes import STEP_LABEL, require_rows
 from orderparam.figures.layout import start_figure
-from orderparam.figures.style import COLOURS, PAGE_WIDTH, describe_seeds, styled
+from orderparam.figures.style import COLOURS, NAMES, PAGE_WIDTH, describe_seeds, styled
 
 # Of each group its colour, its heading, and the names of its entries.
 GROUPS = (
     (
         COLOURS[0],
         "something to look back at:\nthe fall pauses, then resumes",
-        {
-            "whole": "the text itself",
-            "order-2": "Markov text, order 2",
-            "order-3": "Markov text, order 3",
-            "moby-dick": "Moby-Dick",
-        },
+        ("whole", "order-2", "order-3", "moby-dick"),
     ),
     (
         COLOURS[1],
         "nothing to look back at:\nit only flattens",
-        {
-            "context-1": "context of one character",
-            "ablated": "attention taken out",
-            "order-1": "Markov text, order 1",
-        },
+        ("context-1", "ablated", "order-1"),
     ),
 )
 _LINES = ("-", "--", ":", "-.")
@@ -51,11 +42,13 @@ def draw(loss_slope: pd.DataFrame) -> Figure:
     figure = start_figure(PAGE_WIDTH, 2.5, describe_seeds(table["seed"]), title=_finding(means))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (colour, heading, names) in zip(panels, GROUPS, strict=True):
-        for (name, label), line in zip(names.items(), _LINES, strict=False):
+        for name, line in zip(names, _LINES, strict=False):
             if name not in means:
                 continue
             curve = means[name]
-            axes.plot(curve.index, curve.to_numpy(), color=colour, linestyle=line, label=label, gid=name)
+            axes.plot(
+                curve.index, curve.to_numpy(), color=colour, linestyle=line, label=NAMES[name], gid=name
+            )
         axes.set_xscale("log")
         axes.set_xlabel(STEP_LABEL)
         axes.set_title(heading, color=colour, weight="bold")

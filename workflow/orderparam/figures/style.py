@@ -32,6 +32,16 @@ COLOURS: tuple[str, ...] = tuple(_CYCLE.by_key()["color"])
 REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (4, 2))}
 
 POINTS_PER_INCH = 72
+# What legends call the entries of the controls.
+NAMES = {
+    "whole": "the text itself",
+    "order-1": "Markov text, order 1",
+    "order-2": "Markov text, order 2",
+    "order-3": "Markov text, order 3",
+    "moby-dick": "Moby-Dick",
+    "context-1": "context of one character",
+    "ablated": "attention taken out",
+}
 # A marker in matplotlib's SVGs.
 _MARKER = re.compile(r'(<use xlink:href="#\w+" x="(?P<x>[-\d.]+)" y="(?P<y>[-\d.]+)"[^>]*?)/>')
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")

@@ -43,7 +43,7 @@ def draw(loss_slope: pd.DataFrame, transition: pd.DataFrame) -> Figure:
         *(legend_line(label, color="black", marker=marker, **_MARK) for marker, label in _MARKS.values()),
         legend_line("$L$ passes the bigram entropy $H_2$", color="black", **_PASSAGE),
     ]
-    legend = [name_sizes(styles), LegendGroup(entries)]
+    legend = [name_sizes(styles, as_lines=True), LegendGroup(entries)]
     dips = [size for size in styles if (size, "log_step_plateau_step") in quantities]
     title = f"The fall of the loss slows down and speeds up again in {name_some(dips, list(styles))}"
     figure = start_figure(PAGE_WIDTH, 2.7, describe_seeds(loss_slope["seed"]), legend, title=title)
