@@ -13,6 +13,7 @@ from orderparam.files import atomic_write
 from orderparam.pages.page import render_page
 
 TEMPLATE, DOCUMENT = "site.html.j2", "document.html.j2"
+_TO_INDEX = '<p class="origin"><a href="index.html">All pages</a></p>'
 _LINK = re.compile(r'<a href="(?:\.\./)?([\w-]+)(?:/write_up)?\.html">(.*?)</a>')
 _DOCUMENT_LINK = re.compile(r'href="(?:\.\./)+docs/([\w-]+)\.md"')
 _ANY_LINK = re.compile(r'<a href="([^"]*)">(.*?)</a>', re.DOTALL)
@@ -35,6 +36,7 @@ def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: st
     for name, page in by_name.items():
         text = _LINK.sub(relink, page.read_text("utf-8"))
         text = _DOCUMENT_LINK.sub(r'href="docs/\1.html"', text)
+        text = text.replace("<main>", f"<main>\n{_TO_INDEX}", 1)
         with atomic_write(index.with_name(f"{name}.html")) as file:
             file.write(text)
         findings = page.with_suffix(".txt")
