@@ -9,11 +9,15 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from orderparam.errors import RecordError
 from orderparam.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 RECORDS = "results/*/jobs/**/*.json"
@@ -73,13 +77,16 @@ class RunRecord:
         """The record in a file, without keys unknown here; raise RecordError, naming the file, if damaged."""
         values = read_json(path)
         # Jobs that only write records do without it.
-        from pydantic import TypeAdapter, ValidationError
+        from pydantic import ValidationError
 
         try:
             known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
-            record = TypeAdapter(cls).validate_json(json.dumps(known, allow_nan=False), strict=True)
+            record = _kinds().validate_json(json.dumps(known, allow_nan=False), strict=True)
             if not EXPERIMENT.fullmatch(record.experiment):
                 raise ValueError(f"{record.experiment!r} is no experiment's name")
+            for name in record.texts:
+                if Path(name).name != name:
+                    raise ValueError(f"{name!r} is no file's name")
             parts = [(FILE, file) for file in (*record.inputs, *record.outputs)]
             parts += [(PROCESS, record.process)] if record.process else []
             for kinds, part in parts:
@@ -136,6 +143,14 @@ class RunRecord:
             path = self.points_file(root)
             raise RecordError(f"{path}: no points of a run ({error}); delete it") from None
         return found, since + len(complete)
+
+
+@cache
+def _kinds() -> TypeAdapter[RunRecord]:
+    """What values a record's fields may have; to find it out anew takes longer than to read a record."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunRecord)
 
 
 def set_aside(root: Path, file: str) -> None:

@@ -9,8 +9,8 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from orderparam.tracking.record import Point, RunRecord, Status
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
 
 T = TypeVar("T")
 
@@ -103,7 +104,7 @@ class RunStore:
 
     def __init__(self, uri: str, root: Path) -> None:
         """Open the store, creating and migrating it where needed; not by several processes at once."""
-        self._root, self._artifacts = root, artifact_folder(uri, root)
+        self._root, self._uri, self._artifacts = root, uri, artifact_folder(uri, root)
         self._experiments: dict[str, str] = {}
         self._runs: dict[str, Any] = {}
         self._made: set[str] = set()
@@ -163,8 +164,14 @@ class RunStore:
             return False
         return True
 
-    def begin(self, record: RunRecord, training: str = "", parent: str | None = None) -> str:
-        """The id of the run of a record, or of a training in it, made if there is none.
+    def begin(
+        self,
+        record: RunRecord,
+        training: str = "",
+        parent: str | None = None,
+        points: Iterable[Point] = (),
+    ) -> str:
+        """The id of the run of a record, or of a training in it, made if there is none, with its points.
 
         `parent` is the run of its invocation, below which a job is listed, unless one looks for it: figures,
         pages and trainings are listed at once. Telling a store what it knows changes nothing, so a run that
@@ -184,13 +191,16 @@ class RunStore:
         run_id = self._find(experiment, identity)
         if not run_id:
             name = training or record.name
-            run_id = self._client.create_run(experiment, began, tags, run_name=name).info.run_id
+            info = self._client.create_run(experiment, began, tags, run_name=name).info
+            run_id = str(info.run_id)
+            self._runs[run_id] = info
         tags |= self._tags(run_id, record, training, parent)
         params = [
             Param(_name(key), _cut(value, LONGEST_PARAM)) for key, value in _params(record, training).items()
         ]
+        # Of all that it is told at once MLflow makes batches, as large as it takes.
         self._client.log_batch(
-            run_id, params=params, tags=[RunTag(key, value) for key, value in tags.items()]
+            run_id, _metrics(points), params, [RunTag(key, value) for key, value in tags.items()]
         )
         datasets = [
             DatasetInput(
@@ -220,11 +230,7 @@ class RunStore:
 
     def add_points(self, run_id: str, points: Iterable[Point]) -> None:
         """Add (key, value, step, time) points; those that are there already are left as they are."""
-        from mlflow.entities import Metric
-
-        metrics = [Metric(_name(key), value, at, step) for key, value, step, at in points]
-        for chunk in _chunks(metrics, 1000):
-            self._client.log_batch(run_id, metrics=chunk)
+        self._client.log_batch(run_id, _metrics(points))
 
     def complete(
         self,
@@ -242,8 +248,14 @@ class RunStore:
             self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags])
         # First, so that it is told even where artifacts cannot be kept.
         self.end(run_id, record.status, record.end_time)
-        if self._artifacts and not self._is_ours(run_id):
+        address = str(self._run(run_id).artifact_uri)
+        # Of a database that projects share, the artifacts of this run may lie in another one.
+        if self._artifacts and not address.startswith(self._artifacts.as_uri()):
             return
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        # MLflow's client would ask for the address again, of each run.
+        artifacts: Any = get_artifact_repository(address, self._uri)
         for file in () if training else record.outputs:
             path = (self._root / file["path"]).resolve()
             if not path.is_relative_to(self._root):
@@ -252,15 +264,12 @@ class RunStore:
                 # Snakemake or a rerun may delete it meanwhile, or have made it anew.
                 with suppress(FileNotFoundError):
                     if file["sha256"] in (None, sha256_of_file(path)):
-                        self._client.log_artifact(run_id, str(path))
-        kept = {name: value for name, value in asdict(record).items() if name != "texts"}
-        for name, text in {**record.texts, "job.json": json.dumps(kept, indent=1)}.items():
-            self._client.log_text(run_id, text, name)
-
-    def _is_ours(self, run_id: str) -> bool:
-        """Whether a run's artifacts lie in this project; those of a database that projects share may not."""
-        assert self._artifacts
-        return str(self._run(run_id).artifact_uri).startswith(self._artifacts.as_uri())
+                        artifacts.log_artifact(str(path))
+        kept = {name: value for name, value in vars(record).items() if name != "texts"}
+        with TemporaryDirectory() as folder:
+            for name, text in {**record.texts, "job.json": json.dumps(kept, indent=1)}.items():
+                Path(folder, name).write_text(text, "utf-8")
+            artifacts.log_artifacts(folder)
 
     def close(self, run_id: str) -> None:
         """End a run as KILLED unless it has ended, as told by the project that this one is a copy of."""
@@ -315,6 +324,12 @@ class RunStore:
         note = {NOTE: describe_run(record, training, run_id, points, link)}
         kept = {key: value for key, value in record.tags.items() if not key.startswith(IN_NOTE)}
         return {_name(key): _cut(value, LONGEST_TAG) for key, value in {**kept, **more, **note}.items()}
+
+
+def _metrics(points: Iterable[Point]) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    return [Metric(_name(key), value, at, step) for key, value, step, at in points]
 
 
 def _params(record: RunRecord, training: str) -> dict[str, str]:

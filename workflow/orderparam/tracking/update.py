@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from orderparam.errors import RecordError
-from orderparam.files import read_json, write_json
+from orderparam.files import atomic_write, read_json
 from orderparam.tracking.job_log import wrap
 from orderparam.tracking.provenance import hide_secrets, is_alive, is_here
 from orderparam.tracking.record import RECORDS, RunRecord
@@ -131,9 +132,11 @@ class _Update:
         runs = told.runs if told else {}
         for training in ("", *record.trainings):
             is_new = training not in runs
+            new_points = points.get(training, [])
             if is_new:
-                runs[training] = self._store.begin(record, training, parent)
-            self._store.add_points(runs[training], points.get(training, []))
+                runs[training] = self._store.begin(record, training, parent, new_points)
+            else:
+                self._store.add_points(runs[training], new_points)
             if record.status == "KILLED" and record.inferred:
                 self._store.close(runs[training])
             elif record.status != "RUNNING":
@@ -188,7 +191,9 @@ class _Update:
         self._save()
 
     def _save(self) -> None:
-        write_json(self._notes, {file: vars(told) for file, told in self._told.items()})
+        # Not indented: of thousands of records that takes longer than telling what is new.
+        with atomic_write(self._notes) as file:
+            file.write(json.dumps({path: vars(told) for path, told in self._told.items()}))
         self._saved = time.monotonic()
 
 
