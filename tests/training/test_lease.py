@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 
@@ -81,5 +82,9 @@ def test_the_device_of_a_run_is_leased_before_pytorch_looks_for_it(monkeypatch, 
     monkeypatch.setattr(lease, "_held", [])
     resolve_device("auto")
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
+    # Other users of the machine lease by the same files, and make their own beside them.
+    (folder,) = tmp_path.iterdir()
+    (file,) = folder.iterdir()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, file)] == [0o777, 0o666]
     for lock in lease._held:
         lock.release()

@@ -6,6 +6,7 @@ import logging
 import os
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -35,7 +36,10 @@ def lease_device() -> str | None:
         return None
     # For all users and projects of this machine.
     folder = Path(tempfile.gettempdir()) / "orderparam-devices"
-    folder.mkdir(mode=0o777, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    # Its maker's, whose umask would keep others out.
+    with suppress(PermissionError):
+        folder.chmod(0o777)
     waiting = False
     while True:
         for device in devices:
