@@ -133,18 +133,22 @@ def pass_signals_on(jobs_are_here: bool) -> None:
     """Have SIGTERM and SIGHUP stop the running jobs too, which save what they have; for `onstart`.
 
     Snakemake itself, on SIGTERM, starts no further job and waits for those that run. So does SIGINT where
-    the jobs run on this machine. On a KeyboardInterrupt it cancels jobs elsewhere, but waits for those here,
-    and a job between its choice and its start would run to its end without being noted.
+    the jobs run on this machine. On a KeyboardInterrupt it cancels jobs elsewhere, which these signals raise
+    too where there are any; but it waits for those here, and a job between its choice and its start would run
+    to its end without being noted.
     """
     graceful = signal.getsignal(signal.SIGTERM)
     if not callable(graceful) or threading.current_thread() is not threading.main_thread():
+        return
+    if not jobs_are_here:
+        catch_stopping(lambda number: signal.default_int_handler(number, None))
         return
 
     def stop(number: int) -> None:
         # Not here: Snakemake's handler takes a lock that this thread may hold.
         threading.Thread(target=_stop_jobs, args=(graceful, number), daemon=True).start()
 
-    catch_stopping(stop, WITH_INTERRUPT if jobs_are_here else STOPPING)
+    catch_stopping(stop, WITH_INTERRUPT)
 
 
 def pass_signals_on_no_more() -> None:
