@@ -20,6 +20,7 @@ from test_tracking_store import begin_record, dump
 from tracking_helpers import runs_in, start_python, statuses, update, wait_until
 
 from orderparam.files import read_json
+from orderparam.tracking.stopping import WITH_INTERRUPT, pass_signals_on
 from orderparam.tracking.store import TrackingError
 from orderparam.tracking.ui import browse
 
@@ -299,3 +300,17 @@ def test_a_servers_address_is_printed_without_its_secrets(tmp_path, monkeypatch,
         f"  paper                     {page.format(3)}\n"
         f"  paper · figures and jobs  {page.format(4)}\n"
     )
+
+
+@pytest.mark.parametrize("number", WITH_INTERRUPT)
+def test_signals_cancel_jobs_elsewhere_as_ctrl_c_does(number):
+    before = {each: signal.getsignal(each) for each in WITH_INTERRUPT}
+    try:
+        # Snakemake's own, which would wait for them.
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        pass_signals_on(jobs_are_here=False)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
