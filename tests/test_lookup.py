@@ -56,7 +56,7 @@ def test_a_replay_takes_tables_and_corpora_from_its_record_and_trains_nothing(re
     assert (PROJECT / vocabulary).is_file()
     with pytest.raises(ConfigError, match="'replay' replays what is recorded of 'paper': it has no runs "):
         lookup.find_run(replay, "10K")
-    assert lookup.tables_to_judge(replay, ["metrics.csv", "sample_quality.csv", "comparison.csv"]) == [
+    assert lookup.tables_to_judge(replay, ["metrics.csv", "probes.csv", "comparison.csv"]) == [
         "results/replay/metrics.csv",
         "results/replay/comparison.csv",
     ]

@@ -3,7 +3,16 @@ import pytest
 
 from orderparam.errors import RecordError
 from orderparam.files import write_json
-from orderparam.tables import METRICS, OBSERVABLES, TABLES, collect_runs, read_source, read_table, write_table
+from orderparam.tables import (
+    METRICS,
+    OBSERVABLES,
+    SAMPLE_QUALITY,
+    TABLES,
+    collect_runs,
+    read_source,
+    read_table,
+    write_table,
+)
 
 
 def rows(size, seed, steps):
@@ -75,6 +84,13 @@ def test_a_missing_size_and_a_repeated_row_are_errors(tmp_path):
         collect_runs([path], ["10K", "10M"])
     with pytest.raises(RecordError, match="more than once"):
         collect_runs([path, path], ["10K"])
+
+
+def test_text_is_scored_of_some_sizes_only(tmp_path):
+    row = {"size": "10M", "seed": 1, "checkpoint": "best", "step": 5, "sample": 0, "quantity": "val_loss"}
+    scored = SAMPLE_QUALITY.frame([[*row.values(), 1.5]])
+    write_table(scored, tmp_path / "sample_quality.csv")
+    pd.testing.assert_frame_equal(collect_runs([tmp_path / "sample_quality.csv"], ["10K", "10M"]), scored)
 
 
 def test_no_table_has_a_file_name_of_another():

@@ -19,6 +19,7 @@ from orderparam.files import read_json
 from orderparam.settings.config import Settings, find_experiment
 from orderparam.settings.experiment import RESERVED_EXPERIMENTS, Experiment, Run, Seeds
 from orderparam.settings.words import find
+from orderparam.tables import PARTIAL
 
 USUAL_CHARACTERS = 1_115_394
 
@@ -143,8 +144,7 @@ def tables_of_jobs(experiment: Experiment, name: str) -> list[str]:
     """
     record, scored = record_of(experiment), name == "sample_quality.csv"
     if record:
-        partial = scored or name == "probes.csv"
-        return [str(job.table(name)) for job in record.jobs() if job.has(name) or not partial]
+        return [str(job.table(name)) for job in record.jobs() if job.has(name) or name not in PARTIAL]
     sizes, jobs = [*experiment.runs], [*experiment.jobs]
     return [
         f"results/{experiment.name}/runs/{size}/{job}/{name}"
@@ -225,6 +225,5 @@ def tables_to_judge(experiment: Experiment, names: Iterable[str]) -> list[str]:
     lacking = set() if experiment.compare_with_published else {"comparison.csv"}
     if experiment.is_published:
         lacking = {"comparison.csv", "probes.csv", "sample_quality.csv", "verification.csv"}
-    partial = ("probes.csv", "sample_quality.csv")
-    lacking.update(name for name in partial if not tables_of_jobs(experiment, name))
+    lacking.update(name for name in PARTIAL if not tables_of_jobs(experiment, name))
     return [f"results/{experiment.name}/{name}" for name in names if name not in lacking]

@@ -591,16 +591,20 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         raise ValueError(f"{path}: a table is .csv or .parquet")
 
 
+# What only some training jobs have.
+PARTIAL = ("probes.csv", "sample_quality.csv")
+
+
 def collect_runs(paths: Sequence[str | Path], sizes: Sequence[str]) -> pd.DataFrame:
     """The tables of an experiment's training jobs as one, ordered by size (as in `sizes`), seed and step.
 
-    Rows of one step keep their order. Raises RecordError when a size is not among `sizes`, or is missing and
-    the tables are not probes, which not every job has, and when two rows have the same key.
+    Rows of one step keep their order. Raises RecordError when a size is not among `sizes`, or is missing from
+    tables that are not PARTIAL, and when two rows have the same key.
     """
     table = find_table(paths[0])
     frame = read_tables(paths)
     found = set(frame["size"])
-    if found - set(sizes) or (found != set(sizes) and table is not PROBES):
+    if found - set(sizes) or (found != set(sizes) and Path(paths[0]).name not in PARTIAL):
         raise RecordError(f"the runs' tables hold the sizes {sorted(found)}, expected {sorted(sizes)}")
     repeated = frame.duplicated(list(table.key))
     if repeated.any():

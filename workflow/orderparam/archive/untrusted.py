@@ -14,7 +14,7 @@ from orderparam.errors import RecordError
 from orderparam.files import check_regular, open_regular, read_regular
 from orderparam.settings.experiment import Experiment
 from orderparam.sums import check_sums, measure
-from orderparam.tables import find_table, read_table
+from orderparam.tables import PARTIAL, find_table, read_table
 from orderparam.training.schedule import checkpoint_steps
 
 # More than these, in bytes, is no table, and no text, of a run.
@@ -58,7 +58,7 @@ def read_checked(
     check_environment(job)
     seeds = [each.seed for each in job.seeds]
     names = ["metrics.csv", "steps.parquet", "verification.csv"]
-    names += [name for name in ("probes.csv", "sample_quality.csv") if job.has(name)]
+    names += [name for name in PARTIAL if job.has(name)]
     # Text is sampled from the first seed's weights only.
     of = {name: seeds[:1] if name == "sample_quality.csv" else seeds for name in names}
     tables = {name: _read(job, name, of[name]) for name in names}
