@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -73,7 +72,6 @@ def characters_of(corpus: str) -> int:
         return USUAL_CHARACTERS
 
 
-@cache
 def settings_of(run: Run) -> dict[str, Any]:
     """How a size is trained, as plain values; of any device and threads, so that these make nothing anew."""
     return replace(run, device="auto", threads=1).to_dict()
