@@ -9,6 +9,7 @@ import pytest
 from tracking_helpers import in_new_process, local_store, start_job, update
 
 from orderparam.files import read_json
+from orderparam.tracking.job_log import INDENT
 from orderparam.tracking.store import TrackingError
 from orderparam.tracking.trouble import describe_trouble
 from orderparam.tracking.ui import browse
@@ -129,7 +130,8 @@ def test_a_warning_names_the_cause_and_no_password(tmp_path, capsys, monkeypatch
     finish(start_job(tmp_path, DRAW))
     uri = uri.format(root=tmp_path)
     Follower(tmp_path, uri).update()
-    told = capsys.readouterr().err
+    # However it was wrapped.
+    told = capsys.readouterr().err.replace(f"\n{INDENT}", " ")
     assert told.count("\n") == 1
     assert any(part in told for part in cause.split("|")), told
     assert "`orderparam ui`" in told
