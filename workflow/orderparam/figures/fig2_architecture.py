@@ -82,7 +82,7 @@ def draw(architecture: Mapping[str, Any]) -> Figure:
     boxes = {name: box for column in columns for name, box in _place(column).items()}
     depth = _GAP - min(box.bottom for box in boxes.values())
     height = _HEADING + depth
-    title = literal(model.title) + (f"; $b$ is read off its {boxes[HEAD].lines[0]}" if HEAD in boxes else "")
+    title = literal(model.title) + (f"; b is read off its {boxes[HEAD].lines[0]}" if HEAD in boxes else "")
     figure = start_figure(PAGE_WIDTH, height, "read off the modules that are trained", title=title)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, MARGIN / figure.get_figheight(), 1, height / figure.get_figheight()))
