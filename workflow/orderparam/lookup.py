@@ -222,6 +222,6 @@ def tables_to_judge(experiment: Experiment, names: Iterable[str]) -> list[str]:
     """
     lacking = set() if experiment.compare_with_published else {"comparison.csv"}
     if experiment.is_published:
-        lacking = {"comparison.csv", "probes.csv", "sample_quality.csv", "verification.csv"}
+        lacking = {"comparison.csv", "verification.csv", *PARTIAL}
     lacking.update(name for name in PARTIAL if not tables_of_jobs(experiment, name))
     return [f"results/{experiment.name}/{name}" for name in names if name not in lacking]

@@ -275,6 +275,8 @@ SAMPLE_QUALITY = Table(
     },
     key=("size", "seed", "checkpoint", "sample", "quantity"),
 )
+# What only some training jobs have.
+PARTIAL = (PROBES.path, SAMPLE_QUALITY.path)
 THROUGHPUT = Table(
     "throughput.csv",
     {
@@ -591,10 +593,6 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         raise ValueError(f"{path}: a table is .csv or .parquet")
 
 
-# What only some training jobs have.
-PARTIAL = ("probes.csv", "sample_quality.csv")
-
-
 def collect_runs(paths: Sequence[str | Path], sizes: Sequence[str]) -> pd.DataFrame:
     """The tables of an experiment's training jobs as one, ordered by size (as in `sizes`), seed and step.
 
@@ -604,7 +602,7 @@ def collect_runs(paths: Sequence[str | Path], sizes: Sequence[str]) -> pd.DataFr
     table = find_table(paths[0])
     frame = read_tables(paths)
     found = set(frame["size"])
-    if found - set(sizes) or (found != set(sizes) and Path(paths[0]).name not in PARTIAL):
+    if found - set(sizes) or (found != set(sizes) and table.path not in PARTIAL):
         raise RecordError(f"the runs' tables hold the sizes {sorted(found)}, expected {sorted(sizes)}")
     repeated = frame.duplicated(list(table.key))
     if repeated.any():
