@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -119,7 +119,7 @@ def _place_columns(model: Architecture) -> list[Column]:
     room = (PAGE_WIDTH - 2 * MARGIN) / sum(shares)
     starts = [MARGIN + room * sum(shares[:place]) for place in range(len(shares))]
     return [
-        Column(column.rows, column.on_stream, column.is_branch, start, room * share)
+        replace(column, x=start, width=room * share)
         for column, start, share in zip(columns, starts, shares, strict=True)
     ]
 
