@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 import threading
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from orderparam.errors import RecordError
-from orderparam.files import atomic_write, read_json
+from orderparam.files import read_json, write_json
 from orderparam.tracking.job_log import wrap
 from orderparam.tracking.provenance import hide_secrets, is_alive, is_here
 from orderparam.tracking.record import RECORDS, RunRecord
@@ -192,8 +191,7 @@ class _Update:
 
     def _save(self) -> None:
         # Not indented: of thousands of records that takes longer than telling what is new.
-        with atomic_write(self._notes) as file:
-            file.write(json.dumps({path: vars(told) for path, told in self._told.items()}))
+        write_json(self._notes, {path: vars(told) for path, told in self._told.items()}, indent=None)
         self._saved = time.monotonic()
 
 
