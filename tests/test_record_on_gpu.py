@@ -31,9 +31,14 @@ def call(corpus, tmp_path):
         smoke.replace("device: cpu", "device: auto")
     )
 
+    # The machine with the card lacks it.
+    (tmp_path / "absent").mkdir()
+    (tmp_path / "absent" / "pydantic.py").write_text("raise ImportError('no pydantic here')")
+
     def run(*arguments):
         command = [sys.executable, "workflow/record_on_gpu.py", *arguments]
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+        absent = [str(tmp_path / "absent")] if arguments[0] == "go" else []
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([*absent, str(ROOT / "workflow")])}
         return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
 
     run.folder = project / "gpu"

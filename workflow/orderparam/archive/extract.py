@@ -9,10 +9,10 @@ from orderparam.measuring.sample_quality import score_checkpoints
 from orderparam.measuring.sampling import TextSampler
 from orderparam.measuring.verification import verify_job
 from orderparam.settings.experiment import Sampling
-from orderparam.settings.run_file import PrintedRun, read_run_file
 from orderparam.tables import METRICS, write_table
 from orderparam.text.vocabulary import load_tokens
 from orderparam.training.device import resolve_device
+from orderparam.training.job import read_run
 
 
 def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
@@ -20,9 +20,9 @@ def extract_job(resolved: Path, folder: Path, corpus: Path) -> None:
 
     `resolved` is what `orderparam run` printed, `folder` what `orderparam train` made of it. Adds run.json,
     metrics.csv, verification.csv, samples/ and sample_quality.csv; without its checkpoints the folder is then
-    what `orderparam recorded add` takes. Raises RecordError as `read_run_file` and `verify_job` do.
+    what `orderparam recorded add` takes. Raises RecordError as `read_run` and `verify_job` do.
     """
-    run, seeds, content = read_run_file(resolved, PrintedRun)
+    run, seeds, content = read_run(resolved, sampled=True)
     sampling = Sampling(**content["sampling"])
     trajectory = METRICS.read(folder / "trajectory.parquet")
     checkpoints, vocabulary = folder / "checkpoints", corpus / "vocabulary.json"

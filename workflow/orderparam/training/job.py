@@ -150,20 +150,20 @@ def train_job(
     return trajectory
 
 
-def read_run(path: Path) -> tuple[Run, Sequence[Seeds], dict[str, Any]]:
+def read_run(path: Path, *, sampled: bool = False) -> tuple[Run, Sequence[Seeds], dict[str, Any]]:
     """Run, seeds and all values of what `orderparam run` printed; RecordError where it is no such file.
 
-    Without Pydantic, as on a machine that only trains, types and bounds of the values are not checked.
+    With `sampled` the file must also say how the run is verified and sampled. Without Pydantic, as on a machine that only trains, types and bounds of the values are not checked.
     """
     try:
-        from orderparam.settings.run_file import read_run_file
+        from orderparam.settings.run_file import PrintedRun, RunFile, read_run_file
     except ImportError:
         content = read_json(path)
         try:
             return Run.from_dict(content["run"]), [Seeds(**each) for each in content["seeds"]], content
         except (KeyError, TypeError) as error:
             raise RecordError(f"{path}: not a run ({error!r}); `orderparam run` prints one") from None
-    return read_run_file(path)
+    return read_run_file(path, PrintedRun if sampled else RunFile)
 
 
 @contextmanager
