@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from orderparam.analysis.escape import Levels, measure_passages, steepest_progress, transition_step
@@ -134,6 +135,9 @@ def _finish_curves(axes: Axes) -> None:
         note_empty(axes, r"no size whose mean $\varphi$ passes 1/2")
         return
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     for level in (0.0, 0.5):
         axes.axhline(level, zorder=0, **REFERENCE)
 
