@@ -216,9 +216,10 @@ class StackedEngine(Engine):
 
 
 def _compiled(function: Callable[[Tensor], Tensor], device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Kernels fused and tuned on CUDA; elsewhere the same capture of forward and backward pass, for tests."""
+    """Kernels fused on CUDA; elsewhere the same capture of forward and backward pass, for tests."""
     if device.type == "cuda":
-        return torch.compile(function, mode="max-autotune-no-cudagraphs")
+        # Tuned ones (max-autotune-no-cudagraphs) take minutes to find: docs/engine.md.
+        return torch.compile(function)
     return torch.compile(function, backend="aot_eager")
 
 
