@@ -153,7 +153,8 @@ def train_job(
 def read_run(path: Path, *, sampled: bool = False) -> tuple[Run, Sequence[Seeds], dict[str, Any]]:
     """Run, seeds and all values of what `orderparam run` printed; RecordError where it is no such file.
 
-    With `sampled` the file must also say how the run is verified and sampled. Without Pydantic, as on a machine that only trains, types and bounds of the values are not checked.
+    With `sampled` the file must also say how the run is verified and sampled. Without Pydantic, as on a
+    machine that only trains, types and bounds of the values are not checked.
     """
     try:
         from orderparam.settings.run_file import PrintedRun, RunFile, read_run_file
