@@ -275,8 +275,6 @@ SAMPLE_QUALITY = Table(
     },
     key=("size", "seed", "checkpoint", "sample", "quantity"),
 )
-# What only some training jobs have.
-PARTIAL = (PROBES.path, SAMPLE_QUALITY.path)
 THROUGHPUT = Table(
     "throughput.csv",
     {
@@ -518,6 +516,8 @@ VOCABULARY_STATISTICS = Table(
     },
     key=("size", "seed", "step"),
 )
+# What only some training jobs have.
+PARTIAL = (PROBES.path, SAMPLE_QUALITY.path, VOCABULARY_STATISTICS.path)
 FINITE_SIZE = Table(
     "finite_size.csv",
     {
