@@ -44,7 +44,6 @@ FIGURES: dict[str, dict[str, dict[str, str]]] = {
         ),
         "loss_and_floors": takes("metrics", "entropies"),
         "transition_loss_slope": takes("loss_slope", "transition"),
-        "finding": takes("loss_slope"),
         "decay_sweep": takes("metrics", "runs", "entropies", "probes"),
         "sharpening_with_width": takes("metrics", "runs", "entropies", "loss_slope"),
         "equilibrium": takes("metrics", "probes", "entropies"),

@@ -31,7 +31,7 @@ for scope, figure in [(scope, figure) for scope in FIGURES for figure in FIGURES
 rule draw_finding_for_readme:
     """The picture in README.md, docs/finding.svg, from the recorded runs of the controls."""
     input:
-        "results/controls_recorded/figures/finding.svg",
+        "results/controls_recorded/figures/transition_loss_slope.svg",
     output:
         "docs/finding.svg",
     log:

@@ -26,7 +26,7 @@ PACKAGES = ("torch", "numpy", "pandas", "matplotlib", "snakemake")
 # Which figures a section shows; those of none are further figures.
 SECTIONS = {
     "curves": ("fig4_loss_vs_order_parameter", "fig5_loss_derivative_vs_order_parameter"),
-    "slope": ("finding", "transition_loss_slope", "loss_and_floors", "attention_and_ngrams"),
+    "slope": ("transition_loss_slope", "loss_and_floors", "attention_and_ngrams"),
     "sweeps": ("decay_sweep", "equilibrium", "sharpening_with_width"),
     "published": ("published_and_measured",),
     "training": ("fig3_loss_vs_steps",),
