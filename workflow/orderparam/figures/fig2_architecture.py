@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -61,11 +61,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Column:
-    """Rows of nodes from the stream downwards, between x and x + width; a branch leaves it a lane."""
+    """Rows of nodes between x and x + width, from the stream downwards or, what comes out, below it.
+
+    A branch leaves the stream's way down to it a lane.
+    """
 
     rows: list[list[Node]]
-    on_stream: bool
-    is_branch: bool
+    kind: Literal["input", "branch", "output"]
     x: float = 0.0
     width: float = 0.0
 
@@ -104,17 +106,18 @@ def _place_columns(model: Architecture) -> list[Column]:
     """What goes in, a column for each branch, what comes out: as wide as the page together."""
     groups = [place for place, node in enumerate(model.nodes) if node.group is not None]
     first, last = (groups[0], groups[-1] + 1) if groups else (len(model.nodes), len(model.nodes))
-    columns = [Column(_rows_of(model.nodes[:first])[::-1], True, False)]
+    columns = [Column(_rows_of(model.nodes[:first])[::-1], "input")]
     branch: list[list[Node]] = []
     for node in model.nodes[first:last]:
         branch.insert(0, [node])
         if node.residual:
-            columns.append(Column(branch, True, True))
+            columns.append(Column(branch, "branch"))
             branch = []
     if model.nodes[last:]:
-        columns.append(Column([[node] for node in model.nodes[last:]], False, False))
+        columns.append(Column([[node] for node in model.nodes[last:]], "output"))
     shares = [
-        1.5 if column.is_branch else max(1.2, *(1.08 * len(row) for row in column.rows)) for column in columns
+        1.5 if column.kind == "branch" else max(1.2, *(1.08 * len(row) for row in column.rows))
+        for column in columns
     ]
     room = (PAGE_WIDTH - 2 * MARGIN) / sum(shares)
     starts = [MARGIN + room * sum(shares[:place]) for place in range(len(shares))]
@@ -139,7 +142,7 @@ def _rows_of(nodes: Sequence[Node]) -> list[list[Node]]:
 def _place(column: Column) -> dict[str, Box]:
     """The boxes of a column by node: the first row on the stream, if it is, the others below."""
     boxes: dict[str, Box] = {}
-    left = column.x + (_LANE if column.is_branch else 0)
+    left = column.x + (_LANE if column.kind == "branch" else 0)
     y = -_LINE
     for row, nodes in enumerate(column.rows):
         room = (column.x + column.width - left) / len(nodes)
@@ -147,7 +150,7 @@ def _place(column: Column) -> dict[str, Box]:
             lines = _lay_out_text(node, room - 2 * _SIDE - 0.06)
             width = _LINE * 1.5 if node.label == "+" else room - 2 * _SIDE
             box = Box(left + room * (place + 0.5), 0.0, width, lines)
-            if row or not column.on_stream:
+            if row or column.kind == "output":
                 box = Box(box.x, y - _GAP - box.height / 2, width, lines)
             boxes[node.id] = box
         y = min(boxes[node.id].bottom for node in nodes)
