@@ -94,10 +94,14 @@ rule make_crate:
         "../scripts/make_crate.py"
 
 
+# One experiment of each record: `replay` is another name of one of them, and the last.
+SHOWN = list({lookup.label_of(settings.experiments[name]): name for name in REPLAYS}.values())
+
+
 rule make_site:
     """The pages of all recorded experiments with an index, for any static host: results/site/index.html."""
     input:
-        pages=expand("results/{experiment}/write_up.html", experiment=REPLAYS),
+        pages=expand("results/{experiment}/write_up.html", experiment=SHOWN),
         answer=own("README.md"),
     output:
         index="results/site/index.html",
@@ -108,7 +112,7 @@ rule make_site:
         descriptions={
             "claims": "The verdict on each claim, with its statistic.",
             "known_systems": "Whether the analysis finds what is known:",
-            **{name: settings.experiments[name].description for name in REPLAYS},
+            **{name: settings.experiments[name].description for name in SHOWN},
         },
         code=code_digest("make_site"),
     message:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from orderparam.files import atomic_write
 from orderparam.pages.page import render_page
@@ -16,8 +17,6 @@ TEMPLATE, DOCUMENT = "site.html.j2", "document.html.j2"
 _TO_INDEX = '<p class="origin"><a href="index.html">All pages</a></p>'
 _LINK = re.compile(r'<a href="(?:\.\./)?([\w-]+)(?:/write_up)?\.html">(.*?)</a>')
 _DOCUMENT_LINK = re.compile(r'href="(?:\.\./)+docs/([\w-]+)\.md"')
-_ANY_LINK = re.compile(r'<a href="([^"]*)">(.*?)</a>', re.DOTALL)
-_HEADING = re.compile(r"<h2>(.*?)</h2>")
 
 
 def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: str, index: Path) -> None:
@@ -67,24 +66,36 @@ def render_document(document: Path) -> tuple[str, str]:
     alone remains.
     """
 
-    def relink(link: re.Match[str]) -> str:
-        address, text = link.groups()
-        path, hash_, place = address.partition("#")
-        if path and "://" not in path:
-            if not document.parent.joinpath(path).is_file():
-                return text
-            path = re.sub(r"\.md$", ".html", path)
-        return f'<a href="{path}{hash_}{place}">{text}</a>'
-
-    def identify(heading: re.Match[str]) -> str:
-        words = re.sub(r"<[^>]*>|&\w+;", "", heading[1])
-        return f'<h2 id="{re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")}">{heading[1]}</h2>'
-
     # Raw HTML stays what is written: text.
-    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(document.read_text("utf-8"))
-    html = _HEADING.sub(identify, _ANY_LINK.sub(relink, html))
-    # An empty cell heads nothing.
-    html = html.replace("<th></th>", "<td></td>")
-    html = html.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
-    title, _, content = html.removeprefix("<h1>").partition("</h1>")
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    tokens = markdown.parse(document.read_text("utf-8"))
+    for opening, inline, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if inline.type != "inline":
+            continue
+        parts = inline.children or []
+        if opening.tag == "h2":
+            words = "".join(part.content for part in parts).lower()
+            opening.attrSet("id", re.sub("[^a-z0-9]+", "-", words).strip("-"))
+        if opening.tag == "th" and not parts:
+            # An empty cell heads nothing.
+            opening.tag = closing.tag = "td"
+        _relink(parts, document.parent)
+    title = markdown.renderer.render(tokens[1:2], markdown.options, {})
+    content = markdown.renderer.render(tokens[3:], markdown.options, {})
     return title, render_page(DOCUMENT, [], title=title, content=content)
+
+
+def _relink(parts: Iterable[Token], folder: Path) -> None:
+    """Lead links among the parts of a line to pages; hide those to files that are not in `folder`."""
+    hidden = False
+    for part in parts:
+        if part.type == "link_open":
+            path, hash_, place = str(part.attrs["href"]).partition("#")
+            if path and "://" not in path:
+                hidden = not folder.joinpath(path).is_file()
+                part.attrSet("href", re.sub(r"\.md$", ".html", path) + hash_ + place)
+            part.hidden = hidden
+        elif part.type == "link_close":
+            part.hidden, hidden = hidden, False
