@@ -17,7 +17,7 @@ from orderparam.files import write_json
 from orderparam.pages.crate import make_crate
 from orderparam.pages.page import quote_answer, quote_short_answer
 from orderparam.pages.provenance import draw_rules, jobs_behind
-from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, render_write_up
+from orderparam.pages.write_up import EXCERPT_CHARACTERS, Corpus, describe_protocol, render_write_up
 from orderparam.settings.experiment import Experiment, Sampling, Seeds
 from orderparam.tables import COMPARISON
 
@@ -186,6 +186,22 @@ def test_the_findings_follow_the_tables(render):
     assert "; 1 of 1 published values agree." in render(
         comparison=COMPARISON.frame([two]).astype({"inside": "boolean"})
     )
+
+
+def test_the_protocol_has_a_column_for_what_differs_between_sizes(make_run):
+    runs = {"one": make_run(), "other": make_run(weight_decay=0.25, start_from="one")}
+    sizes = [
+        {"size": size, "corpus": "a text", "runs": 2, "parameters": 12345, "run": run}
+        for size, run in runs.items()
+    ]
+    rows, common = describe_protocol(sizes)
+    assert [list(row.values()) for row in rows] == [
+        ["one", "initial weights", f"{runs['one'].weight_decay:g}"],
+        ["other", "one", "0.25"],
+    ]
+    assert (common["parameters"], common["width"]) == ("12,345", f"{runs['one'].d_model}")
+    alone, common = describe_protocol(sizes[:1])
+    assert "steps" in alone[0] and common == {}
 
 
 def test_the_answer_is_that_of_the_document(render):

@@ -32,6 +32,22 @@ SECTIONS = {
     "training": ("fig3_loss_vs_steps",),
     "background": ("fig1_hmmt", "fig2_architecture"),
 }
+# What the page calls settings of a size.
+PROTOCOL = {
+    "d_model": "width",
+    "n_head": "heads",
+    "n_layer": "layers",
+    "attention": "attention",
+    "context": "context",
+    "start_from": "starts from",
+    "batch_size": "batch",
+    "optimizer": "optimizer",
+    "learning_rate": "learning rate",
+    "regularizer": "regularizer",
+    "weight_decay": "weight decay",
+    "dropout": "dropout",
+    "steps": "steps",
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +97,7 @@ def render_write_up(
     ]
     agreement = [] if comparison is None else summarise_comparison(comparison)
     of_pushed = {} if pushed is None else {_place(row): row for row in summarise_comparison(pushed)}
+    rows, common = describe_protocol(sizes)
     commit, dirty = git_state()
     embedded = [
         {**embed_figure(svg, experiment.name, tables), "number": number}
@@ -99,6 +116,8 @@ def render_write_up(
         corpora=corpora,
         seeds=describe_seeds(seeds.seed for seeds in experiment.seeds),
         sizes=sizes,
+        protocol=rows,
+        common=common,
         answer=quote_short_answer(answer),
         findings=findings,
         figures=embedded,
@@ -140,6 +159,27 @@ def find(sizes: Sequence[Mapping[str, Any]], agreement: Sequence[Mapping[str, An
         inside = sum(row["inside"] for row in agreement)
         parts.append(f"{inside} of {judged} published values agree")
     return "; ".join(parts) + "."
+
+
+def describe_protocol(sizes: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """How each size is trained, by column, where sizes differ; and what several sizes have in common."""
+    rows = []
+    for row in sizes:
+        values = {name: row[name] for name in ("size", "corpus", "runs", "parameters")}
+        values |= {told: getattr(row["run"], name) for name, told in PROTOCOL.items()}
+        rows.append({name: _in_words(value) for name, value in values.items()})
+    common = {
+        name: value
+        for name, value in rows[0].items()
+        if len(rows) > 1 and all(row[name] == value for row in rows)
+    }
+    return [{name: row[name] for name in row if name not in common} for row in rows], common
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value or "initial weights")
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, str]:
