@@ -69,7 +69,7 @@ def draw(loss_slope: pd.DataFrame, transition: pd.DataFrame) -> Figure:
         legend_line("$L$ passes the bigram entropy $H_2$", color="black", **_PASSAGE),
     ]
     if groups:
-        title = f"The fall of the loss slows down and speeds up again {_count_rises(loss_slope, groups)}"
+        title = f"The fall of the loss slows down and speeds up again: {_count_rises(loss_slope, groups)}"
     else:
         dips = [size for size in sizes if (size, "log_step_plateau_step") in quantities]
         shown = name_some(dips, sizes)
@@ -122,7 +122,7 @@ def _count_rises(loss_slope: pd.DataFrame, groups: Mapping[str, Sequence[str]]) 
     falls = -loss_slope.groupby(["size", "step"])["dloss_dlogstep"].mean()
     rise = falls.groupby("size").agg(lambda fall: (fall - fall.cummin()).max())
     counts = [
-        f"in {sum(rise.get(name, 0) > _LEAST_RISE for name in names)} of {len(names)} {group}"
+        f"{group} in {sum(rise.get(name, 0) > _LEAST_RISE for name in names)} of {len(names)}"
         for group, names in groups.items()
     ]
     return ", ".join(counts)
