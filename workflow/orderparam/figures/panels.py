@@ -70,14 +70,16 @@ def plot_seeds(
 ) -> tuple[pd.Series, Line2D]:
     """Draw a size's column `loss`: a thin line for each of several seeds, a thick one for their mean.
 
-    The mean is over `whole_runs`. Returns the mean by step, and its line. Lines bear the gids `<gid>-<seed>`
-    and `<gid>-mean`.
+    The mean is over `whole_runs`, at steps that none of these has over the others. Returns the mean by step,
+    and its line. Lines bear the gids `<gid>-<seed>` and `<gid>-mean`.
     """
     table = metrics.pivot_table(index="step", columns="seed", values=loss, sort=True)
     if table.shape[1] > 1:
         for seed in table.columns:
             axes.plot(table.index, table[seed], linewidth=0.4, alpha=0.45, gid=f"{gid}-{seed}", **look)
-    mean = whole_runs(metrics.dropna(subset=[loss])).groupby("step")[loss].mean()
+    measured = metrics.dropna(subset=[loss])
+    whole, all_runs = (runs.groupby("step")[loss].mean() for runs in (whole_runs(measured), measured))
+    mean = whole.combine_first(all_runs)
     (line,) = axes.plot(mean.index, mean, linewidth=linewidth, gid=f"{gid}-mean", **look)
     return mean, line
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from orderparam.analysis.published_values import QUANTITIES
-from orderparam.figures.axes import STEP_LABEL, require_rows
+from orderparam.figures.axes import require_rows
 from orderparam.figures.layout import LegendGroup, legend_line, start_figure
 from orderparam.figures.style import COLOURS, GREY, PAGE_WIDTH, REFERENCE, literal, styled
 
@@ -30,8 +30,7 @@ def draw(comparison: pd.DataFrame, pushed: pd.DataFrame) -> Figure:
 
     Both tables are a tables.COMPARISON, `pushed` that of the protocol of the article's pushed code. Bars are
     95% prediction intervals, as far as there are three runs; the grey band is the published value's own noise
-    at 95%. Where some sizes have intervals the others are left out. Raises RecordError if nothing
-    was compared.
+    at 95%. Raises RecordError if nothing was compared.
     """
     require_rows(comparison, "published values")
     tables = {"here": comparison, "pushed": pushed}
@@ -43,8 +42,7 @@ def draw(comparison: pd.DataFrame, pushed: pd.DataFrame) -> Figure:
     )
     entries = [legend_line(_NAMES[name], markersize=3, **look) for name, look in _LOOKS.items()]
     entries.append(legend_line("published", **REFERENCE))
-    judged = comparison[comparison["inside"].notna()]
-    sizes = list(dict.fromkeys((comparison if judged.empty else judged)["size"]))
+    sizes = list(dict.fromkeys(comparison["size"]))
     height = 1.15 * len(QUANTITIES) + 0.3
     told = "measured against published; bars: 95% prediction intervals"
     figure = start_figure(PAGE_WIDTH, height, told, [LegendGroup(entries)], title=title)
@@ -68,8 +66,8 @@ def draw(comparison: pd.DataFrame, pushed: pd.DataFrame) -> Figure:
         grid[row, 0].yaxis.set_major_formatter(FuncFormatter(_per_cent))
     for axes in grid[-1]:
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.set_xlabel(STEP_LABEL)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g}"))
+        axes.set_xlabel("thousand training steps")
     figure.align_ylabels(grid[:, 0])
     return figure
 
