@@ -153,9 +153,9 @@ def test_tables_become_a_series_per_column_and_those_of_trainings_one_per_seed(r
         job.log_trainings(table)
         job.log_table(table[:1], step="seed")
     assert points_of_job() == [("step", 0.0, 1), ("loss", 4.0, 1), ("b", 0.1, 1)]
-    assert points_of_job("10K · train · seed 1") == [("loss", 4.0, 0), ("loss", 3.0, 10), ("b", 0.1, 0)]
-    assert points_of_job("10K · train · seed 2") == [("loss", 4.5, 0), ("b", 0.2, 0)]
-    kept = read_json(RECORD)["trainings"]["10K · train · seed 2"]
+    assert points_of_job("10K · seed 1 · train") == [("loss", 4.0, 0), ("loss", 3.0, 10), ("b", 0.1, 0)]
+    assert points_of_job("10K · seed 2 · train") == [("loss", 4.5, 0), ("b", 0.2, 0)]
+    kept = read_json(RECORD)["trainings"]["10K · seed 2 · train"]
     assert {key: kept[key] for key in ("size", "seed", "dropout", "seeds.weights")} == {
         "size": "10K",
         "seed": "2",

@@ -134,7 +134,7 @@ def test_trainings_have_runs_of_their_own_beside_their_jobs(tmp_path):
         "steps": "20",
         "device": "cpu",
     }
-    trainings = {f"10K · train · seed {seed}": {"size": "10K", "seed": str(seed), **shape} for seed in (1, 2)}
+    trainings = {f"10K · seed {seed} · train": {"size": "10K", "seed": str(seed), **shape} for seed in (1, 2)}
     record = begin_record(tmp_path, "10K", points=0, parent=invocation.id, trainings=trainings)
     for name, loss in zip(trainings, (3.0, 2.5), strict=True):
         record.add_points(tmp_path, [("train_loss", 4.0, 0), ("train_loss", loss, 10)], name)
@@ -145,10 +145,10 @@ def test_trainings_have_runs_of_their_own_beside_their_jobs(tmp_path):
     assert runs.keys() == {"snakemake", "10K", *trainings}
     assert runs["10K"]["parent"] == "snakemake"
     assert runs["10K"]["metrics"] == {}
-    second = runs["10K · train · seed 2"]
+    second = runs["10K · seed 2 · train"]
     # At the top of the list, the first of a job above the others.
     assert second["parent"] is None
-    assert runs["10K · train · seed 1"]["times"][0] > second["times"][0] > runs["10K"]["times"][0]
+    assert runs["10K · seed 1 · train"]["times"][0] > second["times"][0] > runs["10K"]["times"][0]
     assert second["metrics"] == {"train_loss": [(0, "4.0"), (10, "2.5")]}
     del shape["device"]
     assert second["params"] == {"size": "10K", "seed": "2", **shape}

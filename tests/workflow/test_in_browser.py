@@ -218,8 +218,15 @@ def test_mlflow_shows_trainings_their_curves_and_a_figure_with_its_command(open_
     pages = serve(project)
     assert pages.keys() >= {"smoke", "smoke · figures and jobs"}
     page = visit(open_page, pages["smoke"])
-    for name in ("nano · train · seed 1", "nano · train · seed 2", "micro · train · seed 1"):
+    for name in ("nano · seed 1 · train", "nano · seed 2 · train", "micro · seed 1 · train"):
         page.get_by_text(name, exact=True).first.wait_for()
+    # Runs that are ticked compare in one chart.
+    ticks = page.locator("input[aria-label^='Press Space to toggle row selection']")
+    for place in (0, ticks.count() - 1):
+        ticks.nth(place).check(force=True)
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.get_by_role("link", name="train_loss", exact=True).click()
+    page.locator(".js-plotly-plot .scatterlayer .trace").nth(1).wait_for(state="attached")
     page.goto(f"{pages['smoke']}&compareRunsMode=CHART")
     page.reload()
     for metric in ("train_loss", "order_parameter"):
@@ -247,7 +254,7 @@ def test_a_training_is_seen_in_mlflow_while_it_trains(open_page, project, serve)
     try:
         wait_for(lambda: points.exists() and points.read_text("utf-8").count("\n") > 20, "the first points")
         page = visit(open_page, serve(project)["long"])
-        page.get_by_text("nano · train · seed 1", exact=True).first.click()
+        page.get_by_text("nano · seed 1 · train", exact=True).first.click()
         page.get_by_text("Running", exact=True).first.wait_for()
         page.get_by_text("val_loss", exact=True).first.wait_for()
         assert process.poll() is None

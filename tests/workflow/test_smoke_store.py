@@ -63,7 +63,7 @@ def test_a_training_run_has_what_was_measured_at_each_step(tracked):
     assert not any("mlflow.parentRunId" in run.data.tags for run in trainings)
     columns = {key for run in trainings for key in (*run.data.params, *run.data.tags, *run.data.metrics)}
     assert len(columns) < 40
-    run = only(trainings, "nano · train · seed 2")
+    run = only(trainings, "nano · seed 2 · train")
     rows = [r for r in smoke.rows("results/smoke/metrics.csv") if (r["size"], r["seed"]) == ("nano", "2")]
     for column in ("order_parameter", "train_loss", "val_loss", "hidden_magnetization"):
         history = client.get_metric_history(run.info.run_id, column)
@@ -71,7 +71,7 @@ def test_a_training_run_has_what_was_measured_at_each_step(tracked):
         assert logged == [(int(row["step"]), float(row[column])) for row in rows]
     assert (run.data.params["learning_rate"], run.data.params["seed"]) == ("0.01", "2")
     job = json.loads(Path(client.download_artifacts(run.info.run_id, "job.json")).read_text("utf-8"))
-    assert job["trainings"]["nano · train · seed 2"]["seeds.weights"] == "1"
+    assert job["trainings"]["nano · seed 2 · train"]["seeds.weights"] == "1"
 
 
 def test_a_trainings_curves_are_in_the_store_while_it_trains(project):

@@ -107,7 +107,7 @@ def test_the_runs_in_the_store_name_the_stand_in(offline):
     tags = corpus_tags(offline)
     named = [
         f"{CORPUS} · get corpus",
-        "nano · train · seed 1",
+        "nano · seed 1 · train",
         "write up",
         *("Figure " + f.removeprefix("fig").replace("_", " · ", 1).replace("_", " ") for f in FIGURES),
     ]

@@ -68,7 +68,8 @@ class TrackedJob:
 
     def add_training(self, run: Run, seeds: Seeds, verb: str = "train") -> None:
         """Have a run of its own, with its curves, for a seed that this job trains or, by `verb`, replays."""
-        name = f"{run.size} · {verb} · seed {seeds.seed}"
+        # Of a name MLflow's list shows some twenty characters.
+        name = f"{run.size} · seed {seeds.seed} · {verb}"
         self._trainings[run.size, seeds.seed] = name
         self.record.trainings[name] = flatten({**run.to_dict(), "seed": seeds.seed, "seeds": asdict(seeds)})
         self.save()

@@ -37,7 +37,8 @@ def describe_experiment(name: str, root: Path, trainings: bool, other: str | Non
         return APART[name]
     description = _configured(name, root)
     if trainings:
-        text = f"{description} The training runs, one a seed. Charts: the second of the three buttons below."
+        charts = "Charts: the second of the three buttons below; of a few runs: tick them, Compare, a metric."
+        text = f"{description} The training runs, one a seed. {charts}"
         link = f"[Figures, tables and all jobs]({runs_page(other)}) are apart." if other else ""
     else:
         text = f"Figures, pages, tables and all jobs of {name}. {description}"
@@ -88,7 +89,7 @@ def _what(record: RunRecord, training: str) -> str:
     if not training:
         return record.name + "."
     run = record.trainings[training]
-    done = "trained" if " · train · " in training else "recorded earlier and replayed"
+    done = "trained" if "train" in training.split(" · ") else "recorded earlier and replayed"
     corpus = record.tags.get("corpus", run["corpus"])
     return (
         f"{run['size']} (width {run['d_model']}, {run['n_layer']} layers, {run['n_head']} heads), seed "
