@@ -69,9 +69,9 @@ def test_controls_are_drawn_and_counted_by_groups(tables):
     slopes, transition = tables
     figure = draw(slopes, transition)
     assert [
-        f"in {count} of {len(names)} {group}"
+        f"{group} in {count} of {len(names)}"
         for count, (group, names) in zip((3, 1, 0), GROUPS.items(), strict=True)
-    ] == figure.get_label().partition("again ")[2].split(", ")
+    ] == figure.get_label().partition("again: ")[2].split(", ")
     lines = [line for line in figure.axes[0].lines if str(line.get_gid()).startswith("slope")]
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 7
     assert len({line.get_color() for line in lines}) == len(GROUPS)
