@@ -38,6 +38,8 @@ PROTOCOL = {
     "n_head": "heads",
     "n_layer": "layers",
     "attention": "attention",
+    "logit_factor": "factor of attention's logits",
+    "value_output_scale": "scale of initial values and outputs",
     "context": "context",
     "start_from": "starts from",
     "batch_size": "batch",
