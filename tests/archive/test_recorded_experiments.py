@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orderparam.archive.replay import with_recorded
+from orderparam.lookup import one_of_each_record
 from orderparam.settings.config import load_project_settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,13 @@ def test_each_record_is_an_experiment_without_a_file(settings):
         assert [*recorded.figures] == [each for each in configured.figures if each not in left_out]
         sentence = f"Drawn from the recorded runs of {name}, without training."
         assert recorded.description == f"{sentence} {configured.description}"
+
+
+def test_of_experiments_of_one_record_one_is_shown(settings):
+    replays = [each for each in with_recorded(settings, PROJECT).experiments.values() if each.replay_of]
+    shown = one_of_each_record(replays)
+    assert {each.name for each in replays} - set(shown) == {"paper_recorded"}
+    assert {"replay", "published", "seeds_recorded"} <= set(shown)
 
 
 def test_replay_is_the_article_s_protocol(settings):

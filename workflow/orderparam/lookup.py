@@ -82,6 +82,11 @@ def name_in_ledger(experiment: Experiment) -> str:
     return experiment.name if experiment.is_published else experiment.replay_of or experiment.name
 
 
+def one_of_each_record(experiments: Iterable[Experiment]) -> list[str]:
+    """Names of experiments; of those drawn from one record the last, as `replay` is another name of one."""
+    return list({name_in_ledger(each): each.name for each in experiments}.values())
+
+
 def label_of(experiment: Experiment) -> str:
     """Its name for readers, which says where numbers are the author's."""
     return experiment.name + (" (the author's values, not run here)" if experiment.is_published else "")

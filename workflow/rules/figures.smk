@@ -94,8 +94,7 @@ rule make_crate:
         "../scripts/make_crate.py"
 
 
-# One experiment of each record: `replay` is another name of one of them, and the last.
-SHOWN = list({lookup.label_of(settings.experiments[name]): name for name in REPLAYS}.values())
+SHOWN = lookup.one_of_each_record(settings.experiments[name] for name in REPLAYS)
 
 
 rule make_site:
