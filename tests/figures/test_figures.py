@@ -174,6 +174,20 @@ def test_figure_3_shows_a_loss_measured_once():
     assert mean.get_marker() != "None"
 
 
+def test_figure_3_takes_the_mean_of_shorter_runs_where_no_whole_one_was_measured():
+    metrics = make_metrics(sizes=("10K",), seeds=(1, 2))
+    steps = sorted(metrics["step"].unique())
+    whole = (metrics["seed"] == 1) & ~metrics["step"].isin(steps[1:3])
+    shorter = (metrics["seed"] == 2) & (metrics["step"] < steps[-1])
+    figure = draw_fig3(metrics[whole | shorter])
+    (mean,) = lines_of(figure.axes[0], "train_loss-0-mean")
+    assert [*mean.get_xdata()] == steps
+    expected = [
+        metrics.query(f"step == {step} and seed == {2 if step in steps[1:3] else 1}") for step in steps
+    ]
+    np.testing.assert_allclose(mean.get_ydata(), [row["train_loss"].item() for row in expected])
+
+
 def test_figure_3_names_each_line_once():
     def named(seeds):
         figure = draw_fig3(make_metrics(seeds=seeds))
