@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runs import CPU, SEEDS, VOCABULARY, advance, sequential, stacked
 from torch.nn import functional as F
 
-from orderparam.errors import CorpusError, TrainingError
+from orderparam.errors import CorpusError, RecordError, TrainingError
 from orderparam.measuring.quantities import order_parameter
 from orderparam.model.plain import PlainGPT
 from orderparam.settings.experiment import Seeds
@@ -22,7 +22,7 @@ from orderparam.training import job
 from orderparam.training.checkpoints import checkpoint_path, load_model
 from orderparam.training.device import resolve_device
 from orderparam.training.engine import BatchSampler
-from orderparam.training.job import JobPaths, train_job
+from orderparam.training.job import JobPaths, read_run, train_job
 from orderparam.training.schedule import checkpoint_steps, log_spaced_steps, measured_steps
 
 
@@ -215,3 +215,12 @@ def test_command_line_trains_without_workflow_or_mlflow(make_run, seeds, corpus,
     log, environment = train(8)
     assert "going on from the snapshot of step 5" in log and environment["steps"] == 3
     assert not (tmp_path / "out/unfinished").exists()
+
+
+def test_without_pydantic_a_run_that_cannot_be_sampled_is_told(make_run, tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({"run": make_run().to_dict(), "seeds": [asdict(SEEDS[0])]}))
+    monkeypatch.setitem(sys.modules, "orderparam.settings.run_file", None)
+    assert read_run(path)[1] == [SEEDS[0]]
+    with pytest.raises(RecordError, match=r"not a run .*sampling.*`orderparam run` prints one"):
+        read_run(path, sampled=True)

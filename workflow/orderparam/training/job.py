@@ -161,6 +161,8 @@ def read_run(path: Path, *, sampled: bool = False) -> tuple[Run, Sequence[Seeds]
     except ImportError:
         content = read_json(path)
         try:
+            if sampled:
+                _ = content["sampling"], content["verified_checkpoints"]
             return Run.from_dict(content["run"]), [Seeds(**each) for each in content["seeds"]], content
         except (KeyError, TypeError) as error:
             raise RecordError(f"{path}: not a run ({error!r}); `orderparam run` prints one") from None
