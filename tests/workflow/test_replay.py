@@ -52,12 +52,19 @@ def test_figures_and_page_come_from_the_record_alone(replay, smoke):
 
 def test_a_damaged_record_stops_its_replay_and_nothing_else(replay):
     path = replay.results / "recorded/smoke/runs/nano/seeds-2-2/metrics.csv"
-    path.write_text(path.read_text().replace("nano,2,60,", "nano,2,60,1", 1))
-    done = replay.snakemake("--cores", "2", *AGAIN)
-    assert done.status != 0
-    assert "runs/nano/seeds-2-2/metrics.csv: damaged or edited: expected sha256" in done.told
-    assert not (replay.results / "smoke_recorded/metrics.csv").exists()
-    assert not (replay.results / "smoke_recorded/figures/fig4_loss_vs_order_parameter.svg").exists()
+    whole = path.read_text()
+    target = "results/smoke_recorded/metrics.csv"
+    replay.build("--cores", "2", target)
+    made = replay.read(target)
+    path.write_text(whole.replace("nano,2,60,", "nano,2,60,1", 1))
+    # No job reads it while all that was made of it is there.
+    for arguments in (["-n", *AGAIN], ["--cores", "2", target], ["--cores", "2", "--force", target]):
+        done = replay.snakemake(*arguments)
+        assert done.status != 0
+        assert "runs/nano/seeds-2-2/metrics.csv: damaged or edited: expected sha256" in done.told
+        assert replay.read(target) == made
+    path.write_text(whole)
+    assert replay.build("-n", target).planned() == {}
 
     (replay.results / "recorded/smoke/manifest.json").write_text("{")
     done = replay.snakemake("-n", *AGAIN)

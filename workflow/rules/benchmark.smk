@@ -5,12 +5,8 @@ PROTOCOL = "paper_as_coded"
 rule measure_throughput:
     """The training engine timed against a plain model."""
     input:
-        tokens=ancient(
-            lambda wildcards: lookup.corpora_files(find_experiment(settings, PROTOCOL), "tokens.npy")[0]
-        ),
-        vocabulary=lambda wildcards: lookup.corpora_files(
-            find_experiment(settings, PROTOCOL), "vocabulary.json"
-        )[0],
+        tokens=ancient(lambda wildcards: lookup.corpora_files(find_sound(PROTOCOL), "tokens.npy")[0]),
+        vocabulary=lambda wildcards: lookup.corpora_files(find_sound(PROTOCOL), "vocabulary.json")[0],
     output:
         throughput="results/benchmark/throughput.csv",
         machine="results/benchmark/machine.json",
@@ -19,7 +15,7 @@ rule measure_throughput:
     resources:
         mem_mb=8000,
     params:
-        runs=lambda wildcards: list(lookup.runs_of(find_experiment(settings, PROTOCOL)).values()),
+        runs=lambda wildcards: list(lookup.runs_of(find_sound(PROTOCOL)).values()),
         seconds=20,
         code=code_digest("measure_throughput"),
     message:

@@ -1,6 +1,7 @@
 import re
 import sys
 from dataclasses import asdict
+from functools import cache
 
 from orderparam import lookup
 from orderparam.archive.replay import with_recorded
@@ -82,8 +83,20 @@ def function_of_tables(name):
     return {"function": name, "code": code_digest("make_tables", name.rpartition(".")[0])}
 
 
+@cache
+def find_sound(name):
+    """The experiment of this name; RecordError where what it replays is damaged.
+
+    Files of a record have the times of a checkout: while all that was made of them is there, no job reads them.
+    """
+    experiment = find_experiment(settings, name)
+    if workflow.is_main_process and (record := lookup.record_of(experiment)):
+        record.check_listed()
+    return experiment
+
+
 def experiment_of(wildcards):
-    return find_experiment(settings, wildcards.experiment)
+    return find_sound(wildcards.experiment)
 
 
 def run_of(wildcards):
@@ -217,7 +230,7 @@ def runs_for_claims(wildcards):
 
 
 def gathered_experiments(wildcards):
-    return [find_experiment(settings, name) for name in ledger.experiments]
+    return [find_sound(name) for name in ledger.experiments]
 
 
 def sections_of_page(wildcards):

@@ -53,10 +53,14 @@ class Record:
         """All files that the manifest vouches for, and the manifest."""
         return [self.folder / MANIFEST, *(self.folder / name for name in self.sums)]
 
-    def check(self) -> None:
-        """Raise RecordError, naming the file, for one that is missing, not as recorded, or not listed."""
+    def check_listed(self) -> None:
+        """Raise RecordError, naming the file, for one that is listed and missing, or not as recorded."""
         for name in self.sums:
             self.path(name)
+
+    def check(self) -> None:
+        """`check_listed`, and RecordError for a file that is not listed too."""
+        self.check_listed()
         if unknown := [name for name in listed_files(self.folder) if name not in self.sums]:
             raise RecordError(
                 f"{self.folder / unknown[0]}: not in {MANIFEST}; remove it, or add it with "
