@@ -8,6 +8,7 @@ from orderparam.errors import RecordError
 from orderparam.measuring.losses import gather_windows, window_starts
 from orderparam.measuring.verification import recompute_losses, verify_job
 from orderparam.tables import VERIFICATION
+from orderparam.text.ngrams import in_context_entropies, window_entropies
 from orderparam.training.checkpoints import save_checkpoint
 from orderparam.training.job import JobPaths, train_job
 
@@ -104,3 +105,13 @@ def test_a_text_of_one_character_has_losses_of_zero_that_agree(make_run, seeds, 
     splits = tokens[:1800], tokens[1800:]
     table = verify_job(run, [seeds.seed], paths.checkpoints, trajectory, *splits, "all", CPU)
     assert table["loss_difference"].max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("levels", "of_windows"), [("ngrams", window_entropies), ("in_context", in_context_entropies)]
+)
+def test_levels_are_those_that_the_run_asks_for(finished, levels, of_windows):
+    row = verify(finished, trajectory_of(finished), 1, levels=levels).iloc[0]
+    train, vocabulary = finished[3], len(finished[1].model.head.weight)
+    expected = of_windows(train, window_starts(len(train), 8, "all"), 8, vocabulary)
+    assert [row[f"window_entropy_{order}"] for order in (1, 2, 3)] == pytest.approx(expected, rel=1e-12)

@@ -17,8 +17,8 @@ import pytest
 from orderparam.errors import CorpusError
 from orderparam.files import read_json
 from orderparam.text import corpus
-from orderparam.text.corpus import fetch_corpus, generate_surrogate
-from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable
+from orderparam.text.corpus import fetch_corpus, generate_chains, generate_surrogate
+from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_chains
 from orderparam.text.vocabulary import tokenize_corpus
 
 CONTENT = "To be,\r\nor not to be: thät is.\n".encode() * 100
@@ -360,3 +360,11 @@ def test_surrogate_of_a_text_that_its_manifest_does_not_describe(surrogate, tmp_
     with pytest.raises(CorpusError, match="not the text that its manifest describes"):
         surrogate(order=1)
     assert not (tmp_path / "copy.txt").exists()
+
+
+def test_chains_are_described(tmp_path):
+    entry = {"letters": 3, "stretch": 10, "seed": 1, "characters": 25}
+    manifest = generate_chains("chains", entry, tmp_path / "corpus.txt", tmp_path / "corpus.json")
+    assert (tmp_path / "corpus.txt").read_text() == sample_chains(**entry)
+    assert read_json(tmp_path / "corpus.json") == manifest
+    assert manifest["source"] == "Markov chains of 3 letters, 10 characters each, seed 1"

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderparam.errors import CorpusError
-from orderparam.text.ngrams import NgramCounts, ngram_entropies, window_entropies
+from orderparam.text.ngrams import NgramCounts, in_context_entropies, ngram_entropies, window_entropies
 
 
 def naive_counts(tokens, order):
@@ -128,3 +129,23 @@ def test_levels_of_windows_are_entropies_over_all_of_them_and_counts_over_one():
     short = np.array([0, 1, 0, 0, 1], np.uint8)
     expected = [np.log(5 / 2), np.log(3 / 2), np.log(3 / 2)]
     np.testing.assert_allclose(window_entropies(short, np.array([0]), 1, 2), expected, rtol=1e-9)
+
+
+def test_predictors_in_context_count_within_each_window_alone():
+    # Of windows of four targets, the second from the text's token 5 on; V = 2.
+    text = np.array([0, 1, 0, 0, 1, 1, 1, 0, 1, 1], np.uint8)
+    found = in_context_entropies(text, np.array([0, 5]), 4, 2)
+    unigrams = [2 / 5, 3 / 6, 4 / 7, 3 / 8, 3 / 5, 2 / 6, 4 / 7, 5 / 8]
+    bigrams = [1 / 2, 1 / 2, 1 / 3, 2 / 4, 1 / 2, 1 / 3, 1 / 2, 2 / 4]
+    expected = [np.log(2), -np.log(unigrams).mean(), -np.log(bigrams).mean()]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_no_other_predictor_is_as_good_as_bigrams_in_context_on_chains():
+    """The mean over all chains, by numbers: the integral over the rows' Dirichlet distributions."""
+    draws = np.random.default_rng(1).random((200_000, 2))
+    for window in ([0, 1, 0, 0, 1], [0, 0, 0, 1, 1]):
+        # P(1 | 0) and P(1 | 1) are uniform; a window's probability is the mean of its likelihood.
+        likelihood = np.prod([np.abs(1 - to - draws[:, at]) for at, to in pairwise(window)], axis=0)
+        found = in_context_entropies(np.array(window), np.array([0]), 4, 2)[2]
+        assert 4 * found == pytest.approx(-np.log(likelihood.mean()), abs=0.01)

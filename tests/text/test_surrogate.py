@@ -4,6 +4,7 @@ import hashlib
 import lzma
 import random
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from orderparam.errors import CorpusError, RecordError
 from orderparam.text.ngrams import NgramCounts
-from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_text
+from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_chains, sample_text
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +150,34 @@ def test_build_refuses_what_is_no_text(tmp_path, content, message):
     source.write_bytes(content)
     with pytest.raises(CorpusError, match=rf"novel\.txt: .*{message}"):
         NgramTable.from_text(source)
+
+
+def test_each_stretch_has_the_transition_frequencies_of_its_chain():
+    """The second chain is drawn after the first one's letters, by a second writing of the draws."""
+    draw = random.Random(4).random
+    text = sample_chains(3, 20_000, 4, 30_000)
+    assert len(text) == 30_000 and text == sample_chains(3, 20_000, 4, 30_000) != sample_chains(
+        3, 20_000, 5, 30_000
+    )
+    for stretch in (text[:20_000], text[20_000:]):
+        cuts = [sorted((draw(), draw())) for _ in range(3)]
+        expected = [[low, high - low, 1 - high] for low, high in cuts]
+        for _ in stretch:
+            draw()
+        pairs = Counter(pairwise(stretch))
+        for i, row in enumerate(expected):
+            counts = np.array([pairs["abc"[i], each] for each in "abc"])
+            np.testing.assert_allclose(counts / counts.sum(), row, atol=0.03)
+
+
+def test_rows_of_chains_are_uniform_on_the_simplex():
+    # Given that distribution, P(letter | letter before) has the mean 1/3 and the variance 1/18.
+    text = sample_chains(3, 3_000, 1, 900_000)
+    shares = []
+    for start in range(0, len(text), 3_000):
+        pairs = Counter(pairwise(text[start : start + 3_000]))
+        for before in "abc":
+            total = sum(pairs[before, after] for after in "abc")
+            shares += [pairs[before, after] / total for after in "abc" if total > 300]
+    assert np.mean(shares) == pytest.approx(1 / 3, abs=0.01)
+    assert np.var(shares) == pytest.approx(1 / 18, abs=0.005)

@@ -1,9 +1,9 @@
-"""Get the text of a corpus: from the first of its sources that answers, or sampled as another's surrogate."""
+"""Get the text of a corpus: from the first source that answers, or sampled (surrogates, Markov chains)."""
 
 from pathlib import Path
 
 from orderparam.files import read_json
-from orderparam.text.corpus import fetch_corpus, generate_surrogate
+from orderparam.text.corpus import fetch_corpus, generate_chains, generate_surrogate
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
@@ -13,5 +13,7 @@ if __name__ == "__main__":
         if "surrogate_of" in entry:
             origin = read_json(snakemake.input.manifest)
             generate_surrogate(name, entry, Path(snakemake.input.text), origin, **paths)
+        elif "letters" in entry:
+            generate_chains(name, entry, **paths)
         else:
             fetch_corpus(name, entry, mirror=Path(mirror) if mirror else None, root=Path.cwd(), **paths)

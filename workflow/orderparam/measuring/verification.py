@@ -19,7 +19,7 @@ from orderparam.errors import RecordError
 from orderparam.model.plain import PlainGPT, rename_to_plain
 from orderparam.settings.experiment import Run
 from orderparam.tables import VERIFICATION
-from orderparam.text.ngrams import window_entropies
+from orderparam.text.ngrams import in_context_entropies, window_entropies
 from orderparam.training.checkpoints import checkpoint_path, load_weights
 from orderparam.training.schedule import checkpoint_steps
 
@@ -68,7 +68,8 @@ def verify_job(
                 loss_differences += _differences(path, row, found, LOSS_TOLERANCE)
         if not rows:
             starts = np.array(_starts(train_tokens, run.train_windows, run.context))
-            levels = window_entropies(train_tokens, starts, run.context, len(weights["head.weight"]))
+            measure = in_context_entropies if run.levels == "in_context" else window_entropies
+            levels = measure(train_tokens, starts, run.context, len(weights["head.weight"]))
             entropies = {f"window_entropy_{order}": level for order, level in enumerate(levels, 1)}
         rows.append(
             {

@@ -51,6 +51,20 @@ class SurrogateText(Generated):
     """Length of the generated text, in characters; by default that of the other corpus."""
 
 
+class ChainText(Section):
+    """A text in which every stretch follows a Markov chain of its own, of random transition probabilities."""
+
+    letters: Annotated[int, Field(ge=2, le=26)]
+    """How many letters the chains have; each letter's transition probabilities are drawn from
+    Dirichlet(1, ..., 1)."""
+    stretch: Count
+    """Characters that follow one chain."""
+    seed: Seed
+    """Seed of the generator."""
+    characters: Count
+    """Length of the generated text, in characters."""
+
+
 class StandIn(Generated):
     """The text that is generated where no source can be reached; without this key that is an error."""
 
@@ -73,12 +87,14 @@ class FetchedText(Section):
 def _kind_of_corpus(value: Any) -> str | None:
     if not isinstance(value, dict):
         return type(value).__name__ if isinstance(value, Section) else None
-    return "OwnText" if "file" in value else "SurrogateText" if "surrogate_of" in value else "FetchedText"
+    kinds = {"file": "OwnText", "surrogate_of": "SurrogateText", "letters": "ChainText"}
+    return next((kind for key, kind in kinds.items() if key in value), "FetchedText")
 
 
 Corpus = Annotated[
     Annotated[OwnText, Tag("OwnText")]
     | Annotated[SurrogateText, Tag("SurrogateText")]
+    | Annotated[ChainText, Tag("ChainText")]
     | Annotated[FetchedText, Tag("FetchedText")],
     Discriminator(_kind_of_corpus),
 ]
@@ -116,9 +132,9 @@ def check_sources(config: dict[Any, Any], faulty: Collection[Place]) -> Iterator
     texts = [name for name, corpus in corpora.items() if "surrogate_of" not in corpus]
     for name, corpus in corpora.items():
         place: Place = ("corpora", name)
-        sources = ("file", "surrogate_of", "mirror_file", "urls")
+        sources = ("file", "surrogate_of", "letters", "mirror_file", "urls")
         if not any(key in corpus or (*place, key) in faulty for key in sources):
-            allowed = "file (a text of your own), mirror_file or urls with sha256, or surrogate_of"
+            allowed = "file (a text of your own), mirror_file or urls with sha256, surrogate_of, or letters"
             yield Problem(place, show(corpus), f"needs a source: {allowed}")
         # Some file systems do not tell upper from lower case.
         if name.lower() in RESERVED_CORPORA:

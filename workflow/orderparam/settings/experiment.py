@@ -175,6 +175,9 @@ class Schedule:
     """Windows of `context` tokens, none twice, of the training text over which its exact loss is taken."""
     val_windows: CountOrAll = "all"
     """Windows of `context` tokens, none twice, of the validation text over which its exact loss is taken."""
+    levels: Annotated[Literal["ngrams", "in_context"], Earlier("ngrams")] = "ngrams"
+    """The losses H_1 to H_3 that phi is counted from: of predictors that know the text's n-gram counts, or of
+    those that count within each window (text of Markov chains, `letters`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

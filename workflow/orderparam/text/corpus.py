@@ -20,7 +20,7 @@ from urllib3.util.retry import Retry
 
 from orderparam.errors import CorpusError
 from orderparam.files import atomic_write, open_regular, write_json
-from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_text
+from orderparam.text.surrogate import TINY_SHAKESPEARE, NgramTable, sample_chains, sample_text
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +125,16 @@ def generate_surrogate(
     alphabet = "".join(sorted(set(table.alphabet) | set(origin["alphabet"] or "")))
     described = {"notice": origin["notice"], "alphabet": alphabet}
     return _store(name, source, [text.encode("utf-8")], text_path, manifest_path, **described)
+
+
+def generate_chains(name: str, entry: dict[str, Any], text_path: Path, manifest_path: Path) -> dict[str, Any]:
+    """Write a text of Markov chains and its manifest, both atomically; return the manifest.
+
+    `entry` is the corpus's entry in the configuration (letters, stretch, seed, characters).
+    """
+    source = "Markov chains of {letters} letters, {stretch} characters each, seed {seed}".format(**entry)
+    text = sample_chains(**entry)
+    return _store(name, source, [text.encode("ascii")], text_path, manifest_path)
 
 
 def _sources(

@@ -1,4 +1,4 @@
-"""Markov surrogates of a text: its 4-gram counts in a small file, and text sampled from them.
+"""Markov surrogates of a text: its 4-gram counts in a small file, and text sampled from them; Markov chains.
 
 Build the table that ships with the library by
 
@@ -23,6 +23,7 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,3 +143,21 @@ def sample_text(table: NgramTable, order: int, seed: int, characters: int) -> st
         places.append(last[bisect_right(sums, draw() * sums[-1])])
         context = (*context[1:], places[-1])
     return "".join(table.alphabet[place] for place in places[:characters])
+
+
+def sample_chains(letters: int, stretch: int, seed: int, characters: int) -> str:
+    """Text of `characters` characters in which every `stretch` of them follows a Markov chain of its own.
+
+    The rows of each chain's transition matrix, over the first `letters` of the alphabet, are drawn from the
+    Dirichlet(1, ..., 1) distribution, as in arXiv 2402.11004. A stretch goes on from the last letter before.
+    A seed gives the same text everywhere, as with `sample_text`.
+    """
+    draw = random.Random(seed).random
+    place, places = 0, []
+    for start in range(0, characters, stretch):
+        # The gaps between sorted uniform numbers have that distribution.
+        rows = [sorted(draw() for _ in range(letters - 1)) for _ in range(letters)]
+        for _ in range(min(stretch, characters - start)):
+            place = bisect_right(rows[place], draw())
+            places.append(place)
+    return "".join(map(ascii_lowercase.__getitem__, places))
