@@ -44,3 +44,20 @@ def test_a_run_that_does_not_pass_has_no_passage_but_an_end(verdict):
     assert "no seed passes in both" in row["note"]
     assert verdict("progress_ends_between", sizes=["never"], high=0.5)["verdict"] == SUPPORTED
     assert verdict("progress_ends_between", sizes=["large"], low=0.0, high=1.0)["verdict"] == REFUTED
+
+
+def test_a_passage_by_itself_has_a_share_and_a_steepness(tmp_path):
+    """After a first fall phi rises linearly in ln(step), by 2 an e-fold from step 2,000 on; b falls."""
+
+    def loss(step):
+        rise = 2 * np.clip(np.log(np.maximum(step, 1) / 2_000), 0, None)
+        return H2 - (H2 - H3) * rise + 2 * np.exp(-step / 50)
+
+    table = metrics({"chains": (lambda step: 0.1 - 1e-6 * step, loss, loss)}, steps=range(0, 8001, 20))
+    found = write_evidence(tmp_path, metrics=table, entropies=entropies("chains"))
+    share = judge("passage_compares", found, sizes=["chains"], quantity="share", high=0.25)
+    assert share["verdict"] == SUPPORTED
+    assert share["value"] == pytest.approx(1 - np.exp(-0.2), rel=1e-3)
+    steepness = judge("passage_is_steep", found, sizes=["chains"], low=1.5)
+    assert steepness["verdict"] == SUPPORTED
+    assert steepness["value"] == pytest.approx(2.0, rel=0.05)

@@ -88,7 +88,7 @@ def test_all_faults_are_told_at_once(tmp_path):
             "{sizes: a, other: b, quantity: half}",
             'arguments.sizes: found "a"; must be a list',
         ),
-        ("passage_compares", "{sizes: [a], quantity: half}", "arguments.other: found no such key"),
+        ("passage_compares", "{sizes: [a], other: b}", "arguments.quantity: found no such key"),
         (
             "grows_before",
             "{first: order_parameters, second: step, growth: 2}",

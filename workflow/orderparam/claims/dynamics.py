@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
-from orderparam.analysis.escape import transition_step
+from orderparam.analysis.escape import Levels, transition_step
+from orderparam.analysis.slopes import measure_loss_slopes
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.registry import claim_test
 from orderparam.claims.sizes import judge_sizes
@@ -20,12 +22,12 @@ def passage_compares(
     evidence: Evidence,
     *,
     sizes: list[str],
-    other: str,
     quantity: Literal["begin", "half", "share"],
+    other: str | None = None,
     low: float = 0.0,
     high: float = np.inf,
 ) -> Finding:
-    """A quantity of the passage of each size, over that of the entry `other` with the same seed.
+    """A quantity of the passage of each size, over that of the entry `other` with the same seed, if any.
 
     `quantity` is begin, the step at which phi first exceeds 0.1, half, that at which it first exceeds 0.5, or
     share, (half - begin) / half. Runs that do not get there have none.
@@ -44,12 +46,34 @@ def passage_compares(
         return found
 
     def measure(size: str) -> list[float]:
-        own, others = measured(size), measured(other)
+        own = measured(size)
+        if other is None:
+            return list(own.values())
+        others = measured(other)
         return [own[seed] / others[seed] for seed in sorted(own.keys() & others.keys())]
 
-    statistic = f"{quantity} of the passage, over that of {other}"
-    lacking = "no seed passes in both"
+    statistic = f"{quantity} of the passage" + (f", over that of {other}" if other else "")
+    lacking = "no seed passes" + (" in both" if other else "")
     return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=low, high=high)
+
+
+@claim_test("metrics.csv", "entropies.csv")
+def passage_is_steep(evidence: Evidence, *, sizes: list[str], low: float) -> Finding:
+    """The largest d phi / d ln(step) of the smoothed runs of each size, past phi = 0, exceeds `low`."""
+
+    def steepness(run: pd.DataFrame, levels: Levels) -> float:
+        # The fits by the step need no b, which may fall here: steps in its place keep all rows.
+        slopes = measure_loss_slopes(run.assign(order_parameter=run["step"]))
+        past = slopes[levels.progress(slopes["loss_dlogstep"]) > 0]
+        return -float(past["dloss_dlogstep"].min()) / (levels.bigram - levels.trigram)
+
+    def measure(size: str) -> list[float]:
+        levels = evidence.levels(size)
+        found = [steepness(run, levels) for run in evidence.runs("metrics.csv", size).values()]
+        return [value for value in found if np.isfinite(value)]
+
+    lacking = "no seed passes phi = 0"
+    return judge_sizes(evidence, sizes, measure, "largest d phi / d ln(step)", lacking=lacking, low=low)
 
 
 @claim_test("metrics.csv", "entropies.csv")
