@@ -72,6 +72,16 @@ def test_each_panel_has_the_floors_of_its_own_text_that_lie_in_its_range():
     assert "$H_2$" in texts_of(figure)
 
 
+def test_levels_that_are_counted_in_context_are_called_so():
+    counted, entropies = make_metrics(SIZES), make_entropies()
+    in_context = entropies.assign(window_entropy=entropies["train_entropy"], train_entropy=np.nan)
+    told = [" ".join(texts_of(loss_and_floors.draw(counted, table))) for table in (entropies, in_context)]
+    assert [("bigram entropy" in text, "counted in context" in text) for text in told] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_a_size_whose_text_has_no_entropies_is_an_error():
     with pytest.raises(RecordError, match=r"entropies of 0\.1M lack order 2"):
         loss_and_floors.draw(make_metrics(SIZES), make_entropies(SIZES[:1]))

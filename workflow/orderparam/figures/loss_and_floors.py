@@ -16,6 +16,15 @@ _ORDERS = (1, 2, 3, 4)
 _COLUMNS = 3
 _PANEL_HEIGHT = 1.7
 _LABEL_ROOM = 0.45
+# What the levels are, and the second one: of the text's n-gram counts, and of counts within a window.
+_COUNTED = (
+    "entropy $H_n$ of a character given the $n-1$ before it, on the panel's own text",
+    "bigram entropy of its text",
+)
+_IN_CONTEXT = (
+    "loss $H_n$ of a predictor that counts nothing, letters or pairs ($n$ = 1, 2, 3) in the window",
+    "level of letters counted in context",
+)
 
 
 @styled
@@ -23,7 +32,8 @@ def draw(metrics: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
     """A panel for each size: thin lines for the seeds, a thick one for their mean, entropies as dashed lines.
 
     `metrics` has size, seed, step and train_loss (nats per character), `entropies` size, corpus, order and
-    train_entropy, of the text that the size was trained on. Raises RecordError when a size has none.
+    train_entropy, of the text that the size was trained on, or window_entropy alone where levels are counted
+    in context. Raises RecordError when a size has none.
     """
     require_rows(metrics, "metrics")
     sizes = list(dict.fromkeys(metrics["size"]))
@@ -31,7 +41,7 @@ def draw(metrics: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
     last = metrics[metrics["step"] == metrics.groupby("size")["step"].transform("max")]
     ends = last.groupby("size")["train_loss"].mean()
     below = [size for size in sizes if ends[size] < find_entropies(entropies, (2,), size)[2]]
-    label = "entropy $H_n$ of a character given the $n-1$ before it, on the panel's own text"
+    label, second = _IN_CONTEXT if entropies["train_entropy"].isna().all() else _COUNTED
     figure, panels = start_size_panels(
         metrics,
         columns,
@@ -40,7 +50,7 @@ def draw(metrics: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
         PAGE_WIDTH / columns - 0.8,
         "training loss\n(nats per character)",
         [LegendGroup([legend_line(label, **REFERENCE)])],
-        title=f"Below the bigram entropy of its text at the end: {name_some(below, sizes)}",
+        title=f"Below the {second} at the end: {name_some(below, sizes)}",
     )
     low, high = metrics["train_loss"].min(), metrics["train_loss"].max()
     for place, (axes, of_size, look) in enumerate(panels):
