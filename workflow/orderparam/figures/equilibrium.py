@@ -71,7 +71,7 @@ _DWELLS = {
         "60x, each from the start, at one learning rate", COLOURS[5], "DD", 5, held=True, one_rate=True
     ),
     "-slow": Dwell("25x, 3% apart, at one learning rate", COLOURS[6], "^v", 5.5, one_rate=True),
-    "-slow-256": Dwell("the same, batches of 256", COLOURS[7], "^v", 5.5, one_rate=True),
+    "-slow-256": Dwell("the same, batches of 256", "black", "^v", 5.5, one_rate=True),
 }
 _ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low|-high)?$"
 _THEORY: dict[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": "-."}
