@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import threading
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -292,3 +294,48 @@ def test_a_record_of_an_earlier_version_lacks_keys_that_came_later(add, make_job
     sums = {**record.sums, name: sha256_of_file(record.folder / name)}
     write_json(record.folder / "manifest.json", {"format": 1, "files": sums})
     assert Record(record.folder).jobs()[0].run.attention == "causal"
+
+
+def test_of_two_who_add_at_once_neither_loses_its_job(add, make_job, monkeypatch):
+    add(make_job())
+    both = threading.Barrier(2)
+    # Alone, the second is not there yet.
+    monkeypatch.setattr("orderparam.archive.add.render_readme", lambda *given: _meet(both) or "read me")
+    others = [threading.Thread(target=add, args=(make_job(seeds),)) for seeds in SEEDS[1:]]
+    for each in others:
+        each.start()
+    for each in others:
+        each.join()
+    record = add(make_job())
+    assert [job.name for job in record.jobs()] == ["seeds-1-1", "seeds-2-2", "seeds-3-3"]
+
+
+def _meet(barrier):
+    with suppress(threading.BrokenBarrierError):
+        barrier.wait(timeout=1)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_interrupted_addition_leaves_the_earlier_record(add, make_job, monkeypatch, tmp_path, error):
+    folder = add(make_job()).folder
+    before = contents(tmp_path / "recorded")
+    with monkeypatch.context() as patched, pytest.raises(error):
+        rename = Path.rename
+
+        def stop(path, target):
+            if path.name.endswith(".new"):
+                raise error
+            return rename(path, target)
+
+        patched.setattr(Path, "rename", stop)
+        add(make_job(SEEDS[1]))
+    assert contents(tmp_path / "recorded") == before
+    # After SIGKILL in the same moment the next one finds it set aside.
+    folder.rename(folder.with_name(".trial.old"))
+    (folder.parent / ".trial.new").mkdir()
+    assert len(add(make_job(SEEDS[1])).jobs()) == 2
+    assert [path.name for path in folder.parent.iterdir()] == ["trial"]
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

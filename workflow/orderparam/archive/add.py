@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from orderparam.archive.readme import render_readme
 from orderparam.archive.record import CORPUS_FILES, EXPERIMENT, FORMAT, MANIFEST, Record, listed_files
 from orderparam.archive.untrusted import read_checked
 from orderparam.errors import RecordError
-from orderparam.files import atomic_write, sha256_of_file, write_json
+from orderparam.files import atomic_write, remove, sha256_of_file, write_json
 from orderparam.settings.experiment import Experiment, Run
 from orderparam.tables import write_table
 from orderparam.training.schedule import MEASUREMENTS
@@ -48,10 +50,11 @@ def add_jobs(
     Without `keep_steps` the tables of every step, most of a record's bytes, stay out. `corpora` has a folder
     for each corpus, with vocabulary.json and ngram_entropies.csv. Jobs of the same size, all of whose seeds a
     new job has too, are replaced. The record is swapped in as a whole, so that an interruption leaves the
-    earlier one. Raises RecordError if the earlier record is damaged; if a job's files are not those of its
-    run, since another machine may have sent them; if a job is not of the experiment's protocol: it may be
-    shorter and measured at other steps, nothing else; if a corpus lacks a file; if two of `jobs` share a
-    seed; or if something recorded would be lost, seeds that the new job lacks or steps beyond its last.
+    earlier one, by one process at a time. Raises RecordError if the earlier record is damaged; if a job's
+    files are not those of its run, since another machine may have sent them; if a job is not of the
+    experiment's protocol: it may be shorter and measured at other steps, nothing else; if a corpus lacks a
+    file; if two of `jobs` share a seed; or if something recorded would be lost, seeds that the new job lacks
+    or steps beyond its last.
     """
     contents = []
     for job in jobs:
@@ -59,9 +62,7 @@ def add_jobs(
         contents.append(read_checked(job, experiment))
         check_corpus(corpora / job.run.corpus)
     check_distinct(jobs)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".record-") as temporary:
-        new, old = Path(temporary) / "record", Path(temporary) / "old"
+    with _replacing(folder) as new:
         if folder.exists():
             Record(folder).check()
             shutil.copytree(folder, new)
@@ -81,10 +82,37 @@ def add_jobs(
         with atomic_write(new / "README.md") as file:
             file.write(render_readme(record, published))
         record.check()
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
     return Record(folder)
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Where to make what takes the place of `folder` at the end of the block, unless that fails."""
+    new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder.parent, os.O_RDONLY)
+    try:
+        # The system lifts the lock with its process.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # What a killed process left.
+        _settle(folder, new, old)
+        try:
+            yield new
+            if folder.exists():
+                folder.rename(old)
+            new.rename(folder)
+        finally:
+            _settle(folder, new, old)
+    finally:
+        os.close(descriptor)
+
+
+def _settle(folder: Path, new: Path, old: Path) -> None:
+    """Put the old folder back where no new one took its place, and remove what is left beside it."""
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    remove(new)
+    remove(old)
 
 
 def check_protocol(run: Run, experiment: Experiment) -> None:
