@@ -159,7 +159,7 @@ HOSTILE = {
     ),
     "steps that are text": (change_table("metrics.csv", lambda t: t.assign(step="a")), "whole numbers"),
     "no last step": (change_table("metrics.csv", lambda t: t[:-1]), "lacks step 20 of run.json"),
-    "a step beyond": (change_table("metrics.csv", lambda t: t.replace({"step": {0: 21}})), "lacks step 0"),
+    "a step beyond": (change_table("metrics.csv", lambda t: t.replace({"step": {0: 21}})), "beyond the 20"),
     "a row twice": (change_table("metrics.csv", lambda t: pd.concat([t, t[:1]])), "a row twice"),
     "steps missing": (change_table("steps.parquet", lambda t: t[:-1]), "must have steps 0 to 19"),
     "very many steps": (change_table("steps.parquet", lambda t: pd.concat([t] * 9)), "run.json allows 21"),
@@ -201,6 +201,25 @@ HOSTILE = {
     ),
     "probes that lead nowhere": (link("probes.csv", "nowhere"), "probes.csv: is a link"),
     "a sample that is a pipe": (lambda f: os.mkfifo(f / "samples/seed-1-dropout.txt"), "no regular file"),
+    "losses beyond single precision": (
+        change_table("steps.parquet", lambda t: t.assign(batch_loss=1e300)),
+        "batch_loss must be a finite number",
+    ),
+    "probes beyond the last step": (
+        change_table("probes.csv", lambda t: t.assign(step=21)),
+        "probes.csv: has steps beyond the 20 of run.json",
+    ),
+    "scores beyond the last step": (scores(step=21), "has steps beyond the 20 of run.json"),
+    "what was probed in lines": (
+        change_table("probes.csv", lambda t: t.assign(quantity="a\n| b")),
+        "quantity must be a short line of text",
+    ),
+    "what was scored without end": (scores(quantity="x" * 5000), "quantity must be a short line of text"),
+    "a checkpoint that is a number": (scores(checkpoint=1), "checkpoint must be a short line of text"),
+    "losses that were not verified": (
+        change_table("verification.csv", lambda t: t.assign(loss_difference=0.5)),
+        "loss_difference is beyond the tolerance of 2e-05: the run is not verified",
+    ),
     "no table": (write("steps.parquet", b"PAR1 not really PAR1"), "not a readable table"),
 }
 

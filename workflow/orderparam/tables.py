@@ -130,6 +130,8 @@ VERIFICATION = Table(
     },
     key=("size", "seed"),
 )
+# Relative differences that a verification lets pass.
+TOLERANCES = {"order_parameter_difference": 1e-9, "loss_difference": 2e-5}
 PROBES = Table(
     "probes.csv",
     {

@@ -14,7 +14,7 @@ from orderparam.errors import RecordError
 from orderparam.files import check_regular, open_regular, read_regular
 from orderparam.settings.experiment import Experiment
 from orderparam.sums import check_sums, measure
-from orderparam.tables import PARTIAL, find_table, read_table
+from orderparam.tables import PARTIAL, TOLERANCES, find_table, read_table
 from orderparam.training.schedule import checkpoint_steps
 
 # More than these, in bytes, is no table, and no text, of a run.
@@ -70,12 +70,16 @@ def read_checked(
             raise RecordError(
                 f"{job.folder / 'metrics.csv'}: seed {seed} lacks step {lacking[0]} of run.json"
             )
-        if not 0 <= min(measured) <= max(measured) <= run.steps:
-            raise RecordError(f"{job.folder / 'metrics.csv'}: seed {seed} has steps beyond {run.steps}")
         made = steps.loc[steps["seed"] == seed, "step"].to_numpy()
         if not np.array_equal(made, np.arange(run.steps)):
             raise RecordError(
                 f"{job.folder / 'steps.parquet'}: seed {seed} must have steps 0 to {run.steps - 1}"
+            )
+    for column, tolerance in TOLERANCES.items():
+        if tables["verification.csv"][column].abs().max() > tolerance:
+            raise RecordError(
+                f"{job.folder / 'verification.csv'}: {column} is beyond the tolerance of {tolerance:.0e}: "
+                "the run is not verified; train it again"
             )
     samples = {}
     for sample in job.samples():
@@ -110,11 +114,16 @@ def _read(job: FinishedJob, name: str, seeds: Sequence[int]) -> pd.DataFrame:
     wholes = [column for column in ("seed", "step") if column in frame]
     if not all(pd.api.types.is_integer_dtype(frame[column]) for column in wholes):
         raise RecordError(f"{path}: {' and '.join(wholes)} must be whole numbers in every row")
+    if "step" in frame and not frame["step"].between(0, job.run.steps).all():
+        raise RecordError(f"{path}: has steps beyond the {job.run.steps} of run.json")
     if set(frame["size"]) != {job.run.size} or set(frame["seed"]) != set(seeds):
         found = sorted(set(zip(frame["size"], frame["seed"], strict=True)), key=str)[:5]
         raise RecordError(
             f"{path}: must have the size {job.run.size} and the seeds {list(seeds)} of run.json, has {found}"
         )
+    for column in ("quantity", "checkpoint"):
+        if not all(isinstance(each, str) and _is_plain(each) for each in frame.get(column, ())):
+            raise RecordError(f"{path}: {column} must be a short line of text in every row")
     twice = frame.loc[frame.duplicated(list(table.key)), list(table.key)]
     if len(twice):
         raise RecordError(f"{path}: has a row twice: {twice.iloc[0].to_dict()}")
@@ -122,9 +131,9 @@ def _read(job: FinishedJob, name: str, seeds: Sequence[int]) -> pd.DataFrame:
     required = ("order_parameter", "value", "parameters")
     for column in {*measured, *(each for each in required if each in table.measured)}:
         numbers = pd.to_numeric(frame[column], errors="coerce")
-        # Times and decimals are numbers too, for pandas.
-        plain = frame[column].dtype.kind in "iuf"
-        if not plain or not np.isfinite(numbers.to_numpy(dtype=float)).all():
+        # Times and decimals are numbers too, for pandas. Steps are kept in single precision.
+        plain, largest = frame[column].dtype.kind in "iuf", np.finfo(np.float32).max
+        if not plain or not (np.abs(numbers.to_numpy(dtype=float)) <= largest).all():
             raise RecordError(f"{path}: {column} must be a finite number in every row")
     return frame
 

@@ -18,13 +18,11 @@ from torch.nn import functional as F
 from orderparam.errors import RecordError
 from orderparam.model.plain import PlainGPT, rename_to_plain
 from orderparam.settings.experiment import Run
-from orderparam.tables import VERIFICATION
+from orderparam.tables import TOLERANCES, VERIFICATION
 from orderparam.text.ngrams import in_context_entropies, window_entropies
 from orderparam.training.checkpoints import checkpoint_path, load_weights
 from orderparam.training.schedule import checkpoint_steps
 
-ORDER_PARAMETER_TOLERANCE = 1e-9
-LOSS_TOLERANCE = 2e-5
 TOKENS_AT_ONCE = {"cpu": 4096, "mps": 4096, "cuda": 65_536}
 
 
@@ -62,10 +60,10 @@ def verify_job(
             row = measured.loc[step]
             head = weights["head.weight"].numpy().astype(np.float64)
             found = {"order_parameter": float(np.sqrt((head**2).sum())) / run.d_model}
-            b_differences += _differences(path, row, found, ORDER_PARAMETER_TOLERANCE)
+            b_differences += _differences(path, row, found, TOLERANCES["order_parameter_difference"])
             if step in verified:
                 found = recompute_losses(weights, run, train_tokens, val_tokens, device)
-                loss_differences += _differences(path, row, found, LOSS_TOLERANCE)
+                loss_differences += _differences(path, row, found, TOLERANCES["loss_difference"])
         if not rows:
             starts = np.array(_starts(train_tokens, run.train_windows, run.context))
             measure = in_context_entropies if run.levels == "in_context" else window_entropies
