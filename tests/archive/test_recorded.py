@@ -261,6 +261,41 @@ def test_a_damaged_manifest_is_refused(add, make_job, content, message):
         Record(folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: [], "not an experiment as this version knows it"),
+        (lambda content: {**content, "later": 1}, "not an experiment .*'later'.*; use the version that"),
+        (lambda content: {**content, "seeds": [1]}, "not an experiment as this version knows it"),
+        (
+            lambda content: {**content, "runs": {}},
+            "seeds-1-1: a run of small, which experiment",
+        ),
+    ],
+)
+def test_an_experiment_that_this_version_does_not_know_is_told(add, make_job, change, message):
+    folder = add(make_job()).folder
+    write_json(folder / "experiment.json", change(read_json(folder / "experiment.json")))
+    manifest = read_json(folder / "manifest.json")
+    manifest["files"]["experiment.json"] = sha256_of_file(folder / "experiment.json")
+    write_json(folder / "manifest.json", manifest)
+    with pytest.raises(RecordError, match=message):
+        replay("trial_recorded", Record(folder), None)
+
+
+@pytest.mark.parametrize("name", ["../secret", "{outside}/secret", "runs/small/link.csv", "linked/secret"])
+def test_a_record_has_files_of_its_own_only(add, make_job, tmp_path, name):
+    folder, secret = add(make_job()).folder, tmp_path / "recorded/secret"
+    secret.write_text("secret")
+    (folder / "runs/small/link.csv").symlink_to(secret)
+    (folder / "linked").symlink_to(secret.parent)
+    manifest = read_json(folder / "manifest.json")
+    manifest["files"][name.format(outside=secret.parent)] = sha256_of_file(secret)
+    write_json(folder / "manifest.json", manifest)
+    with pytest.raises(RecordError, match=r"(secret|link\.csv): a link, or out of the record"):
+        Record(folder).check_listed()
+
+
 def test_nothing_is_added_to_a_damaged_record(add, make_job):
     record = add(make_job())
     path = record.folder / "runs/small/seeds-1-1/metrics.csv"

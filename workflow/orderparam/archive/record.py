@@ -72,6 +72,8 @@ class Record:
         path = self.folder / name
         if name not in self.sums:
             raise RecordError(f"{path}: not in {MANIFEST}")
+        if Path(name).is_absolute() or path.resolve() != self.folder.resolve() / name:
+            raise RecordError(f"{path}: a link, or out of the record; a record has files of its own only")
         if not path.is_file():
             raise RecordError(f"{path}: missing, but {MANIFEST} lists it; {remedy(path)}")
         found = sha256_of_file(path)
@@ -81,13 +83,23 @@ class Record:
 
     def experiment(self) -> Experiment:
         """The experiment as it was configured when it was recorded."""
-        return Experiment.from_dict(read_json(self.path(EXPERIMENT)))
+        path = self.path(EXPERIMENT)
+        try:
+            return Experiment.from_dict(read_json(path))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RecordError(
+                f"{path}: not an experiment as this version knows it ({error!r}); use the version that "
+                "recorded it"
+            ) from None
 
     def jobs(self) -> list[FinishedJob]:
         """The training jobs that are recorded, by size as in the experiment, then by first seed."""
         sizes = list(self.experiment().runs)
         names = [name for name in self.sums if Path(name).match("runs/*/*/run.json")]
         jobs = [read_job(self.path(name).parent) for name in names]
+        for job in jobs:
+            if job.run.size not in sizes:
+                raise RecordError(f"{job.folder}: a run of {job.run.size}, which {EXPERIMENT} does not have")
         return sorted(jobs, key=lambda job: (sizes.index(job.run.size), job.seeds[0].seed))
 
     def samples(self) -> list[Path]:
