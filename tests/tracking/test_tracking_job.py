@@ -15,7 +15,7 @@ import psutil
 import pytest
 from tracking_helpers import script_object, start_job
 
-from orderparam.errors import CorpusError, explain_shortage
+from orderparam.errors import CorpusError, RecordError, explain_shortage
 from orderparam.files import read_json, sha256_of_file
 from orderparam.settings.experiment import Run, Seeds
 from orderparam.tracking import tracked_job
@@ -449,3 +449,22 @@ def test_what_a_job_made_is_put_back_for_the_same_inputs_and_parameters_only(roo
     # What was damaged since is not put back.
     Path("results/preview/kept/draw_figure/0").write_text("damaged")
     assert run(params={"x": 1})[0]
+
+
+def test_what_several_jobs_noted_is_damaged_only_if_it_is_as_none_did(root):
+    # Made for one experiment and then for another, whose records lie apart; and a backup of a record.
+    for text, experiment in (("old", "smoke"), ("new", "preview")):
+        output, wildcards = {"claims": "results/claims.csv"}, {"experiment": experiment}
+        with tracked_job(script_object("gather_claims", wildcards, output=output)):
+            write("results/claims.csv", text)
+    record = "results/preview/jobs/gather_claims.json"
+    backup = read_json(record) | {"outputs": [{"path": ["x"], "sha256": ["y"]}]}
+    write(record.replace(".json", " (copy).json"), json.dumps(backup))
+    render = script_object(input=output, output={"page": "results/claims.html"})
+    for text in ("old", "new"):
+        write("results/claims.csv", text)
+        with tracked_job(render):
+            write("results/claims.html", text)
+    write("results/claims.csv", "other")
+    with pytest.raises(RecordError, match=r"results/claims\.csv: damaged or edited"), tracked_job(render):
+        pass

@@ -29,9 +29,10 @@ def check_sums(root: Path, files: Iterable[Mapping[str, Any]]) -> None:
 
     `files` have a `path` relative to the project at `root`, and the `sha256` that was found, None of one that
     cannot be read. The noted sums are those in the records of finished jobs, results/<name>/jobs/*.json, and
-    in the manifests of recorded runs. A file of which nothing was noted passes.
+    in the manifests of recorded runs. A file of which nothing was noted passes, and one that is as any job
+    noted: of what lies in results/ itself, an earlier job may have noted in another experiment's folder.
     """
-    noted: dict[str, dict[str, tuple[str, str]]] = {}
+    noted: dict[str, dict[str, dict[str, str]]] = {}
     for file in files:
         path, found = str(file["path"]), file["sha256"]
         parts = PurePosixPath(path).parts
@@ -40,9 +41,12 @@ def check_sums(root: Path, files: Iterable[Mapping[str, Any]]) -> None:
         # What lies in results/ itself belongs to the job of some experiment.
         folder = "/".join(parts[: 3 if parts[1] == "recorded" else 2]) if len(parts) > 2 else "results/*"
         if folder not in noted:
-            noted[folder] = dict(_noted_sums(root, folder))
-        expected, by = noted[folder].get(path, (found, ""))
-        if expected != found:
+            noted[folder] = {}
+            for name, sha256, by in _noted_sums(root, folder):
+                noted[folder].setdefault(name, {})[sha256] = by
+        sums = noted[folder].get(path, {found: ""})
+        if found not in sums:
+            expected, by = sums.popitem()
             raise damage(path, expected, found, by)
 
 
@@ -54,16 +58,16 @@ def damage(path: str | Path, expected: str, found: str, by: str) -> RecordError:
     )
 
 
-def _noted_sums(root: Path, folder: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Path, and its sum with the file that notes it, for all that is noted of a folder."""
+def _noted_sums(root: Path, folder: str) -> Iterator[tuple[str, str, str]]:
+    """Path, sum and the file that notes it, for all that is noted of a folder."""
     for path in [*root.glob(f"{folder}/jobs/*.json"), root / folder / "manifest.json"]:
         # A damaged record notes nothing; whoever reads it reports it.
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             content, by = json.loads(path.read_bytes()), path.relative_to(root).as_posix()
             if path.name == "manifest.json":
                 for name, sha256 in content["files"].items():
-                    yield f"{folder}/{name}", (sha256, by)
+                    yield f"{folder}/{name}", str(sha256), by
             elif content["status"] == "FINISHED":
                 for output in content["outputs"]:
                     if output["sha256"]:
-                        yield output["path"], (output["sha256"], by)
+                        yield str(output["path"]), str(output["sha256"]), by
