@@ -172,6 +172,21 @@ def test_a_damaged_checkpoint_of_an_unfinished_run_is_made_anew(build, tmp_path,
     assert files_of(tmp_path / "parts/checkpoints") == files_of(tmp_path / "whole/checkpoints")
 
 
+@pytest.mark.parametrize(
+    "other", ["parts/checkpoints/seed-1/step-000000", "other/checkpoints/seed-1/step-000010"]
+)
+def test_a_checkpoint_in_the_wrong_place_is_made_anew(build, tmp_path, caplog, other):
+    whole = finish(build(), tmp_path / "whole")
+    interrupt(build(), tmp_path / "parts", 12)
+    finish(build(learning_rate=1e-3), tmp_path / "other")
+    checkpoints = tmp_path / "parts/checkpoints"
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(tmp_path / f"{other}{suffix}", checkpoints / f"seed-1/step-000010{suffix}")
+    assert same_run(finish(build(), tmp_path / "parts"), whole)
+    assert "step-000010.safetensors is of another run" in caplog.text
+    assert files_of(checkpoints) == files_of(tmp_path / "whole/checkpoints")
+
+
 def test_job_of_several_seeds_goes_on_with_the_seed_that_was_stopped(make_run, corpus, tmp_path):
     run = make_run()
     train_job(run, SEEDS, *corpus, JobPaths.below(tmp_path / "whole"))

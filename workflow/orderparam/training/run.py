@@ -16,6 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from orderparam.errors import TrainingError
+from orderparam.files import read_json
 from orderparam.tables import METRICS, write_table
 from orderparam.training.checkpoints import adopt_checkpoints, checkpoint_path, drop_damaged, save_checkpoint
 from orderparam.training.engine import Engine, History, Row
@@ -139,11 +140,14 @@ def _flaw(engine: Engine, step: int, values: dict[str, Any], checkpoints: Path) 
     measured = {row["step"] for row in values["trajectory"]}
     if unmeasured := [each for each in measured_steps(run) if each < step and each not in measured]:
         return f"step {unmeasured[0]} was not measured"
-    for history in engine.histories:
-        for kept in sorted(measured.intersection(checkpoint_steps(run))):
-            path = checkpoint_path(checkpoints, history.seeds.seed, kept)
+    kept = set(checkpoint_steps(run))
+    for row in values["trajectory"]:
+        if row["step"] in kept:
+            path = checkpoint_path(checkpoints, row["seed"], row["step"])
             if not path.with_suffix(".json").exists():
                 return f"the checkpoint {path} is missing"
+            if read_json(path.with_suffix(".json")).get("measured") != row:
+                return f"the checkpoint {path} is of another run"
     return None
 
 
