@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -251,6 +252,14 @@ def test_real_shortages_are_told_in_one_line(root):
     assert "] error: too little memory" in output and output.count("\n") == 1
     _, output = start_job(root, "open('/dev/full', 'w', buffering=1).write('x\\n')").communicate()
     assert "] error: the disk is full" in output and output.count("\n") == 1
+    Path("results/preview").mkdir(parents=True, exist_ok=True)
+    for body in (
+        "open('results/preview')",
+        "Path('results/preview/file').touch(); Path('results/preview/file').mkdir()",
+    ):
+        _, output = start_job(root, body).communicate()
+        assert re.search(r"] error: results/preview\S*: a folder in the place of a file, or", output)
+        assert output.count("\n") == 1
 
 
 def test_temporary_files_of_a_killed_job_go(root):

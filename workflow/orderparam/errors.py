@@ -9,7 +9,7 @@ class OrderParameterError(Exception):
 
 
 def explain_shortage(error: BaseException) -> str | None:
-    """One line for an error that says that the machine lacks something; None for any other."""
+    """One line for an error that says what the machine lacks, or what is in the way; None for any other."""
     message = str(error)
     # A library's own message may fill the line, which ends on what to do.
     text = textwrap.shorten(message.strip().partition("\n")[0], 90, placeholder=" ...")
@@ -19,6 +19,11 @@ def explain_shortage(error: BaseException) -> str | None:
         return f"the disk is full ({text}); free some space {again}"
     if number in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"not allowed to write or read there ({text}); correct the rights {again}"
+    if number in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
+        where = getattr(error, "filename", None) or text
+        return (
+            f"{where}: a folder in the place of a file, or a file in that of a folder; move it away {again}"
+        )
     if isinstance(error, MemoryError) or "out of memory" in message or "can't allocate memory" in message:
         return f"too little memory ({text or 'MemoryError'}); run fewer jobs at once, or a smaller batch_size"
     return None

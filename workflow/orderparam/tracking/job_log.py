@@ -49,9 +49,9 @@ class _Terminal(logging.Formatter):
 def set_up_logging(log_file: str | Path | None, name: str) -> None:
     """Send Python's logging, warnings and uncaught errors to `log_file` (if any) and to stderr.
 
-    An uncaught OrderParameterError is reported by its message alone, as are a full disk, missing rights and
-    too little memory, any other error with its traceback;
-    both leave exit status 1. On the terminal every message is led by `name`, as jobs run side by side.
+    An uncaught OrderParameterError is reported by its message alone, as is what `explain_shortage` explains,
+    any other error with its traceback; both leave exit status 1. On the terminal every message is led by
+    `name`, as jobs run side by side.
     """
     root = logging.getLogger()
     for handler in list(root.handlers):
