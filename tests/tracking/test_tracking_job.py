@@ -456,7 +456,12 @@ def test_what_a_job_made_is_put_back_for_the_same_inputs_and_parameters_only(roo
     assert made and "is kept in results/preview/kept/draw_figure" in told
     assert not run(params={"x": 1})[0]
     # What was damaged since is not put back.
-    Path("results/preview/kept/draw_figure/0").write_text("damaged")
+    kept = Path("results/preview/kept/draw_figure")
+    for damaged in [{"end_time": 10**30}, {"end_time": "now"}, {"sums": [1]}, {"sums": None}, {"key": []}]:
+        (kept / "kept.json").write_text(json.dumps(read_json(kept / "kept.json") | damaged))
+        assert run(params={"x": 1})[0]
+        assert not run(params={"x": 1})[0]
+    (kept / "0").write_text("damaged")
     assert run(params={"x": 1})[0]
 
 

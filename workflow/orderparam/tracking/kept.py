@@ -43,15 +43,16 @@ class KeptOutputs:
             kept = {path: self.folder / str(place) for place, path in enumerate(outputs)}
             if any(measure(kept[path])[0] != note["sums"][path] for path in outputs):
                 return False
+            made = f"{datetime.fromtimestamp(note['end_time'] / 1000):%Y-%m-%d at %H:%M}"
+            points, own = self.folder / POINTS, self._record.points_file(self._root)
+            if points.is_file():
+                lines = points.read_bytes().splitlines(keepends=True)
+                own.write_bytes(b"".join([f"{self._record.id}\n".encode(), *lines[1:]]))
             for path in outputs:
                 _link(kept[path], self._root / path)
-        except (OSError, OrderParameterError, KeyError, TypeError):
+        # Whatever the note says, if it is damaged.
+        except (OSError, OrderParameterError, KeyError, TypeError, ValueError, OverflowError):
             return False
-        points, own = self.folder / POINTS, self._record.points_file(self._root)
-        if points.is_file():
-            lines = points.read_text("utf-8").splitlines(keepends=True)
-            own.write_text("".join([f"{self._record.id}\n", *lines[1:]]), "utf-8")
-        made = f"{datetime.fromtimestamp(note['end_time'] / 1000):%Y-%m-%d at %H:%M}"
         self._record.tags["made"] = made
         logger.info(
             "put back what was made on %s by the same settings, code and inputs; snakemake --force makes it "
