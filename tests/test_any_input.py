@@ -39,6 +39,7 @@ def test_a_record_of_any_values_is_read_or_refused_and_set_aside_inside(tmp_path
         assert isinstance(record.status, str) and isinstance(record.outputs, list)
         assert all(isinstance(each["path"], str) for each in (*record.inputs, *record.outputs))
         assert "/" not in record.experiment and not record.experiment.startswith(".")
+        assert record.process or record.status != "RUNNING"
         assert not record.process or is_alive(record.process) in (True, False)
     except RecordError as error:
         assert str(path) in str(error)

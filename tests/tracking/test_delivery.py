@@ -10,6 +10,8 @@ from tracking_helpers import in_new_process, local_store, start_job, update
 
 from orderparam.files import read_json
 from orderparam.tracking.job_log import INDENT
+from orderparam.tracking.record import RunRecord
+from orderparam.tracking.stopping import unlock_after_a_kill
 from orderparam.tracking.store import TrackingError
 from orderparam.tracking.trouble import describe_trouble
 from orderparam.tracking.ui import browse
@@ -53,6 +55,24 @@ def test_a_command_without_jobs_delivers_what_is_left_and_else_only_looks(tmp_pa
     (tmp_path / "results/mlflow.db").unlink()
     deliver(tmp_path, local_store(tmp_path))
     assert not (tmp_path / "results/mlflow.db").exists()
+
+
+def test_links_that_lead_nowhere_and_runs_without_a_process_hide_no_other_record(tmp_path, capsys):
+    finish(start_job(tmp_path, DRAW))
+    jobs = tmp_path / "results/preview/jobs"
+    (jobs / "a.json").symlink_to("nowhere")
+    deliver(tmp_path, local_store(tmp_path))
+    assert "a.json: no such file" in capsys.readouterr().err
+    assert runs(tmp_path) == [("FINISHED",)]
+    (jobs / "a.json").unlink()
+    RunRecord("snakemake", "preview", "results/preview/jobs/invocations/a.json").write(tmp_path)
+    deliver(tmp_path, local_store(tmp_path))
+    assert "a.json: not the record of a run (host is missing" in capsys.readouterr().err
+    # Nor is a workflow's lock believed for its sake.
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    (tmp_path / ".snakemake/locks/0.input.lock").touch()
+    in_new_process(unlock_after_a_kill, tmp_path)
+    assert not list((tmp_path / ".snakemake/locks").iterdir())
 
 
 def test_a_job_whose_end_could_not_be_recorded_is_closed_as_its_outputs_say(tmp_path):

@@ -88,7 +88,7 @@ class RunRecord:
                 if Path(name).name != name:
                     raise ValueError(f"{name!r} is no file's name")
             parts = [(FILE, file) for file in (*record.inputs, *record.outputs)]
-            parts += [(PROCESS, record.process)] if record.process else []
+            parts += [(PROCESS, record.process)] if record.process or record.status == "RUNNING" else []
             for kinds, part in parts:
                 for key, kind in kinds.items():
                     if key not in part or not isinstance(part[key], kind):

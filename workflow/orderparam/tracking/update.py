@@ -64,8 +64,12 @@ def _notes_file(root: Path, uri: str) -> Path:
 
 
 def _state(path: Path) -> str:
-    """A file's time and inode, which change when it is written anew."""
-    found = path.stat()
+    """A file's time and inode, which change when it is written anew; empty where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        # A link that leads nowhere, or a job that runs again has just set it aside.
+        return ""
     return f"{found.st_mtime_ns} {found.st_ino}"
 
 
