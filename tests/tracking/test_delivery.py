@@ -140,6 +140,7 @@ def test_of_two_copies_with_one_store_neither_ends_the_others_runs(tmp_path):
     [
         ("sqlite:///{root}/broken.db", "the file is damaged or no database; move it away"),
         ("sqlite:////proc/none/x.db", "its folder is missing or cannot be written|No such file"),
+        ("sqlite:///{root}/results", "results: a folder in the place of a file"),
         ("http://me:secret@127.0.0.1:9", "no server answers there"),
         ("http://me:se/cr@et@127.0.0.1:9", "Invalid url"),
     ],

@@ -121,6 +121,9 @@ class RunStore:
             raise RecordError("its path has a ?, which ends the address of a database; rename the folder")
         if database and not database.exists():
             _make_whole(database)
+        elif database:
+            # MLflow tries for minutes to open what it cannot.
+            database.open("rb").close()
         self._client: MlflowClient = MlflowClient(tracking_uri=uri)
         if database:
             self._bring_artifacts_here(database)
