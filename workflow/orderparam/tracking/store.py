@@ -119,11 +119,16 @@ class RunStore:
         if database and "?" in str(database):
             # The rest would be another file, outside the project.
             raise RecordError("its path has a ?, which ends the address of a database; rename the folder")
+        if uri.startswith("sqlite:") and not database:
+            # Kept in memory, all would count as told and be lost.
+            raise RecordError(f"the address {uri} names no file; write sqlite:///results/mlflow.db")
+        if self._artifacts:
+            from mlflow.store.db import utils
+
+            # MLflow tries for minutes to open a database that it cannot.
+            utils.MAX_RETRY_COUNT = 4
         if database and not database.exists():
             _make_whole(database)
-        elif database:
-            # MLflow tries for minutes to open what it cannot.
-            database.open("rb").close()
         self._client: MlflowClient = MlflowClient(tracking_uri=uri)
         if database:
             self._bring_artifacts_here(database)

@@ -12,7 +12,7 @@ MEANINGS = {
     "database is locked": "another process has locked it",
     "disk is full": "the disk is full; free some space",
     "disk I/O error": "the disk is full or damaged",
-    "unable to open database file": "its folder is missing or cannot be written",
+    "unable to open database file": "its folder is missing or cannot be written, or it is no file",
     "not a database": f"the file is damaged or no database; {ANEW}",
     "malformed": f"the file is damaged; {ANEW}",
     "Can't locate revision": f"another version of MLflow has written it; {ANEW}",
