@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,12 @@ def test_error_ends_with_1_and_its_message(command, tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: results/recorded/none")
     assert done.stderr.count("\n") == 1
+
+
+def test_an_interrupted_command_says_so(monkeypatch, capsys):
+    monkeypatch.setattr("orderparam.cli.check_config", lambda options: signal.raise_signal(signal.SIGINT))
+    assert main(["config", "check"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_outside_a_project_a_command_says_what_is_missing(tmp_path, monkeypatch, capsys):

@@ -12,6 +12,7 @@ import json
 import logging
 import shlex
 import shutil
+import signal
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -24,13 +25,16 @@ from orderparam.settings.experiment import PRECISIONS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 1 after an OrderParameterError, printed to stderr.
+    """Run one command; returns the exit status: 0, 1 after an OrderParameterError, 130 after Ctrl-C.
 
-    Raises SystemExit(2) for a command line that cannot be understood.
+    Both are told on stderr. Raises SystemExit(2) for a command line that cannot be understood.
     """
     options = make_parser().parse_args(arguments)
     try:
         options.run(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     except (OrderParameterError, OSError, MemoryError, RuntimeError) as error:
         reason = str(error) if isinstance(error, OrderParameterError) else explain_shortage(error)
         if not reason and isinstance(error, OSError) and error.filename:
