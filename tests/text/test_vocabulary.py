@@ -186,6 +186,13 @@ def test_damaged_vocabulary_is_refused(tokenize, tmp_path, change):
         load_vocabulary(tmp_path / "vocabulary.json")
 
 
+def test_tokens_beyond_the_vocabulary_are_refused(tokenize, tmp_path):
+    record = tokenize(b"abcdefghijklm")
+    (tmp_path / "vocabulary.json").write_text(json.dumps(record | {"characters": record["characters"][:-1]}))
+    with pytest.raises(RecordError, match=r"has 13 tokens of 12 characters, but .* has others"):
+        load_tokens(tmp_path / "tokens.npy", tmp_path / "vocabulary.json")
+
+
 def test_window_needs_one_token_more_than_its_context():
     check_windows(np.zeros(65, np.uint8), 64, "validation", "books/novel.txt")
     with pytest.raises(CorpusError, match=r"books/novel\.txt: its validation split has 64 tokens.* least 65"):

@@ -153,7 +153,7 @@ def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Token
     The first int(0.9 N) of the N tokens train, the rest validate. Raises RecordError when a file is
     missing or damaged: the tokens' sha256 must be that in the vocabulary's file.
     """
-    record, _ = _read_record(vocabulary_path)
+    record, vocabulary = _read_record(vocabulary_path)
     try:
         found = sha256_of_file(tokens_path)
     except FileNotFoundError:
@@ -164,6 +164,11 @@ def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Token
             "delete both to have them rebuilt"
         )
     tokens = np.load(tokens_path, mmap_mode="r")
+    if len(tokens) != record["tokens"] or tokens.max(initial=0) >= len(vocabulary.characters):
+        raise RecordError(
+            f"{vocabulary_path}: has {record['tokens']:,} tokens of {len(vocabulary.characters)} characters, "
+            f"but {tokens_path} has others; delete both to have them rebuilt"
+        )
     split = record["train_tokens"]
     return tokens[:split], tokens[split:]
 
