@@ -52,6 +52,17 @@ def test_a_column_that_an_old_table_lacks_reads_as_nan_unless_it_tells_rows_apar
         read_table(path)
 
 
+@pytest.mark.parametrize("column", ["step", "order_parameter"])
+def test_a_word_among_numbers_is_named(tmp_path, column):
+    path = tmp_path / "order_parameter.csv"
+    values = {"size": "10K", "step": "100", "order_parameter": "0.5"}
+    for value in ("0.5.", "half", "1 2"):
+        rows = [values, values | {column: value}]
+        pd.DataFrame(rows).to_csv(path, index=False)
+        with pytest.raises(RecordError, match=rf"order_parameter\.csv: {column} must be a number .*, found"):
+            read_table(path)
+
+
 def test_several_tables_are_one_and_json_is_what_it_holds(tmp_path):
     systems = ("2d", "1d")
     paths = [str(tmp_path / "ising/observables" / f"{system}.csv") for system in systems]

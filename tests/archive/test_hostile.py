@@ -157,7 +157,10 @@ HOSTILE = {
         change_table("metrics.csv", lambda t: t.assign(val_loss="low")),
         "val_loss must be",
     ),
-    "steps that are text": (change_table("metrics.csv", lambda t: t.assign(step="a")), "whole numbers"),
+    "steps that are text": (
+        change_table("metrics.csv", lambda t: t.assign(step="a")),
+        "step must be a number",
+    ),
     "no last step": (change_table("metrics.csv", lambda t: t[:-1]), "lacks step 20 of run.json"),
     "a step beyond": (change_table("metrics.csv", lambda t: t.replace({"step": {0: 21}})), "beyond the 20"),
     "a row twice": (change_table("metrics.csv", lambda t: pd.concat([t, t[:1]])), "a row twice"),

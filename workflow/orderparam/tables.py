@@ -46,8 +46,8 @@ class Table:
         """Read a .csv or .parquet file of this kind, columns in this table's order.
 
         The columns `size` and `corpus` are read as text, whatever they hold; elsewhere an empty cell is NaN.
-        Raises RecordError, naming the file, when it is missing or damaged, lacks a column of the key or has
-        an unknown one.
+        Raises RecordError, naming the file, when it is missing or damaged, lacks a column of the key, has an
+        unknown one, or other than numbers in a column of METRICS.
         """
         frame = _read_file(Path(path), self.columns)
         unknown = [name for name in frame.columns if name not in self.columns]
@@ -56,6 +56,15 @@ class Table:
             raise RecordError(
                 f"{path}: expected the columns {list(self.columns)}, found {list(frame.columns)}"
             )
+        for name in frame.columns.intersection(list(METRICS.columns[1:])):
+            if pd.api.types.is_numeric_dtype(frame[name]):
+                continue
+            filled = frame[name].dropna()
+            others = filled[pd.to_numeric(filled, errors="coerce").isna()]
+            if len(others):
+                raise RecordError(
+                    f"{path}: {name} must be a number in every row, found {str(others.iloc[0])!r:.80}"
+                )
         return frame.reindex(columns=list(self.columns))
 
 
