@@ -253,8 +253,12 @@ def test_samples_are_cut(render):
     assert text.count("y") == EXCERPT_CHARACTERS
 
 
+TABLE = "size\n"
+SHA256 = hashlib.sha256(TABLE.encode()).hexdigest()
+
+
 def make_job(rule, inputs, outputs, start):
-    file = {"name": "x", "sha256": "c0ffee", "bytes": 1}
+    file = {"name": "x", "sha256": SHA256, "bytes": 5}
     return {
         "id": f"{rule}{start}",
         "name": rule,
@@ -283,6 +287,8 @@ def recorded(tmp_path, monkeypatch):
 
 
 def test_the_jobs_behind_a_file_are_found_and_drawn_from_left_to_right(recorded, render):
+    broken = {"outputs": [{"path": "results/made_up/fig.svg"}]}
+    write_json("results/made_up/jobs/broken.json", broken)
     jobs = jobs_behind(["results/made_up/fig.svg"])
     assert jobs == JOBS[:4]
     drawing = draw_rules(jobs)
@@ -299,14 +305,14 @@ def test_the_jobs_behind_a_file_are_found_and_drawn_from_left_to_right(recorded,
 
 def test_a_crate_tells_what_the_jobs_were_given_and_made(recorded, tmp_path):
     (tmp_path / "Snakefile").write_text("rule all:\n")
-    (tmp_path / "results/made_up/metrics.csv").write_text("size\n")
+    (tmp_path / "results/made_up/metrics.csv").write_text(TABLE)
     make_crate("made_up", "For a test.", JOBS[:4], [], tmp_path / "crate.zip")
     with ZipFile(tmp_path / "crate.zip") as crate:
         assert {"Snakefile", "results/made_up/metrics.csv"} <= set(crate.namelist())
         graph = {
             entity["@id"]: entity for entity in json.loads(crate.read("ro-crate-metadata.json"))["@graph"]
         }
-    assert graph["results/made_up/metrics.csv"]["sha256"] == "c0ffee"
+    assert graph["results/made_up/metrics.csv"]["sha256"] == SHA256
     run = graph["#run-of-made_up"]
     assert run["instrument"] == {"@id": "Snakefile"}
     assert run["object"] == [{"@id": "#text"}]
@@ -316,6 +322,20 @@ def test_a_crate_tells_what_the_jobs_were_given_and_made(recorded, tmp_path):
     assert (drawn["startTime"], drawn["description"]) == ("1970-01-01T00:00:04+00:00", "snakemake draw")
     profiles = {part["@id"] for part in graph["./"]["conformsTo"]}
     assert "https://w3id.org/ro/wfrun/workflow/0.5" in profiles
+
+
+@pytest.mark.parametrize("content", [TABLE, "other"])
+def test_a_crate_has_no_files_of_elsewhere_and_none_that_changed(recorded, tmp_path, content):
+    for path in ("Snakefile", "results/made_up/metrics.csv", "../secret"):
+        (tmp_path / path).write_text(content)
+    (tmp_path / "results/made_up/fig.svg").symlink_to(tmp_path.parent / "secret")
+    secret = str(tmp_path.parent / "secret")
+    job = make_job("draw", [secret, "../secret"], ["results/made_up/fig.svg"], 6000)
+    job["tags"]["mlflow.source.name"] = secret
+    make_crate("made_up", "For a test.", [*JOBS[:3], job], [], tmp_path / "crate.zip")
+    with ZipFile(tmp_path / "crate.zip") as crate:
+        names = set(crate.namelist()) - {"ro-crate-metadata.json", "ro-crate-preview.html"}
+    assert names == {"Snakefile"} | ({"results/made_up/metrics.csv"} if content == TABLE else set())
 
 
 def test_a_crate_is_a_valid_workflow_run_crate(recorded, tmp_path, monkeypatch):

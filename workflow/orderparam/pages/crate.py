@@ -11,7 +11,7 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from orderparam.files import atomic_write
+from orderparam.files import atomic_write, sha256_of_file
 from orderparam.pages.provenance import Job
 
 PROFILES = {
@@ -29,8 +29,9 @@ def make_crate(
 ) -> None:
     """Write the crate of the experiment `name`, whose `jobs` ended, as a zip file.
 
-    `settings` are the paths of its files in config/. The working folder is the project's. Of a
-    file that is no longer there, or of a folder of checkpoints, the crate has the digest alone.
+    `settings` are the paths of its files in config/. The working folder is the project's. Of a file that is
+    no longer there as the jobs had it, or lies elsewhere, and of a folder of checkpoints, the crate has the
+    digest alone.
     """
     jobs = list(jobs)
     crate = ROCrate(version="1.1")
@@ -63,7 +64,7 @@ def make_crate(
             path, path, properties={"@type": ["File", "SoftwareSourceCode"], "name": Path(path).name}
         )
         for path in sorted(scripts)
-        if Path(path).is_file()
+        if _is_own_file(path)
     }
     made = {file["path"] for job in jobs for file in job["outputs"]}
     given = sorted(path for job in jobs for path in {file["path"] for file in job["inputs"]} - made)
@@ -94,10 +95,15 @@ def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Any:
 def _add_file(crate: ROCrate, path: str, file: dict[str, Any]) -> Any:
     known = {"name": path, "sha256": file["sha256"], "contentSize": str(file["bytes"])}
     properties = {key: value for key, value in known.items() if value not in (None, "None")}
-    if not Path(path).is_file():
+    if not _is_own_file(path) or sha256_of_file(path) != file["sha256"]:
         return _add(crate, f"#{path}", "CreativeWork", **properties)
     kind, _ = mimetypes.guess_type(path)
     return crate.add_file(path, path, properties={**properties, "encodingFormat": kind or "text/plain"})
+
+
+def _is_own_file(path: str) -> bool:
+    """Whether it is a file of this project, and not another that a record of elsewhere names."""
+    return Path(path).is_file() and Path(path).resolve().is_relative_to(Path.cwd().resolve())
 
 
 def _add_action(crate: ROCrate, job: Job, tool: Any, entities: dict[str, Any]) -> Any:

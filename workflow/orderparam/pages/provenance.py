@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,10 @@ def jobs_behind(files: Iterable[str]) -> list[Job]:
     """
     makers: dict[str, Job] = {}
     for path in sorted(Path().glob("results/*/jobs/*.json")):
-        try:
-            record = read_json(path)
+        # A damaged one is told of by who brings the store up to date.
+        with suppress(RecordError, KeyError, TypeError, ValueError, AttributeError):
+            record = _read_job(path)
             makers |= {file["path"]: record for file in record["outputs"]}
-        except (RecordError, KeyError, TypeError):
-            continue
     found: dict[str, Job] = {}
     waiting = list(files)
     while waiting:
@@ -34,6 +34,21 @@ def jobs_behind(files: Iterable[str]) -> list[Job]:
             found[job["id"]] = job
             waiting += [file["path"] for file in job["inputs"]]
     return sorted(found.values(), key=lambda job: int(job["start_time"]))
+
+
+def _read_job(path: Path) -> Job:
+    """What is used of a job's record; KeyError and others where it is none."""
+    content = read_json(path)
+    files = {
+        kind: [{key: file[key] for key in ("name", "path", "sha256", "bytes")} for file in content[kind]]
+        for kind in ("inputs", "outputs")
+    }
+    tags = {"rule": str(content["tags"]["rule"]), **content["tags"]}
+    times = {
+        "start_time": int(content["start_time"]),
+        "end_time": content["end_time"] and int(content["end_time"]),
+    }
+    return {"id": str(content["id"]), "name": str(content["name"]), "tags": tags, **files, **times}
 
 
 def draw_rules(jobs: Iterable[Job]) -> dict[str, Any]:
