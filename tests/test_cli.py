@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from safetensors import SafetensorError
 
 from orderparam.archive.add import check_protocol
 from orderparam.cli import main, make_parser
@@ -59,9 +60,12 @@ def test_help_of_each_command_has_a_sentence_and_an_example_that_it_understands(
 
 
 PORTS = [["ui", "--port", port] for port in ("x", "0", "-1", "65536")]
+TRAIN = ["train", "run.json", "--corpus", "c", "--out", "o", "--snapshot-seconds"]
+TIME = ["benchmark", "run.json", "--corpus", "c", "--out", "o"]
+NUMBERS = [[*TRAIN, "nan"], [*TRAIN, "-1"], [*TIME, "--seconds", "inf"], [*TIME, "--stacks", "8", "0"]]
 
 
-@pytest.mark.parametrize("arguments", [[], ["train"], ["recorded"], ["run", "paper"], *PORTS])
+@pytest.mark.parametrize("arguments", [[], ["train"], ["recorded"], ["run", "paper"], *PORTS, *NUMBERS])
 def test_wrong_usage_ends_with_2(arguments):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -80,6 +84,16 @@ def test_error_ends_with_1_and_its_message(command, tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: results/recorded/none")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_told_whoever_finds_it(monkeypatch, capsys):
+    def write(options):
+        # As safetensors says it, whose error is no OSError.
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("orderparam.cli.check_config", write)
+    assert main(["config", "check"]) == 1
+    assert re.fullmatch(r"error: the disk is full \(.*\); free some space .*\n", capsys.readouterr().err)
 
 
 def test_an_interrupted_command_says_so(monkeypatch, capsys):

@@ -10,6 +10,7 @@ import argparse
 import inspect
 import json
 import logging
+import math
 import shlex
 import shutil
 import signal
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
-    except (OrderParameterError, OSError, MemoryError, RuntimeError) as error:
+    except Exception as error:
         reason = str(error) if isinstance(error, OrderParameterError) else explain_shortage(error)
         if not reason and isinstance(error, OSError) and error.filename:
             reason = f"{error.filename}: {error.strerror}"
@@ -80,15 +81,15 @@ def make_parser() -> ArgumentParser:
     training = _add(commands, "train", train, run_file, corpus)
     training.add_argument("--out", type=Path, required=True, help="folder for tables and checkpoints")
     training.add_argument("--start-from", type=Path, help="checkpoints of the run that start_from names")
-    training.add_argument("--snapshot-seconds", type=float, help="between snapshots; default: 30")
+    training.add_argument("--snapshot-seconds", type=duration, help="between snapshots; default: 30")
     training.add_argument(
         "--keep-snapshot", action="store_true", help="so that the run can go on with more steps later"
     )
     timing = _add(commands, "benchmark", benchmark, corpus)
     timing.add_argument("run_files", metavar="RUN.json", type=Path, nargs="+", help="one for each size")
     timing.add_argument("--out", type=Path, required=True, help="the table, .csv")
-    timing.add_argument("--seconds", type=float, default=400.0, help="for all cases (%(default)s)")
-    timing.add_argument("--stacks", type=int, nargs="+", help="numbers of seeds; default: 1 8 32")
+    timing.add_argument("--seconds", type=duration, default=400.0, help="for all cases (%(default)s)")
+    timing.add_argument("--stacks", type=count, nargs="+", help="numbers of seeds; default: 1 8 32")
 
     records = commands.add_parser("recorded", help="add to, or check, what is kept of long runs")
     kept = records.add_subparsers(metavar="COMMAND", required=True)
@@ -112,6 +113,20 @@ def port(text: str) -> int:
     if not 1 <= int(text) <= 65535:
         raise ValueError(f"{text} is no port")
     return int(text)
+
+
+def count(text: str) -> int:
+    """A number of seeds, 1 or more; ValueError for any other text."""
+    if int(text) < 1:
+        raise ValueError(f"{text} is less than 1")
+    return int(text)
+
+
+def duration(text: str) -> float:
+    """Seconds, 0 or more; ValueError for any other text."""
+    if not 0 <= float(text) < math.inf:
+        raise ValueError(f"{text} is no number of seconds")
+    return float(text)
 
 
 def _argument(*names: str, **settings: Any) -> ArgumentParser:
