@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from figure_tables import check_layout, lines_of, make_metrics
+from matplotlib.text import Text
 
 from orderparam.errors import RecordError
 from orderparam.figures import attention_and_ngrams, decay_sweep, equilibrium, loss_and_floors
@@ -75,7 +76,8 @@ def test_each_panel_has_the_floors_of_its_own_text_that_lie_in_its_range():
 def test_levels_that_are_counted_in_context_are_called_so():
     counted, entropies = make_metrics(SIZES), make_entropies()
     in_context = entropies.assign(window_entropy=entropies["train_entropy"], train_entropy=np.nan)
-    told = [" ".join(texts_of(loss_and_floors.draw(counted, table))) for table in (entropies, in_context)]
+    figures = [loss_and_floors.draw(counted, table) for table in (entropies, in_context)]
+    told = [" ".join(text.get_text() for text in figure.findobj(Text)) for figure in figures]
     assert [("bigram entropy" in text, "counted in context" in text) for text in told] == [
         (True, False),
         (False, True),
