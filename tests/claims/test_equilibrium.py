@@ -111,9 +111,14 @@ def test_zero_is_left_where_the_response_passes_the_penalty(tmp_path, shift, exp
 
 
 def test_the_slope_is_compared_over_widths(found):
-    row = judge("slope_grows_with_width", found, **BOTH, column="attention_excess", low=0.2)
+    arguments = {**BOTH, "column": "attention_excess", "low": 0.2}
+    row = judge("slope_grows_with_width", found, **arguments)
     assert row["value"] == pytest.approx(1)
     assert row["verdict"] == SUPPORTED
+    # The wider one is the other times two.
+    row = judge("slope_grows_with_width", found, **arguments, relative=True)
+    assert row["value"] == pytest.approx(0)
+    assert row["verdict"] != SUPPORTED
 
 
 def test_a_width_that_is_missing_is_told(found):

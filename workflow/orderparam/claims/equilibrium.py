@@ -206,17 +206,23 @@ def penalised_losses_cross_in_loop(
 
 @claim_test("metrics.csv")
 def slope_grows_with_width(
-    evidence: Evidence, *, sizes: list[str], column: BranchColumn, low: float
+    evidence: Evidence, *, sizes: list[str], column: BranchColumn, low: float, relative: bool = False
 ) -> Finding:
-    """The steepest slope of an observable by ln gamma on the way up grows as width^x, with x above `low`."""
+    """The steepest slope of an observable by ln gamma on the way up grows as width^x, with x above `low`.
+
+    Where `relative`, the slope over what the observable is at the smallest penalty.
+    """
     logs = []
     for size in sizes:
         up = _up(size)
         for branch in _branches(evidence, up).values():
-            logs.append((math.log(evidence.shapes[up]["d_model"]), math.log(steepest_slope(branch(column)))))
+            values = branch(column)
+            slope = steepest_slope(values / values.iloc[0] if relative else values)
+            logs.append((math.log(evidence.shapes[up]["d_model"]), math.log(slope)))
     interval = Interval.of_slope(*np.array(logs).T)
     note = f"{len(logs)} runs of {len(sizes)} widths"
-    return Finding(f"exponent of the steepest slope of {column} over widths", interval, note, low=low)
+    of = f"{column} over its value at the smallest penalty" if relative else column
+    return Finding(f"exponent of the steepest slope of {of} over widths", interval, note, low=low)
 
 
 def _widths(evidence: Evidence, size: str, column: BranchColumn, threshold: float) -> dict[int, float]:
