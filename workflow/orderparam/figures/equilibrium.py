@@ -70,11 +70,13 @@ _DWELLS = {
     "-constant": Dwell(
         "60x, each from the start, at one learning rate", COLOURS[5], "DD", 5, held=True, one_rate=True
     ),
-    "-slow": Dwell("25x, 3% apart, at one learning rate", COLOURS[6], "^v", 5.5, one_rate=True),
-    "-slow-256": Dwell("the same, batches of 256", "black", "^v", 5.5, one_rate=True),
+    "-slow": Dwell("25x, 3 to 7% apart, at one learning rate", COLOURS[6], "^v", 5.5, one_rate=True),
+    "-slow-256": Dwell("25x, batches of 256, at one learning rate", "#b2182b", "^v", 5.5, one_rate=True),
 }
 _ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low|-high)?$"
 _THEORY: dict[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": "-."}
+# At one learning rate, over how many a stage's end is averaged.
+_MEASUREMENTS = 10
 # How much wider the enlarged part is than the stages for which it is drawn, and its panels than others.
 _MARGIN, _ENLARGED = 1.08, 1.7
 
@@ -83,15 +85,18 @@ _MARGIN, _ENLARGED = 1.08, 1.7
 def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
     """A column for each width, of entries `d<width>-up`, `d<width>-down`, and those with a dwell.
 
-    Each seed is a line through the ends of its stages. A second column enlarges the penalties of those that
-    last longest. The vertical line is gamma_c, below which linear response makes O V = 0 unstable in a model
-    trained without attention (`probes` of `d<width>-ablated`), its band the range over seeds. `entropies`
-    gives H_2 and H_3 of progress phi.
+    Each seed is a line through the ends of its stages, means of ten measurements where the learning rate does
+    not fall. A second column enlarges the penalties of those that last longest. The vertical line is gamma_c,
+    below which linear response makes O V = 0 unstable in a model trained without attention (`probes` of
+    `d<width>-ablated`), its band the range over seeds. `entropies` gives H_2 and H_3 of progress phi.
     """
-    ends = stage_ends(metrics)
+    ends, means = stage_ends(metrics), stage_ends(metrics, _MEASUREMENTS)
     named = ends["size"].str.extract(_ENTRY)
     named.columns = ["width", "direction", "dwell"]
-    stages = pd.concat([ends, named.fillna({"dwell": ""})], axis="columns").dropna(subset="width")
+    named = named.fillna({"dwell": ""})
+    # The ends of these fluctuate.
+    steady = named["dwell"].isin([ending for ending, dwell in _DWELLS.items() if dwell.one_rate])
+    stages = pd.concat([means.where(steady, ends), named], axis="columns").dropna(subset="width")
     if stages.empty:
         raise RecordError(
             "the experiment has no entries d<width>-up and d<width>-down; there is nothing to draw"
@@ -142,7 +147,7 @@ def _draw_panel(
     if part:
         own = own[own["weight_decay"].between(*part)]
         axes.set_xlim(*part)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(MaxNLocator(3))
         axes.xaxis.set_major_formatter("{x:.4g}")
     else:
         axes.set_xscale("log")
