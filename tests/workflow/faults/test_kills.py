@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import select
 import shutil
 import sqlite3
 import time
@@ -86,13 +87,14 @@ def test_killed_at_random_the_next_plain_command_ends_as_if_nothing_had_happened
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
 def test_a_closed_terminal_ends_all_orderly(smoke_clone):
     project = smoke_clone
-    project.write_experiment("long", training={"steps": 3000}, measurement={"checkpoint_every": 1000})
+    project.write_experiment("long", training={"steps": 20000}, measurement={"checkpoint_every": 10000})
     terminal, process = project.start_on_terminal("--cores", "1", "results/long/metrics.csv")
     first = project.results / "long/unfinished/nano/seeds-1-1/checkpoints/seed-1/step-000000.json"
     begun = time.monotonic()
     while not first.exists() and time.monotonic() - begun < 300:
-        # Nobody else reads what is printed there.
-        os.read(terminal, 65536)
+        # Nobody else reads what is printed there; where nothing is, a read would wait for the training's end.
+        if select.select([terminal], [], [], 0.05)[0]:
+            os.read(terminal, 65536)
     with held_training(project):
         os.close(terminal)
     assert process.wait(timeout=300) != 0
