@@ -12,6 +12,7 @@ from orderparam.analysis.published_values import (
     summarise_comparison,
     tabulate_published,
 )
+from orderparam.errors import RecordError
 from orderparam.tables import COMPARISON, DERIVATIVE, METRICS, read_table
 from orderparam.tables import PUBLISHED as PUBLISHED_TABLE
 
@@ -118,6 +119,13 @@ def test_the_author_s_tables_take_the_form_of_ours(tabulated):
     assert (tuple(metrics.columns), tuple(derivative.columns)) == (METRICS.columns, DERIVATIVE.columns)
     assert set(metrics["seed"]) == {1337}
     assert (len(metrics), len(derivative)) == (40, 36)
+
+
+def test_a_published_table_without_rows_is_named():
+    folder = Path(__file__).resolve().parents[2] / "config/published"
+    slopes = read_table(folder / "slope_changes.csv")
+    with pytest.raises(RecordError, match=r"order_parameter\.csv holds no rows; restore it from Git: git ch"):
+        tabulate_published(PUBLISHED.iloc[:0], slopes, seed=1337)
 
 
 def test_a_published_slope_is_over_1000_steps_or_says_over_how_many(tabulated):

@@ -202,6 +202,13 @@ def test_readme_shows_what_one_run_measured_without_a_verdict(add, make_job):
     assert "| small | b | 1 | -0.5% | no interval |" in readme
 
 
+def test_readme_shows_a_machine_s_name_as_text(add, make_job):
+    job = make_job()
+    write_json(job.folder / "environment.json", {**ENVIRONMENT, "device_name": "[a](b.org) <img> `c`"})
+    readme = (add(read_job(job.folder)).folder / "README.md").read_text()
+    assert r"| \[a\](b.org) \<img\> \`c\` |" in readme
+
+
 def test_readme_judges_by_the_runs_that_share_the_published_weights(add, make_job):
     alike = (make_job(b=0.199), make_job(SEEDS[1], b=0.2), make_job(Seeds(4, 1, 4, 4), b=0.201))
     record = add(*alike, make_job(SEEDS[2], b=9.0))

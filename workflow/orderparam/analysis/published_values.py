@@ -11,6 +11,7 @@ import scipy
 from numpy.typing import ArrayLike
 
 from orderparam.analysis.derivative import backward_differences
+from orderparam.errors import RecordError
 from orderparam.tables import COMPARISON, DERIVATIVE, METRICS
 
 QUANTITIES = {
@@ -37,7 +38,13 @@ def tabulate_published(
     author's run of each size. Not every checkpoint is published. Where the one before is not, the slope is
     the mean over the wider `interval` since the last that is, unless the slope itself is published: then it
     is that, over the interval of the author's checkpoints, which is the least between published steps.
+    Raises RecordError for a table without rows.
     """
+    if order_parameter.empty:
+        raise RecordError(
+            "config/published/order_parameter.csv holds no rows; restore it from Git: "
+            "git checkout -- config/published/order_parameter.csv"
+        )
     metrics = METRICS.frame(order_parameter.assign(seed=seed).drop(columns="source"))
     runs = [run.sort_values("step") for _, run in metrics.groupby("size", sort=False)]
     derivative = pd.concat([backward_differences(run) for run in runs], ignore_index=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -23,6 +24,7 @@ def render_readme(record: Record, published: pd.DataFrame | None) -> str:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
+    environment.filters["literal"] = _literal
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         experiment=experiment,
         jobs=jobs,
@@ -32,6 +34,11 @@ def render_readme(record: Record, published: pd.DataFrame | None) -> str:
         comparison=[describe_row(row) for row in comparison.to_dict("records")],
         summary=summarise_comparison(comparison),
     )
+
+
+def _literal(text: str) -> str:
+    """What another machine calls itself, as Markdown that shows it as it is: no link, no HTML."""
+    return re.sub(r"([\\`*_<>\[\]])", r"\\\1", text)
 
 
 def _compare(jobs: list[FinishedJob], weights: int, published: pd.DataFrame) -> pd.DataFrame:
