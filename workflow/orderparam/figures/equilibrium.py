@@ -125,7 +125,7 @@ def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -
             _draw_panel(axes, stages[stages["width"] == width], quantity, part, theory[width])
         grid[row, 0].set_ylabel(label)
     for column, (width, part) in enumerate(columns):
-        grid[0, column].set_title(f"$d={width}$, the shaded part" if part else f"$d={width}$")
+        grid[0, column].set_title("the shaded part" if part else f"$d={width}$")
         grid[-1, column].set_xlabel(r"penalty $\gamma$")
         if part:
             for axes in grid[:, column - 1]:
