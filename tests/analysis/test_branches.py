@@ -57,6 +57,17 @@ def test_one_hidden_layer_has_no_loop_and_the_exponent_of_the_closed_form():
     assert beta == pytest.approx(0.5, rel=0.05)
     gamma_c, beta = critical_exponent(up**2, 0.05)
     assert beta == pytest.approx(1, rel=0.05)
+    assert critical_exponent(up**2, 0.05, end=1.0) == (1.0, pytest.approx(1, rel=0.03))
+
+
+@pytest.mark.parametrize("trace", [0.0, 0.3])
+def test_a_known_end_needs_no_fit_and_leaves_out_what_is_beyond(trace):
+    law = np.clip(0.7 - GAMMAS, 0, None) ** 1.5
+    # Fluctuations keep an observable from zero beyond the end.
+    assert critical_exponent(branch(np.maximum(law, trace * (GAMMAS > 0.7))), 1e-3, end=0.7) == (
+        0.7,
+        pytest.approx(1.5),
+    )
 
 
 def test_an_exponent_needs_four_stages_and_an_end():

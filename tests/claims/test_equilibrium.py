@@ -92,6 +92,21 @@ def test_second_order_comes_back_where_linear_response_says_with_its_exponent(fo
     assert ended == (SUPPORTED if depth == 1 else NOT_TESTED)
 
 
+@pytest.mark.parametrize(("end", "expected"), [(0.7, SUPPORTED), (0.8, REFUTED)])
+def test_an_exponent_with_the_end_of_linear_response(tmp_path, end, expected):
+    rows, probes = [], []
+    for seed in SEEDS:
+        for step, gamma in enumerate(GAMMAS[::-1], start=1):
+            names = {"size": "d8-down", "seed": seed, "step": step}
+            rows.append(names | {"weight_decay": gamma, "value_output_norm": max(0.7 - gamma, 0)})
+            quantity = {"quantity": "critical_penalty_value_output", "layer": 0, "head": -1, "order": -1}
+            probes.append(names | quantity | {"value": end})
+    found = write_evidence(tmp_path, metrics=rows, probes=probes)
+    arguments = {"column": "value_output_norm", "product": "value_output", "threshold": 1e-3}
+    row = judge("branch_ends_with_exponent", found, sizes=["d8-down"], low=0.75, high=1.25, **arguments)
+    assert row["verdict"] == expected
+
+
 @pytest.mark.parametrize(("shift", "expected"), [(1.0, SUPPORTED), (1.5, REFUTED)])
 def test_zero_is_left_where_the_response_passes_the_penalty(tmp_path, shift, expected):
     rows, probes = [], []

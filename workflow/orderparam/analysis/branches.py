@@ -87,19 +87,22 @@ def crossing_in_loop(up: pd.Series, down: pd.Series, ends: tuple[float, float]) 
     return float((place - math.log(low)) / (math.log(high) - math.log(low)))
 
 
-def critical_exponent(branch: pd.Series, threshold: float) -> tuple[float, float]:
+def critical_exponent(branch: pd.Series, threshold: float, end: float | None = None) -> tuple[float, float]:
     """gamma_c and beta of m = A (gamma_c - gamma)^beta at the last four stages with m above `threshold`.
 
-    By least squares in ln m, gamma_c within two stages of the last of these, since m may be below the
-    threshold and not zero. NaN for fewer stages, or where there are no two.
+    By least squares in ln m. gamma_c is `end`, and the stages are below it; if None it is fitted, within two
+    stages of the last of these, since m may be below the threshold and not zero. NaN for fewer stages, or
+    where there are no two.
     """
-    above = np.flatnonzero(branch.to_numpy() > threshold)
+    below = branch.index.to_numpy(dtype=np.float64) < (math.inf if end is None else end)
+    above = np.flatnonzero((branch.to_numpy() > threshold) & below)
     if above.size < FEWEST_POINTS or above[-1] + 2 >= len(branch):
         return math.nan, math.nan
     last = int(above[-1])
     chosen = branch.iloc[last + 1 - FEWEST_POINTS : last + 1]
     gammas, logs = chosen.index.to_numpy(dtype=np.float64), np.log(chosen.to_numpy())
-    candidates = np.geomspace(gammas[-1], branch.index[last + 2], 402)[1:]
+    fitted = np.geomspace(gammas[-1], branch.index[last + 2], 402)[1:]
+    candidates = fitted if end is None else np.array([end])
     fits = [np.polyfit(np.log(gamma - gammas), logs, 1, full=True) for gamma in candidates]
     best = int(np.argmin([float(residual.sum()) for _, residual, *_ in fits]))
     return float(candidates[best]), float(fits[best][0][0])

@@ -28,6 +28,7 @@ from orderparam.claims.verdict import Finding, Interval, NotTestedError
 from orderparam.tables import METRICS
 
 Branch = Callable[[str], pd.Series]
+Product = Literal["value_output", "query_key"]
 BranchColumn = Annotated[str, column_of(METRICS, "penalised_loss")]
 
 
@@ -60,7 +61,7 @@ def zero_is_left_by_linear_response(
     evidence: Evidence,
     *,
     sizes: list[str],
-    product: Literal["value_output", "query_key"],
+    product: Product,
     threshold: float,
     factor: float,
 ) -> Finding:
@@ -72,15 +73,11 @@ def zero_is_left_by_linear_response(
     """
 
     def measure(size: str) -> list[float]:
-        probes = evidence.rows("probes.csv", size=size, quantity=f"critical_penalty_{product}")
         found = []
         for seed, branch in _branches(evidence, size).items():
-            by_step = probes[probes["seed"] == seed].groupby("step")["value"].max()
             end = branch_end(branch(f"{product}_norm"), threshold)
-            still_zero = branch("step")[branch("weight_decay") > end]
-            if len(still_zero):
-                found.append(math.log(end / by_step[still_zero.iloc[0]]))
-        return found
+            found.append(math.log(end / _critical_penalty(evidence, size, seed, branch, product, threshold)))
+        return [ratio for ratio in found if math.isfinite(ratio)]
 
     statistic = f"ln(gamma where {product}_norm leaves zero / gamma where linear response lets it)"
     high = math.log(factor)
@@ -88,16 +85,28 @@ def zero_is_left_by_linear_response(
     return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=-high, high=high)
 
 
-@claim_test("metrics.csv")
+@claim_test("metrics.csv", "probes.csv")
 def branch_ends_with_exponent(
-    evidence: Evidence, *, sizes: list[str], column: BranchColumn, threshold: float, low: float, high: float
+    evidence: Evidence,
+    *,
+    sizes: list[str],
+    column: BranchColumn,
+    threshold: float,
+    low: float,
+    high: float,
+    product: Product | None = None,
 ) -> Finding:
-    """An observable vanishes as (gamma_c - gamma)^beta, with beta between `low` and `high`."""
+    """An observable vanishes as (gamma_c - gamma)^beta, with beta between `low` and `high`.
+
+    gamma_c is fitted, or that of `zero_is_left_by_linear_response` for a `product`.
+    """
 
     def measure(size: str) -> list[float]:
-        branches = [branch(column) for branch in _branches(evidence, size).values()]
-        fitted = [critical_exponent(branch, threshold)[1] for branch in branches]
-        return [beta for beta in fitted if math.isfinite(beta)]
+        found = []
+        for seed, branch in _branches(evidence, size).items():
+            end = product and _critical_penalty(evidence, size, seed, branch, product, threshold)
+            found.append(critical_exponent(branch(column), threshold, end)[1])
+        return [beta for beta in found if math.isfinite(beta)]
 
     lacking = "fewer than four stages, or no end, above the threshold"
     return judge_sizes(evidence, sizes, measure, f"beta of {column}", lacking=lacking, low=low, high=high)
@@ -229,6 +238,16 @@ def _widths(evidence: Evidence, size: str, column: BranchColumn, threshold: floa
     """Of each seed that has both branches, the width of its loop."""
     pairs = _pairs(evidence, _up(size), size)
     return {seed: loop_width(up(column), down(column), threshold) for seed, (up, down) in pairs.items()}
+
+
+def _critical_penalty(
+    evidence: Evidence, size: str, seed: int, branch: Branch, product: Product, threshold: float
+) -> float:
+    """`critical_penalty_<product>` where it was last zero on the way down; NaN where at no stage."""
+    probes = evidence.rows("probes.csv", size=size, seed=seed, quantity=f"critical_penalty_{product}")
+    by_step = probes.groupby("step")["value"].max()
+    still_zero = branch("step")[branch("weight_decay") > branch_end(branch(f"{product}_norm"), threshold)]
+    return float(by_step.get(still_zero.iloc[0], math.nan)) if len(still_zero) else math.nan
 
 
 def _up(size: str) -> str:
