@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from safetensors import SafetensorError
 
+import orderparam
 from orderparam.archive.add import check_protocol
 from orderparam.cli import main, make_parser
 from orderparam.environment import git_state
@@ -148,6 +150,30 @@ def test_settings_that_are_no_files_are_refused_at_once(trial, capsys, kind):
     told = capsys.readouterr().err
     refused = re.findall(r"config/(\S+): cannot be read: (?:no regular file|Is a directory)", told)
     assert sorted(refused) == sorted(names)
+
+
+def test_a_copy_in_anothers_repository_has_not_its_commit(tmp_path):
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q", "."], cwd=tmp_path, check=True)
+    (tmp_path / "own.txt").touch()
+    subprocess.run([*git, "add", "own.txt"], cwd=tmp_path, check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "own"], cwd=tmp_path, check=True)
+    library = tmp_path / "unpacked/orderparam"
+    library.mkdir(parents=True)
+    for name in ("__init__", "environment"):
+        shutil.copy(Path(orderparam.__file__).with_name(f"{name}.py"), library)
+    code = "from orderparam.environment import git_state; print(*git_state())"
+
+    def told(**environment):
+        changed = {**os.environ, "PYTHONPATH": str(library.parent), **environment}
+        return subprocess.run(
+            [sys.executable, "-c", code], env=changed, capture_output=True, text=True, check=True
+        ).stdout.split()
+
+    assert told() == told(GIT_DIR=str(tmp_path / ".git")) == ["None", "None"]
+    subprocess.run([*git, "add", "."], cwd=tmp_path, check=True)
+    commit, dirty = told()
+    assert len(commit) == 40 and dirty == "True"
 
 
 def test_run_is_printed_with_what_training_needs(trial, capsys):

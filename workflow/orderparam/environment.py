@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def git_state() -> tuple[str | None, bool | None]:
-    """Commit of this code, and whether the working tree differs from it; None outside of Git."""
+    """Commit of this code, and whether the working tree differs from it; None outside of Git.
+
+    A copy that lies in another project's repository, which does not track it, is outside.
+    """
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None, None
     commit = _git("rev-parse", "HEAD")
     status = _git("status", "--porcelain")
     return commit or None, None if status is None else bool(status)
