@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from orderparam.errors import ConfigError, OrderParameterError, explain_shortage
+from orderparam.errors import ConfigError, OrderParameterError, RecordError, explain_shortage
 from orderparam.settings.experiment import PRECISIONS
 
 
@@ -308,9 +308,14 @@ def check_recorded(options: Namespace) -> None:
 
     example: orderparam recorded check paper
     """
-    from orderparam.archive.record import Record
+    from orderparam.archive.record import MANIFEST, Record
+    from orderparam.settings.words import suggest
 
-    Record(options.recorded / options.experiment).check()
+    folder = options.recorded / options.experiment
+    known = sorted(path.parent.name for path in options.recorded.glob(f"*/{MANIFEST}"))
+    if options.experiment not in known:
+        raise RecordError(f"{folder}: there is no such record; {suggest(options.experiment, known)}")
+    Record(folder).check()
     print("ok")
 
 
