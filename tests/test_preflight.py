@@ -7,8 +7,19 @@ from runs import build_model, make_run
 
 from orderparam import preflight
 from orderparam.analysis.scaling import estimate_parameters
-from orderparam.errors import ConfigError
+from orderparam.errors import ConfigError, OrderParameterError
+from orderparam.lookup import characters_of
 from orderparam.preflight import check_before_start, check_links, estimate_bytes
+
+VOCABULARY = {
+    "corpus": "fetched",
+    "source": "here",
+    "characters": ["a", "b"],
+    "tokens": 40,
+    "train_tokens": 36,
+    "dtype": "uint8",
+    "sha256": "0" * 64,
+}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +37,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path, monkeypatch):
     (tmp_path / "short.txt").write_text("to be or not")
     folder = tmp_path / "results/corpora/fetched"
     folder.mkdir(parents=True)
-    (folder / "vocabulary.json").write_text(json.dumps({"tokens": 40, "characters": ["a", "b"]}))
+    (folder / "vocabulary.json").write_text(json.dumps(VOCABULARY))
     files = {name: {"file": f"{name}.txt"} for name in ("latin", "short", "missing")}
     corpora = files | {"fetched": {"urls": []}, "unknown": {"urls": []}}
     runs = [(make_run(corpus=name), 1) for name in corpora] + [(make_run(device="cuda:77"), 1)]
@@ -44,6 +55,19 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path, monkeypatch):
     assert any("'cuda:77' is configured, but this machine has" in line for line in told)
     assert any("training will write about" in line and "free space" in line for line in told)
     assert len(told) == 7
+
+
+@pytest.mark.parametrize(
+    "content", [{}, [], None, 7, VOCABULARY | {"tokens": "x"}, VOCABULARY | {"source": 1}]
+)
+def test_a_description_of_a_corpus_that_is_none_is_told_before_the_first_job(tmp_path, monkeypatch, content):
+    path = tmp_path / "results/corpora/fetched/vocabulary.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(content))
+    with pytest.raises(OrderParameterError, match=r"vocabulary\.json: .*delete it to have it made anew"):
+        check_before_start(tmp_path, {"fetched": {"urls": []}}, [(make_run(corpus="fetched"), 1)])
+    monkeypatch.chdir(tmp_path)
+    assert characters_of("fetched") > 0
 
 
 def test_nothing_wrong_is_the_estimate_and_nothing_to_train_is_nothing(tmp_path):

@@ -482,3 +482,24 @@ def test_what_several_jobs_noted_is_damaged_only_if_it_is_as_none_did(root):
     write("results/claims.csv", "other")
     with pytest.raises(RecordError, match=r"results/claims\.csv: damaged or edited"), tracked_job(render):
         pass
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "7"])
+def test_a_corpus_whose_description_is_none_is_told_in_one_line(root, content):
+    path = Path("results/corpora/novel/vocabulary.json")
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    job = start_job(root, "pass", f"input={{'vocabulary': '{path}'}}")
+    _, told = job.communicate()
+    assert job.returncode == 1
+    assert f"{path}: not the description of a corpus; delete it" in told and told.count("\n") == 1
+
+
+def test_a_log_that_takes_no_more_hides_no_message_and_takes_any_path(root):
+    body = "raise OSError(28, 'No space left on device')"
+    _, told = start_job(root, body, "log='/dev/full'").communicate()
+    assert "] error: the disk is full" in told and told.count("\n") == 1
+    body = "import logging; logging.getLogger('orderparam').warning('in %s', 'raw\\udcff')"
+    _, told = start_job(root, body, "log='logs/job.log'").communicate()
+    assert "in raw\\udcff" in told and told.count("\n") == 1
+    assert "in raw\\udcff" in Path("logs/job.log").read_text()

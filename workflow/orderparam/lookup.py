@@ -68,7 +68,8 @@ def characters_of(corpus: str) -> int:
     path = Path(f"results/corpora/{corpus}/vocabulary.json")
     try:
         return int(read_json(path)["tokens"])
-    except (RecordError, KeyError):
+    # The jobs that read it report what is wrong with it.
+    except (RecordError, KeyError, TypeError, ValueError, OverflowError):
         return USUAL_CHARACTERS
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 from orderparam.analysis.scaling import estimate_parameters
 from orderparam.errors import ConfigError, CorpusError, OrderParameterError
-from orderparam.files import read_json
 from orderparam.settings.experiment import Run
-from orderparam.text.vocabulary import check_windows, scan_text, split_at
+from orderparam.text.vocabulary import check_windows, read_vocabulary, scan_text, split_at
 from orderparam.training.schedule import checkpoint_steps
 
 # Of characters, where the corpus is not there yet.
@@ -95,7 +94,7 @@ def _check_text(root: Path, corpus: str, entry: Mapping[str, Any], contexts: Ite
                 f"there or correct corpora: {corpus}: file in the configuration"
             ) from None
     elif vocabulary.is_file():
-        count = read_json(vocabulary)["tokens"]
+        count = read_vocabulary(vocabulary)["tokens"]
     else:
         return
     for context in contexts:
@@ -114,7 +113,7 @@ def _check_device(run: Run) -> None:
 
 def _vocabulary_size(root: Path, corpus: str) -> int:
     path = root / f"results/corpora/{corpus}/vocabulary.json"
-    return len(read_json(path)["characters"]) if path.is_file() else USUAL_VOCABULARY
+    return len(read_vocabulary(path)["characters"]) if path.is_file() else USUAL_VOCABULARY
 
 
 def estimate_bytes(run: Run, vocabulary_size: int) -> int:

@@ -147,6 +147,11 @@ def load_vocabulary(path: Path) -> Vocabulary:
     return _read_record(path)[1]
 
 
+def read_vocabulary(path: Path) -> dict[str, Any]:
+    """What a vocabulary.json says; RecordError, naming the file, when missing or damaged."""
+    return _read_record(path)[0]
+
+
 def load_tokens(tokens_path: Path, vocabulary_path: Path) -> tuple[Tokens, Tokens]:
     """The training and the validation split, memory-mapped and read-only, each 1-D.
 
@@ -188,7 +193,7 @@ def _read_record(path: Path) -> tuple[dict[str, Any], Vocabulary]:
         vocabulary = Vocabulary(record["characters"])
         of_text = {"dtype": vocabulary.dtype.name, "train_tokens": split_at(record["tokens"])}
         fits = all(record[key] == value for key, value in of_text.items())
-        fits &= isinstance(record["sha256"], str)
+        fits &= all(isinstance(record[key], str) for key in ("corpus", "source", "sha256"))
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{path}: not a vocabulary ({error!r}); {remedy(path)}") from None
     if not fits:

@@ -120,6 +120,6 @@ def _stand_in_notices(paths: Iterable[Path]) -> list[str]:
     for folder in {path.parent for path in paths if path.parent.parent == Path("results/corpora")}:
         with suppress(OrderParameterError):
             manifest = read_json(folder / "corpus.json")
-            if manifest.get("stand_in"):
+            if isinstance(manifest, dict) and manifest.get("stand_in"):
                 notices.append(f"[STAND-IN CORPUS {manifest['corpus']}: {manifest.get('notice')}]")
     return notices

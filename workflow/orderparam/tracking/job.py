@@ -258,7 +258,8 @@ def _find_corpus(record: RunRecord, snakemake: Any, files: Iterable[str]) -> Non
         if Path(path).name in MANIFESTS:
             # A missing or damaged file is for the script to report.
             with suppress(OrderParameterError):
-                known.append(read_json(path))
+                content = read_json(path)
+                known += [content] if isinstance(content, dict) else []
     known.append({**dict(snakemake.wildcards.items()), **dict(snakemake.params.items())})
     # The first stand-in, else the first of all.
     known.sort(key=lambda manifest: not manifest.get("stand_in"))

@@ -19,7 +19,7 @@ from orderparam.errors import RecordError, TrainingError
 from orderparam.files import read_json
 from orderparam.settings.experiment import Run, Seeds, digest
 from orderparam.tables import write_table
-from orderparam.text.vocabulary import check_windows, load_tokens
+from orderparam.text.vocabulary import check_windows, load_tokens, read_vocabulary
 from orderparam.training.checkpoints import load_starts
 from orderparam.training.device import resolve_device, resolve_precision
 from orderparam.training.engine import History, Row
@@ -86,7 +86,7 @@ def train_job(
     trained on this machine, or at the first loss that is not finite: what was measured until then is kept
     under `paths.diverged`.
     """
-    vocabulary = read_json(vocabulary_path)
+    vocabulary = read_vocabulary(vocabulary_path)
     splits = load_tokens(tokens_path, vocabulary_path)
     for name, tokens in zip(("training", "validation"), splits, strict=True):
         check_windows(tokens, run.context, name, vocabulary["source"])
