@@ -22,6 +22,20 @@ def novel():
     return text
 
 
+def test_an_earlier_file_in_the_place_of_a_text_is_noticed(project, novel):
+    source, tokens = project.write("novel.txt", novel), "results/corpora/my_novel/tokens.npy"
+    project.add_corpus("my_novel", "novel.txt")
+    project.build("--cores", "1", tokens)
+    before = (project.root / tokens).read_bytes()
+    # Same content at another time is no change.
+    os.utime(source)
+    assert project.build("-n", tokens).planned() == {}
+    source.write_text(novel[::-1], "utf-8")
+    os.utime(source, (1.6e9, 1.6e9))
+    assert project.build("--cores", "1", tokens).jobs() == {"get_corpus": 1, "tokenize_corpus": 1}
+    assert (project.root / tokens).read_bytes() != before
+
+
 def plug_in_entropy(text: str, order: int) -> float:
     """H(n-th character | the n - 1 before it) as the difference of joint entropies over the n-grams."""
     grams = Counter(text[i : i + order] for i in range(len(text) - order + 1))

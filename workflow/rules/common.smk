@@ -17,6 +17,7 @@ from orderparam.figure_register import (
     figure_tables,
 )
 from orderparam.errors import OrderParameterError
+from orderparam.files import sha256_of_file
 from orderparam.preflight import check_before_start, check_links
 from orderparam.settings.config import find_experiment, load_settings
 from orderparam.settings.experiment import PUBLISHED
@@ -187,6 +188,16 @@ def any_of(names):
 
 def corpus_entry(wildcards):
     return find("there is no corpus", wildcards.corpus, settings.corpora)
+
+
+@cache
+def sum_of_text(file):
+    return sha256_of_file(file) if Path(file).is_file() else None
+
+
+def sum_of_own_text(wildcards):
+    entry = corpus_entry(wildcards)
+    return sum_of_text(entry["file"]) if "file" in entry else None
 
 
 def origin_of_corpus(wildcards):

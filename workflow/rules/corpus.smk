@@ -10,6 +10,8 @@ rule get_corpus:
     localrule: True
     params:
         entry=corpus_entry,
+        # An earlier file in the place of a text is no later input.
+        sha256=sum_of_own_text,
         mirror=str(settings.corpus_mirror) if settings.corpus_mirror else None,
         code=code_digest("get_corpus"),
     message:
