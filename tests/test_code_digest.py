@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orderparam import code_digest as code_digest_module
-from orderparam.code_digest import code_digest
+from orderparam.code_digest import code_as_read, code_digest, find_edited
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -148,3 +148,22 @@ def test_the_digests_of_all_scripts_parse_each_file_once() -> None:
     found = [code_digest(script, package) for script in scripts]
     assert len(set(found)) == len(scripts) > 0
     assert code_digest_module._parse.cache_info().misses - before <= len(scripts) + len(modules)
+
+
+def test_an_edit_since_the_code_was_read_is_found_and_a_remark_is_none(tmp_path):
+    script, module = tmp_path / "script.py", tmp_path / "toy/a.py"
+    module.parent.mkdir()
+    script.write_text("from toy import a\n")
+    module.write_text("x = 1\n")
+    code_digest(script, tmp_path / "toy")
+    as_read = code_as_read(tmp_path)
+    assert as_read.keys() == {"script.py", "toy/a.py"}
+    files = [script, module, tmp_path / "toy/unknown.py", Path("/elsewhere.py")]
+    assert find_edited(tmp_path, as_read, files) is None
+    module.write_text("x = 1  # a remark\n")
+    assert find_edited(tmp_path, as_read, files) is None
+    for edited in ("x = 2\n", "x = (\n"):
+        module.write_text(edited)
+        assert find_edited(tmp_path, as_read, files) == module
+    module.unlink()
+    assert find_edited(tmp_path, as_read, files) == module

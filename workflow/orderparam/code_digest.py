@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,11 +50,34 @@ def code_digest(
     return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()
 
 
+def code_as_read(library: Path) -> dict[str, str]:
+    """Short digests of the modules below the folder `library` that `code_digest` read, by path below it."""
+    inside = {path: source for path, source in _read.items() if path.is_relative_to(library)}
+    return {path.relative_to(library).as_posix(): source.mark for path, source in inside.items()}
+
+
+def find_edited(library: Path, as_read: Mapping[str, str], paths: Iterable[Path]) -> Path | None:
+    """The first of these files that no longer says what it said when it was read; None if all do."""
+    for path in paths:
+        mark = as_read.get(path.relative_to(library).as_posix()) if path.is_relative_to(library) else None
+        try:
+            # To parse it takes longer than to read it.
+            if mark and _short(path.read_bytes()) != mark[:8] and _parse_anew(path).mark[8:] != mark[8:]:
+                return path
+        except (OSError, SyntaxError, ValueError):
+            return path
+    return None
+
+
 @dataclass(frozen=True)
 class _Source:
-    """What a module's text says; `imports` also has the packages around each module that is imported."""
+    """What a module's text says; `imports` also has the packages around each module that is imported.
+
+    `mark` is 8 characters for its bytes, then 8 for what they say.
+    """
 
     digest: str
+    mark: str
     imports: frozenset[str]
     strings: frozenset[str]
 
@@ -77,9 +100,22 @@ def _find_files(package: Path) -> tuple[dict[str, Path], dict[str, list[Path]]]:
     return modules, data
 
 
+_read: dict[Path, _Source] = {}
+
+
 @cache
 def _parse(path: Path) -> _Source:
-    tree = ast.parse(path.read_bytes(), filename=str(path))
+    _read[path] = _parse_anew(path)
+    return _read[path]
+
+
+def _short(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:8]
+
+
+def _parse_anew(path: Path) -> _Source:
+    content = path.read_bytes()
+    tree = ast.parse(content, filename=str(path))
     imported: set[str] = set()
     strings: set[str] = set()
     for node in ast.walk(tree):
@@ -95,4 +131,4 @@ def _parse(path: Path) -> _Source:
     # a, a.b and a.b.c of a.b.c; the last may be a function.
     names = (name.split(".")[:end] for name in imported for end in range(1, name.count(".") + 2))
     digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    return _Source(digest, frozenset(map(".".join, names)), frozenset(strings))
+    return _Source(digest, _short(content) + digest[:8], frozenset(map(".".join, names)), frozenset(strings))

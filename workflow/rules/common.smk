@@ -6,7 +6,7 @@ from functools import cache
 from orderparam import lookup
 from orderparam.archive.replay import with_recorded
 from orderparam.claims.ledger import LEDGER_FILE, load_ledger
-from orderparam.code_digest import code_digest as digest_of
+from orderparam.code_digest import code_as_read, code_digest as digest_of
 from orderparam.environment import uses_accelerator
 from orderparam.figure_register import (
     EXPERIMENT,

@@ -9,6 +9,7 @@ from orderparam.text.vocabulary import describe_corpora
 from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
+    module = import_module(f"orderparam.figures.{snakemake.params.figure}")
     with tracked_job(snakemake):
         sources = dict(snakemake.input.items())
         vocabularies = sources.pop("vocabularies", None)
@@ -22,7 +23,6 @@ if __name__ == "__main__":
                 corpora["notice"],
                 entropy_sizes=tuple(snakemake.params.sizes),
             )
-        module = import_module(f"orderparam.figures.{snakemake.params.figure}")
         with drawn_from(context):
             figure = module.draw(**{name: read_source(source) for name, source in sources.items()})
         save_figure(figure, snakemake.output.svg, snakemake.output.png)

@@ -93,6 +93,25 @@ def test_a_signal_between_the_choice_of_a_job_and_its_start_stops_it_too(smoke_c
     assert outputs(project) == before
 
 
+def test_code_edited_while_a_command_runs_makes_nothing_that_counts_as_made_before(smoke_clone):
+    project, target = smoke_clone, "results/tiny/metrics.csv"
+    edited = "workflow/orderparam/measuring/verification.py"
+    project.write_experiment("tiny")
+    original = project.read(edited)
+    process = project.start("--cores", "1", target)
+    with held_training(project, arrived=lambda: True):
+        project.write(edited, f"{original}\n\nREMARK = 1\n")
+    done = finish(process)
+    assert done.status != 0
+    assert done.jobs() == {"train_model": 1}
+    assert f"{edited} was edited after this command began" in done.told
+    assert "Traceback (most recent" not in done.output
+    # What does not change what the code does is no edit; the training stands.
+    project.write(edited, f"{original}# a remark\n")
+    again = project.build("--cores", "1", target)
+    assert "train_model" not in again.jobs()
+
+
 @pytest.mark.slow
 def test_a_damaged_vocabulary_repaired_as_advised_trains_nothing(smoke_clone):
     project = smoke_clone

@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -28,14 +28,18 @@ _ends: list[Status] = []
 
 
 def open_invocation(
-    workflow: Any, config: dict[str, Any], experiment: str, forced: Iterable[str] = ()
+    workflow: Any,
+    config: dict[str, Any],
+    experiment: str,
+    forced: Iterable[str] = (),
+    code: Mapping[str, str] | None = None,
 ) -> None:
     """Open this invocation's run, for `onstart`, and have a thread keep the store up to date.
 
     `workflow` and `config` are the globals of these names in a Snakefile. The run belongs to the experiment
-    of the first target under results/, else to `experiment`. What jobs need is left in os.environ, `forced`
-    too, the outputs that are to be made anew. With --touch, for which Snakemake calls `onstart` too, nothing
-    is opened. Never fails.
+    of the first target under results/, else to `experiment`. What jobs need is left in os.environ: `forced`
+    too, the outputs that are to be made anew, and `code`, the library as `code_as_read` has it. With
+    --touch, for which Snakemake calls `onstart` too, nothing is opened. Never fails.
     """
     if workflow.touch:
         return
@@ -53,6 +57,7 @@ def open_invocation(
             "process": record.process,
             "settings": _settings_of(workflow, root),
             "forced": list(forced),
+            "code": code or {},
         }
     )
     _write(record, root)

@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orderparam
+from orderparam.code_digest import find_edited
 from orderparam.errors import OrderParameterError
 from orderparam.files import read_json, remove, remove_leftovers
 from orderparam.settings.experiment import RESERVED_EXPERIMENTS, Run, Seeds
@@ -25,6 +27,7 @@ from orderparam.tracking.kept import KeptOutputs
 from orderparam.tracking.provenance import (
     describe_file,
     is_alive,
+    is_here,
     machine_tags,
     origin_tags,
     relative_to_root,
@@ -107,7 +110,7 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
     ends, with status FINISHED, FAILED after an error, or KILLED: after SIGTERM or SIGHUP, which raise
     SystemExit, SIGINT, which raises KeyboardInterrupt, or the end of the workflow, which counts as SIGTERM.
     Errors pass through. Trouble with tracking never fails the job; an input that is not as the job that made
-    it noted does, with RecordError.
+    it noted does, with RecordError, and so does code that is not as it was when the workflow read it.
 
     The outputs of a job that took long, or of any job with `keep`, are kept as `KeptOutputs`. Where they are
     what this job would make, they are put back, and SystemExit(0) is raised in place of running the block,
@@ -135,6 +138,7 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
             forced = not set(outputs).isdisjoint(_invocation().get("forced", []))
             if not forced and kept.put_back(outputs):
                 sys.exit(0)
+            _check_code()
             yield job
         except BaseException as error:
             status = _status_after(error)
@@ -158,6 +162,23 @@ def tracked_job(snakemake: Any, keep: bool = False) -> Iterator[TrackedJob]:
                 # Nobody notes by which code and settings they were made.
                 for path in outputs:
                     job.attempt(partial(remove, root / path))
+
+
+def _check_code() -> None:
+    """Raise OrderParameterError if the script, or a module that it imported, is not as its rule noted."""
+    invocation = _invocation()
+    if not invocation.get("code") or not is_here(invocation["process"]):
+        return
+    library = Path(orderparam.__file__).resolve().parents[1]
+    # Snakemake runs a copy: tmp<letters>.<name of the script>.
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or "").name.partition(".")[2]
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("orderparam.")]
+    files = [Path(module.__file__).resolve() for module in modules if module.__file__]
+    if edited := find_edited(library, invocation["code"], [library / "scripts" / script, *files]):
+        raise OrderParameterError(
+            f"{relative_to_root(edited, Path.cwd())} was edited after this command began: what is made now "
+            "would count as made by the code of before; give the same command again"
+        )
 
 
 def _is_superseded(record: RunRecord, root: Path) -> bool:
