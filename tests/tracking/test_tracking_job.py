@@ -238,6 +238,9 @@ def test_other_errors_and_messages_are_logged_in_full(root):
     [
         (OSError(28, "No space left on device"), "the disk is full ([Errno 28] No space left on device)"),
         (MemoryError(), "too little memory (MemoryError)"),
+        (ValueError("Error while serializing: I/O error: File too large (os error 27)"), "no file may be so"),
+        (RuntimeError("can't start new thread"), "too many processes or threads (can't start new thread)"),
+        (BlockingIOError(11, "Resource temporarily unavailable"), "too many processes or threads"),
         (RuntimeError("[x] CPUAllocator: can't allocate memory: 9 bytes"), "too little memory ([x] CPUAlloc"),
         (PermissionError(13, "Permission denied", "x"), "not allowed to write or read there"),
     ],
@@ -252,6 +255,12 @@ def test_real_shortages_are_told_in_one_line(root):
     assert "] error: too little memory" in output and output.count("\n") == 1
     _, output = start_job(root, "open('/dev/full', 'w', buffering=1).write('x\\n')").communicate()
     assert "] error: the disk is full" in output and output.count("\n") == 1
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))"
+    _, output = start_job(root, f"{limit}; Path('results/large').write_bytes(bytes(200000))").communicate()
+    assert "] error: no file may be so large here" in output and output.count("\n") == 1
+    limit = "import os, resource; resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))"
+    _, output = start_job(root, f"{limit}; [os.dup(1) for _ in range(30)]").communicate()
+    assert "] error: too many open files" in output and "Traceback" not in output
     Path("results/preview").mkdir(parents=True, exist_ok=True)
     for body in (
         "open('results/preview')",

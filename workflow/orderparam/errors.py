@@ -24,6 +24,12 @@ def explain_shortage(error: BaseException) -> str | None:
         return (
             f"{where}: a folder in the place of a file, or a file in that of a folder; move it away {again}"
         )
+    if number == errno.EFBIG or "File too large" in message:
+        return f"no file may be so large here ({text}); raise the limit (ulimit -f) {again}"
+    if number in (errno.EMFILE, errno.ENFILE) or "Too many open files" in message:
+        return f"too many open files ({text}); raise the limit (ulimit -n) {again}"
+    if number == errno.EAGAIN or "can't start new thread" in message:
+        return f"too many processes or threads ({text}); run fewer jobs, or raise the limit (ulimit -u)"
     if isinstance(error, MemoryError) or "out of memory" in message or "can't allocate memory" in message:
         return f"too little memory ({text or 'MemoryError'}); run fewer jobs at once, or a smaller batch_size"
     return None

@@ -62,11 +62,14 @@ def set_up_logging(log_file: str | Path | None, name: str) -> None:
     root.addHandler(terminal)
     if log_file:
         Path(log_file).parent.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(log_file, mode="w", encoding="utf-8")
+        # The bytes of a path may be no text.
+        file = logging.FileHandler(log_file, mode="w", encoding="utf-8", errors="backslashreplace")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.addHandler(file)
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
+    # On a full disk the terminal has the message, which a traceback of the file's would hide.
+    logging.raiseExceptions = False
     sys.excepthook = _report_uncaught
 
 
