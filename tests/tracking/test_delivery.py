@@ -142,6 +142,8 @@ def test_of_two_copies_with_one_store_neither_ends_the_others_runs(tmp_path):
         ("sqlite:///{root}/broken.db", "the file is damaged or no database; move it away"),
         ("sqlite:////proc/none/x.db", "its folder is missing or cannot be written|No such file"),
         ("sqlite:///{root}/results", "cannot be written, or it is no file"),
+        ("sqlite:///{root}", "cannot be written, or it is no file"),
+        ("file://{root}/mlruns", "it is a folder, and MLflow keeps runs in a database"),
         ("sqlite://", "names no file; write sqlite:///results/mlflow.db"),
         ("postgresql://me:secret@127.0.0.1:9/runs", "No module named 'psycopg2'|no server answers there"),
         ("http://me:secret@127.0.0.1:9", "no server answers there"),
@@ -163,6 +165,7 @@ def test_a_warning_names_the_cause_and_no_password(tmp_path, capsys, monkeypatch
     assert any(part in told for part in cause.split("|")), told
     assert "`orderparam ui`" in told or "names no file" in told
     assert not any(part in told for part in ("secret", "cr@et", "se/cr"))
+    assert not list(tmp_path.parent.glob(".*.lock"))
 
 
 def test_a_database_whose_path_has_a_question_mark_is_not_made_elsewhere(tmp_path, capsys):

@@ -118,7 +118,9 @@ class RunStore:
         database = database_path(uri)
         if database and "?" in str(database):
             # The rest would be another file, outside the project.
-            raise RecordError("its path has a ?, which ends the address of a database; rename the folder")
+            raise RecordError(
+                "its path has a ?, which ends the address of a database; rename it, or drop the options"
+            )
         if uri.startswith("sqlite:") and not database:
             # Kept in memory, all would count as told and be lost.
             raise RecordError(f"the address {uri} names no file; write sqlite:///results/mlflow.db")

@@ -18,6 +18,7 @@ MEANINGS = {
     "Can't locate revision": f"another version of MLflow has written it; {ANEW}",
     "out-of-date database schema": f"another version of MLflow has written it; {ANEW}",
     "could not be acquired": "another process has been writing to it for a minute",
+    "maintenance mode": "it is a folder, and MLflow keeps runs in a database: write sqlite:///results/mlflow.db",
     "refused": "no server answers there",
     "timed out": "no server answers in time",
     "Max retries": "no server answers as it should",

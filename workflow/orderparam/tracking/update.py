@@ -52,7 +52,10 @@ def update_store(root: Path, uri: str) -> None:
     """
     root = root.resolve()
     notes, database = _notes_file(root, uri), database_path(uri)
-    lock = database.with_name(f".{database.name}.lock") if database else notes.with_suffix(".lock")
+    # Beside a folder in a database's place would be outside of it, and outside the project perhaps.
+    lock = notes.with_suffix(".lock")
+    if database and not database.is_dir():
+        lock = database.with_name(f".{database.name}.lock")
     for parent in (notes.parent, lock.parent):
         parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock, timeout=LOCK_SECONDS):
