@@ -1,5 +1,6 @@
 """What was recorded reaches the store, once, whatever happened meanwhile, and no other project's."""
 
+import json
 import shutil
 import sqlite3
 import time
@@ -199,5 +200,41 @@ def test_a_locked_store_is_told_of_later(tmp_path):
     assert describe_trouble(error.value) == "another process has locked it"
     connection.execute("ROLLBACK")
     connection.close()
+    update(tmp_path)
+    assert runs(tmp_path) == [("FINISHED",)]
+
+
+def delete_runs(root: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(local_store(root))
+    for run in client.search_runs([each.experiment_id for each in client.search_experiments()]):
+        client.delete_run(run.info.run_id)
+
+
+def test_a_run_that_was_deleted_before_its_job_ended_is_told_to_its_end(tmp_path):
+    job = start_job(tmp_path, WAIT)
+    job.stdout.readline()
+    update(tmp_path)
+    in_new_process(delete_runs, tmp_path)
+    (tmp_path / "go").touch()
+    finish(job)
+    update(tmp_path)
+    assert runs(tmp_path, "status, lifecycle_stage") == [("FINISHED", "active")]
+    # What was deleted when it had ended stays deleted.
+    in_new_process(delete_runs, tmp_path)
+    update(tmp_path)
+    assert runs(tmp_path, "status, lifecycle_stage") == [("FINISHED", "deleted")]
+
+
+@pytest.mark.parametrize(
+    "change", [{"runs": {"": 5}}, {"runs": 5}, {"points": "x"}, {"id": None}, {"state": 7}]
+)
+def test_spoilt_notes_of_what_was_told_are_told_again(tmp_path, change):
+    finish(start_job(tmp_path, DRAW))
+    update(tmp_path)
+    (notes,) = (tmp_path / "results/.tracking").glob("*.json")
+    changed = {file: values | {"ended": False} | change for file, values in read_json(notes).items()}
+    notes.write_text(json.dumps(changed))
     update(tmp_path)
     assert runs(tmp_path) == [("FINISHED",)]

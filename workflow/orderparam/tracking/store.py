@@ -286,6 +286,13 @@ class RunStore:
         if self._client.get_run(run_id).info.status == "RUNNING":
             self.end(run_id, "KILLED")
 
+    def restore(self, run_id: str) -> bool:
+        """Take back the deletion of a run; whether it had been deleted."""
+        is_deleted = self._client.get_run(run_id).info.lifecycle_stage == "deleted"
+        if is_deleted:
+            self._client.restore_run(run_id)
+        return is_deleted
+
     def end(self, run_id: str, status: Status, end_time: int | None = None) -> None:
         """End a run at `end_time`, in milliseconds since 1970, or now."""
         self._client.set_terminated(run_id, status, end_time)

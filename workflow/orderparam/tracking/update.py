@@ -42,6 +42,11 @@ class Told:
     points: int
 
 
+def _is_sound(told: Told) -> bool:
+    texts = [told.id, told.state, *told.runs, *told.runs.values()]
+    return "" in told.runs and all(isinstance(each, str) for each in texts) and isinstance(told.points, int)
+
+
 def update_store(root: Path, uri: str) -> None:
     """Tell the store at `uri` what is new in the records of the project at `root`.
 
@@ -85,7 +90,7 @@ class _Update:
         # Notes of an earlier version, or damaged ones.
         with suppress(RecordError, TypeError, AttributeError):
             told = {file: Told(**values) for file, values in read_json(notes).items()}
-            if all(isinstance(each.runs, dict) and "" in each.runs for each in told.values()):
+            if all(map(_is_sound, told.values())):
                 self._told = told
         self._saved, self._changed = time.monotonic(), False
         # A store that was made anew since then lacks the run: tell it everything.
@@ -108,7 +113,7 @@ class _Update:
         # Invocations first: they are the parents.
         for file in sorted(files, key=lambda file: ("/jobs/invocations/" not in file, file)):
             try:
-                self._look_at(file)
+                self._look_at_deleted_too(file)
             except RecordError as error:
                 damaged = error
             except Exception as error:
@@ -118,6 +123,18 @@ class _Update:
                 damaged = RecordError(f"{file}: the store does not take it ({reason})")
         if damaged:
             raise damaged
+
+    def _look_at_deleted_too(self, file: str) -> None:
+        try:
+            self._look_at(file)
+        except RecordError:
+            raise
+        except Exception:
+            # Of runs that were deleted in the store before they ended it takes nothing more.
+            told = self._told.get(file)
+            if not told or not [run for run in told.runs.values() if self._store.restore(run)]:
+                raise
+            self._look_at(file)
 
     def _look_at(self, file: str) -> None:
         told = self._told.get(file)
