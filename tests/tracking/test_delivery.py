@@ -238,3 +238,25 @@ def test_spoilt_notes_of_what_was_told_are_told_again(tmp_path, change):
     notes.write_text(json.dumps(changed))
     update(tmp_path)
     assert runs(tmp_path) == [("FINISHED",)]
+
+
+THEIRS = ("s3://theirs/mlflow-artifacts/1", "file:///theirs/mlflow-artifacts/models")
+
+
+def add_theirs(root: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(local_store(root))
+    for address in THEIRS:
+        client.create_run(client.create_experiment(address[:2], address))
+
+
+def test_artifacts_of_others_in_the_same_database_stay_where_they_are(tmp_path):
+    in_new_process(add_theirs, tmp_path)
+    finish(start_job(tmp_path, DRAW))
+    for _ in range(2):
+        update(tmp_path)
+        addresses = [address for (address,) in runs(tmp_path, "artifact_uri")]
+        assert [sum(address.startswith(theirs) for address in addresses) for theirs in THEIRS] == [1, 1]
+    here = (tmp_path / "results/mlflow-artifacts").as_uri()
+    assert sum(address.startswith(here) for address in addresses) == 1

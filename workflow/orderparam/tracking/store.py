@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from orderparam.errors import OrderParameterError, RecordError
 from orderparam.files import sha256_of_file
@@ -139,15 +139,22 @@ class RunStore:
     def _bring_artifacts_here(self, database: Path) -> None:
         """Have a store that was copied or moved with its project keep artifacts here, not where it was.
 
-        MLflow stores absolute addresses, and would write to those of the original.
+        MLflow stores absolute addresses, and would write to those of the original. Those of other projects
+        in the same database stay.
         """
         here = f"{self._artifacts.as_uri()}/" if self._artifacts else ""
         self._client.search_experiments(max_results=1)  # Which makes the tables.
         with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
-            for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-                for (address,) in connection.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+            own = {
+                # Those of others are named by a number.
+                ("experiments", "artifact_location"): "SELECT artifact_location, name FROM experiments",
+                ("runs", "artifact_uri"): "SELECT DISTINCT artifact_uri, NULL FROM runs WHERE run_uuid IN "
+                f"(SELECT run_uuid FROM tags WHERE key = '{RECORD_TAG}')",
+            }
+            for (table, column), query in own.items():
+                for address, name in connection.execute(query).fetchall():
                     _, found, rest = (address or "").rpartition("/mlflow-artifacts/")
-                    if found and not address.startswith(here):
+                    if found and not address.startswith(here) and name in (None, unquote(rest)):
                         change = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"
                         connection.execute(change, (here + rest, address))
 
