@@ -215,6 +215,20 @@ def test_the_penalties_of_the_longest_stages_are_enlarged_and_those_drawn_there_
     )
 
 
+def test_the_title_says_where_annealed_states_cost_the_same():
+    rows = [
+        (f"d32-{way}-annealed", 1, step, gamma, norm, 0.3, 1.0, loss)
+        # Losses + gamma * norm are the same at 0.0021.
+        for way, norm, loss in (("up", 2.0, 2.0), ("down", 1.0, 2.0021))
+        for step, gamma in enumerate((0.0018, 0.0024))
+    ]
+    columns = ["size", "seed", "step", "weight_decay", "squared_norm"]
+    metrics = pd.DataFrame(rows, columns=[*columns, "attention_excess", "value_output_norm", "train_loss"])
+    figure = equilibrium.draw(metrics, make_probes().iloc[:0], make_entropies(set(metrics["size"])))
+    told = " ".join(text.get_text() for text in figure.texts)
+    assert "cost the same at $\\gamma$ = 0.0021 ($d=32$)" in told
+
+
 def test_entries_of_other_names_leave_nothing_to_draw():
     metrics = make_metrics(SIZES).assign(weight_decay=0.1, squared_norm=1.0)
     with pytest.raises(RecordError, match="d<width>-up"):

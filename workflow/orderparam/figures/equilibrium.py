@@ -38,7 +38,7 @@ class Dwell:
     """How long an entry's stages are, in those of 1x, how they are made, and how they are drawn.
 
     Stages that are `held` do not follow each other, so that no line joins them; only the enlargement shows
-    those, and those at `one_rate`.
+    those, and the `long` ones. Those at `one_rate` fluctuate at their ends.
     """
 
     name: str
@@ -46,20 +46,22 @@ class Dwell:
     markers: str = "^v"
     size: float = 3.2
     held: bool = False
+    long: bool = False
     one_rate: bool = False
 
     @property
     def enlarged_only(self) -> bool:
         """Its stages lie in the enlarged part, and would hide each other elsewhere."""
-        return self.held or self.one_rate
+        return self.held or self.long
 
     def look(self, way: str) -> dict[str, Any]:
         """Arguments of `plot` for its branch `up` or `down`."""
-        width = 0.0 if self.held else 1.6 if self.one_rate else 0.7
+        width = 0.0 if self.held else 1.6 if self.long else 0.7
         look = {"color": self.colour, "marker": self.markers[way == "down"], "markersize": self.size}
         return {**_WAYS[way], **look, "linewidth": width, "zorder": 3 if self.enlarged_only else 2}
 
 
+ANNEALED = "-annealed"
 # By the ending of an entry's name.
 _DWELLS = {
     "": Dwell("1x", COLOURS[0]),
@@ -70,8 +72,11 @@ _DWELLS = {
     "-constant": Dwell(
         "60x, each from the start, at one learning rate", COLOURS[5], "DD", 5, held=True, one_rate=True
     ),
-    "-slow": Dwell("25x, 3 to 7% apart, at one learning rate", COLOURS[6], "^v", 5.5, one_rate=True),
-    "-slow-256": Dwell("25x, batches of 256, at one learning rate", "#b2182b", "^v", 5.5, one_rate=True),
+    "-slow": Dwell("25x, at one learning rate", COLOURS[6], "^v", 5.5, long=True, one_rate=True),
+    "-slow-256": Dwell(
+        "25x, batches of 256, at one learning rate", "#b2182b", "^v", 5.5, long=True, one_rate=True
+    ),
+    ANNEALED: Dwell("20x, annealed from a third of the learning rate", COLOURS[2], "^v", 5.5, long=True),
 }
 _ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low|-high)?$"
 _THEORY: dict[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": "-."}
@@ -94,7 +99,6 @@ def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -
     named = ends["size"].str.extract(_ENTRY)
     named.columns = ["width", "direction", "dwell"]
     named = named.fillna({"dwell": ""})
-    # The ends of these fluctuate.
     steady = named["dwell"].isin([ending for ending, dwell in _DWELLS.items() if dwell.one_rate])
     stages = pd.concat([means.where(steady, ends), named], axis="columns").dropna(subset="width")
     if stages.empty:
@@ -213,10 +217,24 @@ def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
             told.append(f"{name} {', '.join(factors)}" if factors else f"{name} ends on no branch")
         linear = f" (linear response: {expected.mean():.2g})" if len(expected) else ""
         parts.append(f"$d={width}$: {', '.join(told)}{linear}")
+    crossings = {width: _mean_crossing(stages[stages["width"] == width]) for width in theory}
+    pairs = [f"{place:.2g} ($d={width}$)" for width, place in crossings.items() if place]
+    same = f"Two states of attention cost the same at $\\gamma$ = {', '.join(pairs)}. " if pairs else ""
     return (
-        "Attention and $OV$ are lost at a multiple of the penalty at which they come back (length of stages)."
-        f" {'. '.join(parts)}"
+        f"{same}Attention and $OV$ are lost at a multiple of the penalty at which they come back (length of "
+        f"stages). {'. '.join(parts)}"
     )
+
+
+def _mean_crossing(stages: pd.DataFrame) -> float | None:
+    """Where the penalised losses of annealed stages cross, mean over seeds; None where they do not."""
+    places = []
+    for _, run in stages[stages["dwell"] == ANNEALED].groupby("seed"):
+        losses = run.pivot_table("penalised_loss", "weight_decay", "direction")
+        excess = (losses["up"] - losses["down"]).dropna() if losses.shape[1] == len(_WAYS) else losses[:0]
+        if len(excess) and excess.iloc[0] < 0 < excess.iloc[-1]:
+            places.append(float(np.interp(0, excess.to_numpy(), excess.index.to_numpy())))
+    return sum(places) / len(places) if places else None
 
 
 def _mean_loop(stages: pd.DataFrame, quantity: str) -> float | None:
