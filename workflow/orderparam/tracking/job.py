@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orderparam
 from orderparam.code_digest import find_edited
 from orderparam.errors import OrderParameterError
 from orderparam.files import read_json, remove, remove_leftovers
@@ -169,7 +168,7 @@ def _check_code() -> None:
     invocation = _invocation()
     if not invocation.get("code") or not is_here(invocation["process"]):
         return
-    library = Path(orderparam.__file__).resolve().parents[1]
+    library = Path(__file__).resolve().parents[2]
     # Snakemake runs a copy: tmp<letters>.<name of the script>.
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or "").name.partition(".")[2]
     modules = [module for name, module in list(sys.modules.items()) if name.startswith("orderparam.")]
