@@ -101,8 +101,7 @@ def critical_exponent(branch: pd.Series, threshold: float, end: float | None = N
     last = int(above[-1])
     chosen = branch.iloc[last + 1 - FEWEST_POINTS : last + 1]
     gammas, logs = chosen.index.to_numpy(dtype=np.float64), np.log(chosen.to_numpy())
-    fitted = np.geomspace(gammas[-1], branch.index[last + 2], 402)[1:]
-    candidates = fitted if end is None else np.array([end])
+    candidates = np.geomspace(gammas[-1], branch.index[last + 2], 402)[1:] if end is None else np.array([end])
     fits = [np.polyfit(np.log(gamma - gammas), logs, 1, full=True) for gamma in candidates]
     best = int(np.argmin([float(residual.sum()) for _, residual, *_ in fits]))
     return float(candidates[best]), float(fits[best][0][0])

@@ -247,7 +247,7 @@ def _critical_penalty(
     probes = evidence.rows("probes.csv", size=size, seed=seed, quantity=f"critical_penalty_{product}")
     by_step = probes.groupby("step")["value"].max()
     still_zero = branch("step")[branch("weight_decay") > branch_end(branch(f"{product}_norm"), threshold)]
-    return float(by_step.get(still_zero.iloc[0], math.nan)) if len(still_zero) else math.nan
+    return float(by_step[still_zero.iloc[0]]) if len(still_zero) else math.nan
 
 
 def _up(size: str) -> str:
