@@ -63,6 +63,20 @@ def steepest_slope(branch: pd.Series) -> float:
     )
 
 
+def loss_crossing(up: pd.Series, down: pd.Series) -> float:
+    """The penalty from which on the upward branch's penalised loss is the higher one, linear in ln gamma.
+
+    NaN where it is so at the first penalty that both have, or at none.
+    """
+    excess = (up - down).dropna()
+    above = np.flatnonzero(excess.to_numpy() > 0)
+    if not above.size or above[0] == 0:
+        return math.nan
+    around = excess.iloc[above[0] - 1 : above[0] + 1]
+    logs = np.log(around.index.to_numpy(dtype=np.float64))
+    return math.exp(float(np.interp(0.0, around.to_numpy(), logs)))
+
+
 def crossing_in_loop(up: pd.Series, down: pd.Series, ends: tuple[float, float]) -> float:
     """Where the penalised losses of the branches cross, from 0 at the loop's lower end to 1 at its upper.
 
@@ -74,17 +88,13 @@ def crossing_in_loop(up: pd.Series, down: pd.Series, ends: tuple[float, float]) 
     inside = shared[(shared > low) & (shared < high)]
     if inside.empty:
         return math.nan
-    excess = (up - down).loc[inside].to_numpy()
-    logs = np.log(inside.to_numpy(dtype=np.float64))
-    if excess[0] > 0:
+    excess = (up - down).loc[inside]
+    if excess.iloc[0] > 0:
         return 0.0
-    crossed = np.flatnonzero(excess > 0)
-    if not crossed.size:
+    if not (excess > 0).any():
         return 1.0
-    i = int(crossed[0])
-    share = -excess[i - 1] / (excess[i] - excess[i - 1])
-    place = logs[i - 1] + share * (logs[i] - logs[i - 1])
-    return float((place - math.log(low)) / (math.log(high) - math.log(low)))
+    place = loss_crossing(up.loc[inside], down.loc[inside])
+    return math.log(place / low) / math.log(high / low)
 
 
 def critical_exponent(branch: pd.Series, threshold: float, end: float | None = None) -> tuple[float, float]:

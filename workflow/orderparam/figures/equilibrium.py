@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from orderparam.analysis.branches import FEWEST_POINTS, loop_width, stage_ends
+from orderparam.analysis.branches import FEWEST_POINTS, loop_width, loss_crossing, stage_ends
 from orderparam.errors import RecordError
 from orderparam.figures.layout import LegendGroup, legend_line, start_figure
 from orderparam.figures.style import COLOURS, GREY, PAGE_WIDTH, REFERENCE, describe_seeds, styled
@@ -231,9 +231,9 @@ def _mean_crossing(stages: pd.DataFrame) -> float | None:
     places = []
     for _, run in stages[stages["dwell"] == ANNEALED].groupby("seed"):
         losses = run.pivot_table("penalised_loss", "weight_decay", "direction")
-        excess = (losses["up"] - losses["down"]).dropna() if losses.shape[1] == len(_WAYS) else losses[:0]
-        if len(excess) and excess.iloc[0] < 0 < excess.iloc[-1]:
-            places.append(float(np.interp(0, excess.to_numpy(), excess.index.to_numpy())))
+        if losses.shape[1] == len(_WAYS):
+            places.append(loss_crossing(losses["up"], losses["down"]))
+    places = [place for place in places if math.isfinite(place)]
     return sum(places) / len(places) if places else None
 
 
