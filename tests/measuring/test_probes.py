@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from runs import CPU, VOCABULARY, build_model
 
-from orderparam.measuring.attention import attention_weights
+from orderparam.measuring.attention import attention_weights, query_key_norm
 from orderparam.measuring.probes import (
     OFFSETS,
     ProbeWindows,
     probe_checkpoints,
     probe_model,
+    probe_products,
 )
 from orderparam.tables import PROBES
 from orderparam.text.ngrams import NgramCounts
@@ -102,6 +105,56 @@ def test_without_attention_or_with_one_token_there_is_less_to_measure(tokens):
     masses = values(rows, "attention_mass")
     assert {order for _, _, order in masses} == {0}
     assert set(masses.values()) == {1.0}
+
+
+def test_singular_values_of_known_products(tokens):
+    model = build()
+    attention = model.blocks[1].attention
+    width, size = attention.projection.weight.shape[0], attention.projection.weight.shape[0] // 2
+    with torch.no_grad():
+        attention.projection.weight.zero_()
+        attention.qkv.weight.zero_()
+        # The second head's O V has 3 * 2 and 1 * 2 along two directions; the first head's Q^T K one of 4 * 1.
+        for direction, strength in enumerate((3.0, 1.0)):
+            attention.projection.weight[direction, size + direction] = strength
+            attention.qkv.weight[2 * width + size + direction, -1 - direction] = 2.0
+        attention.qkv.weight[0, 0], attention.qkv.weight[width, 1] = 4.0, 1.0
+    rows = [row for row in probe_products(model) if row["layer"] == 1]
+    of = {head: [0.0] * size for head in (0, 1)}
+    expected = {"value_output": of | {1: [6.0, 2.0] + [0.0] * (size - 2)}, "query_key": of.copy()}
+    expected["query_key"][0] = [4 / width**0.5] + [0.0] * (size - 1)
+    for product, heads in expected.items():
+        found = values(rows, f"{product}_singular_value")
+        for head, singular_values in heads.items():
+            ordered = [found[1, head, order] for order in range(1, size + 1)]
+            assert ordered == pytest.approx(singular_values)
+    assert query_key_norm(model) >= 4 / width**0.5
+
+
+def test_squares_of_singular_values_add_up_to_the_norm():
+    model = build()
+    rows = probe_products(model)
+    found = values(rows, "query_key_singular_value")
+    heads = {(layer, head) for layer, head, _ in found}
+    sums = {key: sum(v**2 for (*of, _), v in found.items() if tuple(of) == key) for key in heads}
+    assert max(sums.values()) ** 0.5 == pytest.approx(query_key_norm(model))
+    assert not probe_products(build("ablated"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "controlled"),
+    [({"n_layer": 1, "frozen": ("token_embedding",)}, True), ({"n_layer": 1}, False)],
+)
+def test_products_are_probed_where_a_penalty_acts_on_them(
+    tokens, make_run, seeds, tmp_path, changes, controlled
+):
+    run = make_run(**changes)
+    model = build_model(3, context=8, n_layer=1)
+    save_checkpoint(tmp_path, model, run, seeds, {"step": 0})
+    windows = choose(tokens, windows=3)
+    table = probe_checkpoints(replace(run, steps=0), [seeds.seed], tmp_path, windows, CPU)
+    names = {"value_output_singular_value", "query_key_singular_value", "critical_penalty_value_output"}
+    assert names <= set(table["quantity"]) if controlled else not names & set(table["quantity"])
 
 
 def test_every_checkpoint_of_every_seed_is_probed(tokens, make_run, seeds, tmp_path):

@@ -149,7 +149,7 @@ PROBES = Table(
         "quantity": "what is probed",
         "layer": "from 0; empty for what no layer has",
         "head": "from 0; empty for what no head has",
-        "order": "of the n-gram predictor, or offset of the attended position",
+        "order": "of the n-gram predictor or singular value, or offset of the attended position",
         "value": "the probe's value",
     },
     key=("size", "seed", "step", "quantity", "layer", "head", "order"),

@@ -66,14 +66,28 @@ def value_output_norm(model: GPT) -> float:
 
 def query_key_norm(model: GPT) -> float:
     """norm_F(Q^T K) / sqrt(d_model) of the head where it is largest, of those that use them."""
-    found = [0.0]
-    for attention in attentions_of(model):
-        query, key, _ = _maps(attention)
-        if attention.is_uniform:
-            continue
-        heads = zip(query.chunk(attention.n_head), key.chunk(attention.n_head), strict=True)
-        found += [_norm(q.mT @ k) * q.shape[1] ** -0.5 for q, k in heads]
-    return max(found)
+    heads = (product for a in attentions_of(model) if not a.is_uniform for product in _query_keys(a))
+    return max((_norm(product) for product in heads), default=0.0)
+
+
+def singular_values(attention: CausalSelfAttention) -> dict[str, Tensor]:
+    """Of each head's O V (`value_output`) and Q^T K / sqrt(d_model) (`query_key`), falling.
+
+    (n_head, head size), float64, on the CPU. A penalty gamma (|A|^2 + |B|^2) on the factors of A B is, at its
+    least, 2 gamma times the sum of these (Srebro et al. 2004), so that it takes them away one by one.
+    """
+    output = attention.projection.weight.detach().cpu().double().chunk(attention.n_head, dim=1)
+    values = _maps(attention)[2].chunk(attention.n_head)
+    value_outputs = torch.stack([o @ v for o, v in zip(output, values, strict=True)])
+    products = {"value_output": value_outputs, "query_key": torch.stack(_query_keys(attention))}
+    size = output[0].shape[1]
+    return {name: torch.linalg.svdvals(product)[:, :size] for name, product in products.items()}
+
+
+def _query_keys(attention: CausalSelfAttention) -> list[Tensor]:
+    """Q^T K / sqrt(d_model) of each head."""
+    query, key, _ = (part.chunk(attention.n_head) for part in _maps(attention))
+    return [q.mT @ k * q.shape[1] ** -0.5 for q, k in zip(query, key, strict=True)]
 
 
 def _maps(attention: CausalSelfAttention) -> tuple[Tensor, Tensor, Tensor]:

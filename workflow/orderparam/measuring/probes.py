@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from orderparam.measuring.attention import attention_weights, blocks_of
+from orderparam.measuring.attention import attention_weights, blocks_of, singular_values
 from orderparam.measuring.linear_response import critical_penalty, product_gradients
 from orderparam.measuring.losses import gather_windows, window_starts
 from orderparam.model.gpt import GPT
@@ -31,6 +31,7 @@ OFFSETS = 4
 RESPONSE_TOKENS = 131_072
 ORDERS = 4
 WINDOWS_AT_ONCE = 8
+SINGULAR_VALUES = 16
 
 Probe = dict[str, Any]
 # Quantity, layer, head and order of a probe; with a sum over positions, and their number.
@@ -120,6 +121,21 @@ def probe_response(model: GPT, windows: ProbeWindows) -> list[Probe]:
     ]
 
 
+def probe_products(model: GPT) -> list[Probe]:
+    """The largest singular values of each head's O V and Q^T K / sqrt(d_model), `order` from 1.
+
+    `value_output_singular_value` and `query_key_singular_value`: at most the first 16 of a head.
+    """
+    return [
+        {"quantity": f"{name}_singular_value", "layer": layer, "head": head, "order": order, "value": value}
+        for layer, block in enumerate(blocks_of(model))
+        if block.attends
+        for name, of_heads in singular_values(block.attention).items()
+        for head, values in enumerate(of_heads.tolist())
+        for order, value in enumerate(values[:SINGULAR_VALUES], start=1)
+    ]
+
+
 def probe_checkpoints(
     run: Run, seeds: Sequence[int], checkpoints: Path, windows: ProbeWindows, device: torch.device
 ) -> pd.DataFrame:
@@ -130,8 +146,9 @@ def probe_checkpoints(
             model = load_model(checkpoint_path(checkpoints, seed, step)).to(device)
             of_step = {"size": run.size, "seed": seed, "step": step}
             rows += [of_step | probe for probe in probe_model(model, windows)]
-            # What a penalty of these products, and of nothing else, would have to be.
+            # How much of attention's products a penalty leaves, and below which they would grow.
             if run.n_layer == 1 and is_controlled(run):
+                rows += [of_step | probe for probe in probe_products(model)]
                 rows += [of_step | probe for probe in probe_response(model, windows)]
     table = PROBES.frame(rows)
     return table.astype(dict.fromkeys(("layer", "head", "order"), "Int64"))
