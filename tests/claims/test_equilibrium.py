@@ -125,6 +125,34 @@ def test_zero_is_left_where_the_response_passes_the_penalty(tmp_path, shift, exp
     assert row["verdict"] == expected
 
 
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        ([8, 7, 6, 5, 4, 3, 2, 1, 0], SUPPORTED),
+        ([8, 7, 6, 6, 0, 0, 0, 0, 0], REFUTED),
+        ([8, 7, 6, 5, 4, 3, 3, 3, 3], NOT_TESTED),
+    ],
+)
+def test_directions_go_one_by_one_or_together(tmp_path, left, expected):
+    rows, probes = [], []
+    for seed in SEEDS:
+        for stage, count in enumerate(left):
+            names = {"size": "d8-up", "seed": seed, "step": 10 * stage}
+            rows.append(names | {"weight_decay": max(stage, 1) / 10, "query_key_norm": 1.0})
+            quantity = {"quantity": "query_key_singular_value", "layer": 0}
+            probes += [
+                names
+                | quantity
+                | {"head": head, "order": order, "value": 0.5 if order <= count - head else 0.0}
+                for head in (0, 1)
+                for order in range(1, 9)
+            ]
+    found = write_evidence(tmp_path, metrics=rows, probes=probes)
+    arguments = {"product": "query_key", "threshold": 0.01, "share": 0.25}
+    row = judge("directions_go_one_by_one", found, sizes=["d8-up"], **arguments)
+    assert row["verdict"] == expected
+
+
 def test_the_slope_is_compared_over_widths(found):
     arguments = {**BOTH, "column": "attention_excess", "low": 0.2}
     row = judge("slope_grows_with_width", found, **arguments)

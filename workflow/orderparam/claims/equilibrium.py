@@ -213,6 +213,34 @@ def penalised_losses_cross_in_loop(
     return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, low=0.0, high=1.0)
 
 
+@claim_test("metrics.csv", "probes.csv")
+def directions_go_one_by_one(
+    evidence: Evidence, *, sizes: list[str], product: Product, threshold: float, share: float
+) -> Finding:
+    """No stage of the way up takes more than `share` of the directions that a product has at its start.
+
+    Directions are singular values above `threshold` of the head that has most of them, at the start and at
+    the ends of stages. A seed counts if the last stage leaves at most one.
+    """
+
+    def measure(size: str) -> list[float]:
+        rows = evidence.rows("probes.csv", size=size, quantity=f"{product}_singular_value")
+        above = rows.assign(above=rows["value"] > threshold)
+        counts = above.groupby(["seed", "step", "head"])["above"].sum().groupby(["seed", "step"]).max()
+        falls = []
+        for seed, branch in _branches(evidence, size).items():
+            if seed not in counts.index:
+                continue
+            left = counts[seed].reindex([0, *branch("step")]).dropna().to_numpy()
+            if left[-1] <= 1 < left[0]:
+                falls.append(-np.diff(left).min() / left[0])
+        return falls
+
+    statistic = f"most directions of {product} that a stage takes, over those at the start"
+    lacking = "no seed has been probed and loses its directions"
+    return judge_sizes(evidence, sizes, measure, statistic, lacking=lacking, high=share)
+
+
 @claim_test("metrics.csv")
 def slope_grows_with_width(
     evidence: Evidence, *, sizes: list[str], column: BranchColumn, low: float, relative: bool = False
