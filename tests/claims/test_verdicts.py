@@ -26,6 +26,7 @@ from orderparam.claims.evidence import Evidence
 from orderparam.claims.judge import gather_verdicts, judge_claims
 from orderparam.claims.ledger import Claim
 from orderparam.claims.sizes import seeds_needed
+from orderparam.claims.verdict import Interval
 from orderparam.errors import RecordError
 from orderparam.tables import CLAIMS, read_table, write_table
 
@@ -104,6 +105,24 @@ def test_one_run_refutes_a_claim_on_all_runs_and_supports_none(tmp_path, size, e
 )
 def test_how_many_seeds_would_decide(sample, low, needed):
     assert seeds_needed(np.array(sample), low, np.inf, 0.95) == needed
+
+
+@pytest.mark.parametrize(
+    ("y", "ends"),
+    [
+        ([1.0, 2.0, 3.0], (1.0, 1.0)),
+        # No scatter at all, as of values on any other line.
+        ([5.0, 5.0, 5.0], (0.0, 0.0)),
+        # Residuals 1/6, -1/3, 1/6 about a slope of 1/2: an error of sqrt(1/12), times t_1 = 12.706.
+        ([0.0, 0.0, 1.0], (0.5 - 3.668, 0.5 + 3.668)),
+        # Two points have no freedom left, and a missing value says nothing.
+        ([5.0, 5.0], (np.nan, np.nan)),
+        ([5.0, np.nan, 5.0], (np.nan, np.nan)),
+    ],
+)
+def test_a_slope_is_as_sure_as_its_points_lie_on_a_line(y, ends):
+    interval = Interval.of_slope(np.arange(len(y)), y)
+    assert (interval.lower, interval.upper) == pytest.approx(ends, abs=1e-3, nan_ok=True)
 
 
 def test_missing_size_table_and_steps_are_told(tmp_path):

@@ -80,9 +80,14 @@ class Interval:
 
     @classmethod
     def of_slope(cls, x: ArrayLike, y: ArrayLike) -> Interval:
-        """Slope of the least-squares line through at least 3 points, with Student's t interval (n - 2)."""
+        """Slope of the least-squares line through at least 3 points, with Student's t interval (n - 2).
+
+        Where the points lie on the line, as where all of `y` are equal, it has no width.
+        """
         line = scipy.stats.linregress(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
-        half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, np.size(x) - 2)) * float(line.stderr)
+        # Of equal values SciPy calls the error NaN, by way of a correlation that they do not have.
+        error = float(line.stderr) if np.ptp(y) else 0.0
+        half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, np.size(x) - 2)) * error
         slope = float(line.slope)
         return cls(slope, slope - half, slope + half, np.size(x) - 2)
 
