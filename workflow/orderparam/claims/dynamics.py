@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
-from orderparam.analysis.escape import Levels, transition_step
+from orderparam.analysis.escape import steepest_progress, transition_step
 from orderparam.analysis.slopes import measure_loss_slopes
 from orderparam.claims.evidence import Evidence
 from orderparam.claims.registry import claim_test
@@ -59,20 +58,17 @@ def passage_compares(
 
 @claim_test("metrics.csv", "entropies.csv")
 def passage_is_steep(evidence: Evidence, *, sizes: list[str], low: float) -> Finding:
-    """The largest d phi / d ln(step) of the smoothed runs of each size, past phi = 0, exceeds `low`."""
-
-    def steepness(run: pd.DataFrame, levels: Levels) -> float:
-        # The fits by the step need no b, which may fall here: steps in its place keep all rows.
-        slopes = measure_loss_slopes(run.assign(order_parameter=run["step"]))
-        past = slopes[levels.progress(slopes["loss_dlogstep"]) > 0]
-        return -float(past["dloss_dlogstep"].min()) / (levels.bigram - levels.trigram)
+    """The steepest progress of each size, max d phi / d ln(step) from the plateau on, exceeds `low`."""
 
     def measure(size: str) -> list[float]:
         levels = evidence.levels(size)
-        found = [steepness(run, levels) for run in evidence.runs("metrics.csv", size).values()]
-        return [value for value in found if np.isfinite(value)]
+        # The fits by the step need no b, which may fall here: steps in its place keep all rows.
+        runs = evidence.runs("metrics.csv", size).values()
+        slopes = (measure_loss_slopes(run.assign(order_parameter=run["step"])) for run in runs)
+        found = (steepest_progress(each, levels) for each in slopes)
+        return [value for value in found if value is not None]
 
-    lacking = "no seed passes phi = 0"
+    lacking = "no seed has a plateau and passes phi = 1/2"
     return judge_sizes(evidence, sizes, measure, "largest d phi / d ln(step)", lacking=lacking, low=low)
 
 
