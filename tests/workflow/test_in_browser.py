@@ -110,13 +110,17 @@ def pages(smoke, tmp_path_factory):
     return {page.stem: page.as_uri() for page in index.parent.rglob("*.html")}
 
 
-def test_every_link_of_the_site_leads_to_a_file_of_it(pages):
+def test_every_link_of_the_site_leads_to_a_place_in_a_file_of_it(pages):
     files = [Path(address.removeprefix("file://")) for address in pages.values()]
+    texts = {page: page.read_text("utf-8") for page in files}
     assert {"index", "claims", "phase_transition", "published_values"} <= pages.keys()
-    for page in files:
-        links = re.findall(r'<a href="([^"#:]+)(?:#[^"]*)?"', page.read_text("utf-8"))
+    for page, text in texts.items():
+        links = re.findall(r'<a href="([^"#:]*)(?:#([^"]*))?"', text)
         assert links
-        assert [link for link in links if not page.parent.joinpath(link).is_file()] == []
+        for path, place in links:
+            there = page.parent.joinpath(path).resolve() if path else page
+            assert there.is_file(), (page, path)
+            assert not place or f'id="{place}"' in texts[there], (page, path, place)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])

@@ -77,7 +77,8 @@ def render_document(document: Path) -> tuple[str, str]:
         parts = inline.children or []
         if opening.tag == "h2":
             words = "".join(part.content for part in parts).lower()
-            opening.attrSet("id", re.sub("[^a-z0-9]+", "-", words).strip("-"))
+            # As GitHub names it, so that a link to it leads there from both.
+            opening.attrSet("id", re.sub(r"[^\w -]", "", words).replace(" ", "-"))
         if opening.tag == "th" and not parts:
             # An empty cell heads nothing.
             opening.tag = closing.tag = "td"
