@@ -51,7 +51,7 @@ format: $(VENV)/dev.stamp ## Put Python files and rules into the project's forma
 ui: $(VENV)/run.stamp ## Open the MLflow store (or MLFLOW_TRACKING_URI) as a local page; PORT=5001
 	$(BIN)/orderparam ui --port $(PORT)
 
-site: $(VENV)/run.stamp ## Write the pages of all recorded experiments with an index, results/site/; CORES=4
+site: $(VENV)/run.stamp ## Write the pages of claims, known systems and recorded experiments with an index, results/site/; CORES=4
 	$(BIN)/python -m snakemake --cores $(CORES) results/site/index.html
 
 pdf: ## Print a page to PDF beside it, by Chromium; PAGE=results/preview/write_up.html

@@ -47,3 +47,12 @@ def test_the_documented_claims_are_those_of_the_ledger():
     assert len(verdicts) == len(set(verdicts)) == len({row["id"] for row in DOCUMENTED})
     for row in DOCUMENTED:
         assert row["claim"] == " ".join(claims["claims"][row["id"]]["text"].split())
+
+
+def test_the_site_has_the_claims_the_known_systems_and_every_record(project):
+    project.results.mkdir()
+    project.results.joinpath("recorded").symlink_to(PROJECT / "results/recorded")
+    planned = project.build("-n", "results/site/index.html").planned()
+    assert planned["render_claims"] == planned["render_known_systems"] == 1
+    # The published values are a record too, in config/published.
+    assert planned["write_up"] == len(list((PROJECT / "results/recorded").iterdir())) + 1

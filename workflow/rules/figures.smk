@@ -98,9 +98,13 @@ SHOWN = lookup.one_of_each_record(settings.experiments[name] for name in REPLAYS
 
 
 rule make_site:
-    """The pages of all recorded experiments with an index, for any static host: results/site/index.html."""
+    """The pages of claims, known systems and all recorded experiments, with an index: results/site/index.html."""
     input:
-        pages=expand("results/{experiment}/write_up.html", experiment=SHOWN),
+        pages=[
+            "results/claims.html",
+            "results/known_systems.html",
+            *expand("results/{experiment}/write_up.html", experiment=SHOWN),
+        ],
         answer=own("README.md"),
     output:
         index="results/site/index.html",
@@ -109,12 +113,12 @@ rule make_site:
     localrule: True
     params:
         descriptions={
-            "claims": "The verdict on each claim, with its statistic.",
-            "known_systems": "Whether the analysis finds what is known:",
+            "claims": "Which claims stand, and by what evidence? Each with its verdict, its statistic and 95% interval.",
+            "known_systems": "Does the analysis find what is known, in lattices, deep linear nets, Hopfield networks and made-up curves?",
             **{name: settings.experiments[name].description for name in SHOWN},
         },
         code=code_digest("make_site"),
     message:
-        "Gathering the pages of all recorded experiments"
+        "Gathering the pages of claims, known systems and all recorded experiments"
     script:
         "../scripts/make_site.py"

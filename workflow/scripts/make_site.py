@@ -1,4 +1,4 @@
-"""Gather the pages of all recorded experiments, and those that happen to be there, below one index."""
+"""Gather the pages of claims, known systems and all recorded experiments below one index."""
 
 from pathlib import Path
 
@@ -8,9 +8,8 @@ from orderparam.tracking import tracked_job
 
 if __name__ == "__main__":
     with tracked_job(snakemake):
-        others = [Path(f"results/{name}.html") for name in ("claims", "known_systems")]
         make_site(
-            [*(page for page in others if page.exists()), *map(Path, snakemake.input.pages)],
+            map(Path, snakemake.input.pages),
             snakemake.params.descriptions,
             quote_short_answer(Path(snakemake.input.answer).read_text("utf-8")),
             Path(snakemake.output.index),
