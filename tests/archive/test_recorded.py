@@ -318,7 +318,7 @@ def test_a_replayed_experiment_has_the_recorded_runs_under_its_own_name(add, mak
     record = add(make_job(SEEDS[2]), make_job())
     namesake = replace(experiment, compare_with_published=False, figures=("fig3_x",))
     replayed = replay("again", record, namesake)
-    description = "Drawn from the recorded runs of trial, without training. A trial."
+    description = "A trial. Drawn from the recorded runs of trial, without training."
     assert (replayed.name, replayed.replay_of, replayed.description) == ("again", "trial", description)
     assert (replayed.compare_with_published, replayed.figures) == (False, ("fig3_x",))
     assert list(replayed.runs) == ["small"]

@@ -30,7 +30,7 @@ def test_each_record_is_an_experiment_without_a_file(settings):
         left_out = {"attention_and_ngrams"} if name in ("onset", "paper_10m_start") else set()
         assert [*recorded.figures] == [each for each in configured.figures if each not in left_out]
         sentence = f"Drawn from the recorded runs of {name}, without training."
-        assert recorded.description == f"{sentence} {configured.description}"
+        assert recorded.description == f"{configured.description} {sentence}"
 
 
 def test_of_experiments_of_one_record_one_is_shown(settings):

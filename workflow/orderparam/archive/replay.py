@@ -61,7 +61,7 @@ def replay(name: str, record: Record, namesake: Experiment | None) -> Experiment
     seeds = {each.seed: each for job in jobs for each in job.seeds}
     # A record need not have probes of its checkpoints.
     probed, tables = any(job.has("probes.csv") for job in jobs), FIGURES[EXPERIMENT]
-    drawn = f"Drawn from the recorded runs of {configured.name}, without training. {configured.description}"
+    drawn = f"{configured.description} Drawn from the recorded runs of {configured.name}, without training."
     return replace(
         recorded,
         name=name,

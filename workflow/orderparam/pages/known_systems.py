@@ -12,6 +12,8 @@ import pandas as pd
 from orderparam.pages.page import embed_figure, render_page
 
 TEMPLATE = "known_systems.html.j2"
+# Of infinitely many neurons, patterns per neuron: Amit, Gutfreund and Sompolinsky, Ann. Phys. 173, 30 (1987).
+_CAPACITY = 0.138
 # Of each folder of results/ its title, what is asked of it, and the columns of its table that are shown.
 SYSTEMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "ising": (
@@ -29,8 +31,8 @@ SYSTEMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "hopfield": (
         "Hopfield networks",
-        "Networks that remember patterns up to a load of 0.138 per neuron, if infinitely large. Of finite "
-        "ones the load at which half of them retrieve, then what it goes to with their size, and how fast.",
+        f"Networks that remember patterns up to a load of {_CAPACITY} per neuron, if infinitely large. "
+        "Of finite ones the load at which half retrieve, then what it goes to with their size, and how fast.",
         ("estimate", "neurons", "value", "lower", "upper"),
     ),
     "calibration": (
@@ -48,9 +50,11 @@ def render_known_systems(tables: Mapping[str, pd.DataFrame], figures: Sequence[P
     `tables` has the table of each of SYSTEMS and a tables.FINITE_SIZE as `finite_size`, `figures` are SVG
     files, each below its system's folder.
     """
+    systems = list(SYSTEMS)
+    ordered = sorted(figures, key=lambda svg: systems.index(svg.parts[-3]))
     embedded = [
         {**embed_figure(svg, svg.parts[-3]), "number": number, "system": svg.parts[-3]}
-        for number, svg in enumerate(figures, 1)
+        for number, svg in enumerate(ordered, 1)
     ]
     findings = find(tables)
     shown = {**tables, "ising": _located(tables["ising"])}
@@ -75,12 +79,14 @@ def find(tables: Mapping[str, pd.DataFrame]) -> str:
     """How near the known answers are, and what the detector can see, in one line of plain text."""
     located, sizes = _located(tables["ising"]), tables["finite_size"]
     farthest, linear = (table["relative_deviation"].abs().max() for table in (located, tables["deep_linear"]))
+    capacity = tables["hopfield"].query("estimate == 'extrapolated'")["value"].iloc[0]
     wrong, finite = tables["calibration"]["rate"].max(), sizes[np.isfinite(sizes["extent"])]
     found = finite.loc[finite.groupby("system")["extent"].idxmin(), "rate"].max()
+    seen = f"at most {found:.0%} of" if found else "none of the"
     return (
-        f"critical temperatures of {len(located)} lattices within {farthest:.2%}, deep linear nets within "
-        f"{linear:.1%} of what is known; at most {wrong:.0%} of smooth curves are taken for sharp, at most "
-        f"{found:.0%} of transitions of small systems are found."
+        f"Known values are met within {farthest:.2%} in {len(located)} lattices, {linear:.1%} in deep linear "
+        f"nets, {abs(capacity / _CAPACITY - 1):.0%} in Hopfield networks; at most {wrong:.0%} of smooth "
+        f"curves are called sharp, {seen} transitions of small systems are found."
     )
 
 

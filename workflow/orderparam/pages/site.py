@@ -42,7 +42,7 @@ def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: st
         entries.append(
             {
                 "name": name,
-                "title": name.replace("_", " "),
+                "title": name.removesuffix("_recorded").replace("_", " "),
                 "description": descriptions.get(name, ""),
                 "findings": findings.read_text("utf-8").strip() if findings.exists() else "",
             }
