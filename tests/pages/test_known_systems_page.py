@@ -2,8 +2,10 @@
 
 import re
 
+import pandas as pd
 from known_tables import make_tables
 
+from orderparam.claims.verdict import REFUTED, SUPPORTED
 from orderparam.pages.known_systems import SYSTEMS, render_known_systems
 from orderparam.pages.site import make_site
 
@@ -51,7 +53,14 @@ def test_the_index_leads_to_every_page_with_its_findings(tmp_path):
     pages[1].write_text('<a href="seeds_recorded/write_up.html">seeds</a> <a href="paper.html">paper</a>')
     pages[2].write_text('<a href="../docs/answer.md">answer</a> <a href="known_systems.html">known</a>')
     described = {"seeds_recorded": "Sixteen seeds & two sizes.", "claims": "Which claims stand?"}
-    make_site(pages, described, "It is no <transition>.", index)
+    judged = [
+        ("verdict", "seeds_recorded", "b > 0.", SUPPORTED),
+        ("verdict", "seeds_recorded", "b falls.", REFUTED),
+        ("further evidence", "seeds_recorded", "b is even.", REFUTED),
+        ("verdict", "replay", "b is odd.", REFUTED),
+    ]
+    verdicts = pd.DataFrame(judged, columns=["role", "judged_on", "claim", "verdict"])
+    make_site(pages, described, verdicts, "It is no <transition>.", index)
     text = index.read_text()
     links = dict(re.findall(r'<h3><a href="([^"]+)">(.*?)</a>', text))
     assert list(links) == ["seeds_recorded.html", "known_systems.html", "claims.html"]
@@ -67,3 +76,9 @@ def test_the_index_leads_to_every_page_with_its_findings(tmp_path):
     assert "<p>b rises &amp; the loss falls.</p>" in text
     assert '<p class="source">Sixteen seeds &amp; two sizes.</p>' in text
     assert "It is no &lt;transition&gt;." in text
+    assert re.findall(r"<summary>(.*?)</summary>", text) == ["Claims judged here: 1 supported, 1 refuted"]
+    claims = re.findall(r'<li><span class="verdict (.*?)">(.*?)</span> (.*?)</li>', text)
+    assert claims == [
+        ("supported", "supported", "b &gt; 0."),
+        ("refuted", "refuted", "b falls."),
+    ]

@@ -106,7 +106,7 @@ def pages(smoke, tmp_path_factory):
     made[1].write_text(render_known_systems(make_tables(), [])[0], "utf-8")
     index = folder / "site/index.html"
     index.parent.mkdir()
-    make_site([smoke.results / "smoke/write_up.html", *made], {}, "An answer.", index)
+    make_site([smoke.results / "smoke/write_up.html", *made], {}, verdicts, "An answer.", index)
     return {page.stem: page.as_uri() for page in index.parent.rglob("*.html")}
 
 

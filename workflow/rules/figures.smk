@@ -105,6 +105,7 @@ rule make_site:
             "results/known_systems.html",
             *expand("results/{experiment}/write_up.html", experiment=SHOWN),
         ],
+        claims="results/claims.csv",
         answer=own("README.md"),
     output:
         index="results/site/index.html",

@@ -14,7 +14,7 @@ TEMPLATE = "claims.html.j2"
 # The chance of one wrong verdict or more among all of the table that a verdict stands against.
 _FAMILY = 0.05
 # A class of the style for each verdict, in the order in which they are counted.
-_CLASSES = {
+VERDICT_CLASSES = {
     SUPPORTED: "supported",
     REFUTED: "refuted",
     INCONCLUSIVE: "inconclusive",
@@ -58,7 +58,7 @@ def render_claims(
     return render_page(
         TEMPLATE,
         vocabularies,
-        counts=[(verdict, style, int(counts.get(verdict, 0))) for verdict, style in _CLASSES.items()],
+        counts=[(verdict, style, int(counts.get(verdict, 0))) for verdict, style in VERDICT_CLASSES.items()],
         questions=_by_question(entries, claims),
         answer=quote_answer(answer),
         corrected=int(verdicts["p_holm"].notna().sum()),
@@ -99,7 +99,7 @@ def _row(row: dict[Any, Any]) -> dict[str, Any]:
         "text": row["claim"],
         "judged_on": row["judged_on"],
         "verdict": row["verdict"],
-        "class": _CLASSES[row["verdict"]],
+        "class": VERDICT_CLASSES[row["verdict"]],
         "number": number,
         "chance": "" if pd.isna(chance) else f"{chance:.2g}",
         "weak": bool(chance > _FAMILY),

@@ -6,11 +6,14 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from orderparam.files import atomic_write
+from orderparam.pages.claims import VERDICT_CLASSES
 from orderparam.pages.page import render_page
 
 TEMPLATE, DOCUMENT = "site.html.j2", "document.html.j2"
@@ -19,12 +22,14 @@ _LINK = re.compile(r'<a href="(?:\.\./)?([\w-]+)(?:/write_up)?\.html">(.*?)</a>'
 _DOCUMENT_LINK = re.compile(r'href="(?:\.\./)+docs/([\w-]+)\.md"')
 
 
-def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: str, index: Path) -> None:
+def make_site(
+    pages: Iterable[Path], descriptions: Mapping[str, str], verdicts: pd.DataFrame, answer: str, index: Path
+) -> None:
     """Copy pages and docs/ beside the index, and write it: each page with what it is about and its findings.
 
     A page is <experiment>/write_up.html or lies in results/ itself; beside it, .txt holds its findings.
-    `descriptions` has those of pages, and `answer` is that with which the index begins. Of a link to a page
-    that is not among them the text alone remains.
+    `descriptions` has those of pages, `verdicts`, a tables.ALL_CLAIMS, what was judged on them, and `answer`
+    is that with which the index begins. Of a link to a page that is not among them the text alone remains.
     """
     entries = []
     by_name = {page.parent.name if page.stem == "write_up" else page.stem: page for page in pages}
@@ -45,6 +50,7 @@ def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: st
                 "title": name.removesuffix("_recorded").replace("_", " "),
                 "description": descriptions.get(name, ""),
                 "findings": findings.read_text("utf-8").strip() if findings.exists() else "",
+                **_judged(verdicts, name),
             }
         )
     documents = []
@@ -57,6 +63,18 @@ def make_site(pages: Iterable[Path], descriptions: Mapping[str, str], answer: st
         documents.append({"name": document.stem, "title": title})
     with atomic_write(index) as file:
         file.write(render_page(TEMPLATE, [], entries=entries, documents=documents, answer=answer))
+
+
+def _judged(verdicts: pd.DataFrame, name: str) -> dict[str, Any]:
+    """The claims that a page's experiment decides best, and in words how many have which verdict."""
+    own = verdicts[(verdicts["role"] == "verdict") & (verdicts["judged_on"] == name)]
+    counts = own["verdict"].value_counts()
+    told = [f"{counts[verdict]} {verdict}" for verdict in VERDICT_CLASSES if verdict in counts]
+    claims = [
+        {"text": row["claim"], "verdict": row["verdict"], "class": VERDICT_CLASSES[row["verdict"]]}
+        for row in own.to_dict("records")
+    ]
+    return {"claims": claims, "counts": ", ".join(told)}
 
 
 def render_document(document: Path) -> tuple[str, str]:
