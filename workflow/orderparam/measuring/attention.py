@@ -74,7 +74,7 @@ def singular_values(attention: CausalSelfAttention) -> dict[str, Tensor]:
     """Of each head's O V (`value_output`) and Q^T K / sqrt(d_model) (`query_key`), falling.
 
     (n_head, head size), float64, on the CPU. A penalty gamma (|A|^2 + |B|^2) on the factors of A B is, at its
-    least, 2 gamma times the sum of these (Srebro et al. 2004), so that it takes them away one by one.
+    least, 2 gamma times the sum of these (Srebro et al. 2004), so that it favours few of them.
     """
     output = attention.projection.weight.detach().cpu().double().chunk(attention.n_head, dim=1)
     values = _maps(attention)[2].chunk(attention.n_head)
