@@ -162,6 +162,9 @@ def test_the_slope_is_compared_over_widths(found):
     row = judge("slope_grows_with_width", found, **arguments, relative=True)
     assert row["value"] == pytest.approx(0)
     assert row["verdict"] != SUPPORTED
+    row = judge("slope_grows_with_width", found, **{**arguments, "sizes": BOTH["sizes"][:1]})
+    assert row["verdict"] == NOT_TESTED
+    assert "two widths" in row["note"]
 
 
 def test_a_width_that_is_missing_is_told(found):

@@ -84,6 +84,30 @@ def test_levels_that_are_counted_in_context_are_called_so():
     ]
 
 
+@pytest.mark.parametrize(
+    ("losses", "told"),
+    [
+        ([[3.5, 2.9, 2.8], [3.5, 3.2, 3.0]], "of its text at steps 10 to 20: 10K and 0.1M"),
+        ([[3.5, 2.9, 2.8], [3.5, 3.3, 3.2]], "at step 10: 10K"),
+        ([[3.5, 3.3, 3.2], [3.5, 3.3, 3.2]], "No loss falls below the bigram entropy"),
+    ],
+)
+def test_the_first_line_says_at_which_step_a_loss_passes_the_bigram_entropy(losses, told):
+    # H_2 is 3 for the first size and 3.1 for the other.
+    metrics = pd.DataFrame(
+        [
+            (size, seed, 10 * place, loss)
+            for size, of_size in zip(SIZES, losses, strict=True)
+            for seed in (1, 2)
+            for place, loss in enumerate(of_size)
+        ],
+        columns=["size", "seed", "step", "train_loss"],
+    )
+    figure = loss_and_floors.draw(metrics, make_entropies())
+    words = " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
+    assert told in words
+
+
 def test_a_size_whose_text_has_no_entropies_is_an_error():
     with pytest.raises(RecordError, match=r"entropies of 0\.1M lack order 2"):
         loss_and_floors.draw(make_metrics(SIZES), make_entropies(SIZES[:1]))

@@ -256,6 +256,8 @@ def slope_grows_with_width(
             values = branch(column)
             slope = steepest_slope(values / values.iloc[0] if relative else values)
             logs.append((math.log(evidence.shapes[up]["d_model"]), math.log(slope)))
+    if len({width for width, _ in logs}) < 2:
+        raise NotTestedError("an exponent over widths takes runs of two widths at least")
     interval = Interval.of_slope(*np.array(logs).T)
     note = f"{len(logs)} runs of {len(sizes)} widths"
     of = f"{column} over its value at the smallest penalty" if relative else column

@@ -38,9 +38,6 @@ def draw(metrics: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
     require_rows(metrics, "metrics")
     sizes = list(dict.fromkeys(metrics["size"]))
     columns = min(len(sizes), _COLUMNS)
-    last = metrics[metrics["step"] == metrics.groupby("size")["step"].transform("max")]
-    ends = last.groupby("size")["train_loss"].mean()
-    below = [size for size in sizes if ends[size] < find_entropies(entropies, (2,), size)[2]]
     label, second = _IN_CONTEXT if entropies["train_entropy"].isna().all() else _COUNTED
     figure, panels = start_size_panels(
         metrics,
@@ -50,7 +47,7 @@ def draw(metrics: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
         PAGE_WIDTH / columns - 0.8,
         "training loss\n(nats per character)",
         [LegendGroup([legend_line(label, **REFERENCE)])],
-        title=f"Below the {second} at the end: {name_some(below, sizes)}",
+        title=_finding(metrics, entropies, sizes, second),
     )
     low, high = metrics["train_loss"].min(), metrics["train_loss"].max()
     for place, (axes, of_size, look) in enumerate(panels):
@@ -65,3 +62,18 @@ def draw(metrics: pd.DataFrame, entropies: pd.DataFrame) -> Figure:
         }
         label_levels(axes, inside, _PANEL_HEIGHT - _LABEL_ROOM, x=1.01, spacing=1.2)
     return figure
+
+
+def _finding(metrics: pd.DataFrame, entropies: pd.DataFrame, sizes: list[str], second: str) -> str:
+    """Which sizes pass the second level, and at which step: the first with a mean over seeds below it."""
+    passed = {}
+    for size, own in metrics.groupby("size"):
+        means = own.groupby("step")["train_loss"].mean()
+        below = means.index[means < find_entropies(entropies, (2,), str(size))[2]]
+        if len(below):
+            passed[str(size)] = int(below[0])
+    if not passed:
+        return f"No loss falls below the {second}"
+    first, last = min(passed.values()), max(passed.values())
+    when = f"step {first:,}" if first == last else f"steps {first:,} to {last:,}"
+    return f"The loss passes the {second} at {when}: {name_some([s for s in sizes if s in passed], sizes)}"
