@@ -49,7 +49,7 @@ def publish(record: Record, namesake: Experiment | None) -> Experiment:
         compare_with_published=True,
         seeds=recorded.seeds[:1],
         runs={size: replace(run, experiment=PUBLISHED) for size, run in recorded.runs.items()},
-        figures=tuple(name for name in configured.figures if "comparison" not in FIGURES[EXPERIMENT][name]),
+        figures=_drawn(configured, "comparison"),
         replay_of=recorded.name,
     )
 
@@ -60,7 +60,7 @@ def replay(name: str, record: Record, namesake: Experiment | None) -> Experiment
     configured = namesake or recorded
     seeds = {each.seed: each for job in jobs for each in job.seeds}
     # A record need not have probes of its checkpoints.
-    probed, tables = any(job.has("probes.csv") for job in jobs), FIGURES[EXPERIMENT]
+    probed = any(job.has("probes.csv") for job in jobs)
     drawn = f"{configured.description} Drawn from the recorded runs of {configured.name}, without training."
     return replace(
         recorded,
@@ -69,6 +69,14 @@ def replay(name: str, record: Record, namesake: Experiment | None) -> Experiment
         compare_with_published=configured.compare_with_published,
         seeds=tuple(seeds[number] for number in sorted(seeds)),
         runs={job.run.size: replace(job.run, experiment=name) for job in jobs},
-        figures=tuple(name for name in configured.figures if probed or "probes" not in tables[name]),
+        figures=_drawn(configured, *([] if probed else ["probes"])),
         replay_of=recorded.name,
+    )
+
+
+def _drawn(configured: Experiment, *lacking: str) -> tuple[str, ...]:
+    """Its figures but for those of tables that are lacking, and those that a record outlived."""
+    tables = FIGURES[EXPERIMENT]
+    return tuple(
+        name for name in configured.figures if name in tables and not {*lacking} & tables[name].keys()
     )
