@@ -93,7 +93,7 @@ def render_document(document: Path) -> tuple[str, str]:
         if inline.type != "inline":
             continue
         parts = inline.children or []
-        if opening.tag == "h2":
+        if opening.tag in ("h2", "h3"):
             words = "".join(part.content for part in parts).lower()
             # As GitHub names it, so that a link to it leads there from both.
             opening.attrSet("id", re.sub(r"[^\w -]", "", words).replace(" ", "-"))
