@@ -77,6 +77,7 @@ _DWELLS = {
         "25x, batches of 256, at one learning rate", "#b2182b", "^v", 5.5, long=True, one_rate=True
     ),
     ANNEALED: Dwell("20x, annealed from a third of the learning rate", COLOURS[2], "^v", 5.5, long=True),
+    "-turned": Dwell("the same, turned back where attention has halved", "#762a83", "^v", 5.5, long=True),
 }
 _ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low|-high)?$"
 _THEORY: dict[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": "-."}
