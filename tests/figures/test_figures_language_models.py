@@ -253,6 +253,20 @@ def test_the_title_says_where_annealed_states_cost_the_same():
     assert "cost the same at $\\gamma$ = 0.0021 ($d=32$)" in told
 
 
+def test_the_title_says_what_does_not_come_back():
+    rows = [
+        (f"d32-{way}", 1, step, gamma, 1.0, value, value, 2.0)
+        for way, of_way in (("up", (0.5, 0.0)), ("down", (0.0, 0.0)))
+        for step, (gamma, value) in enumerate(zip((0.001, 0.002), of_way, strict=True))
+    ]
+    columns = ["size", "seed", "step", "weight_decay", "squared_norm"]
+    metrics = pd.DataFrame(rows, columns=[*columns, "attention_excess", "value_output_norm", "train_loss"])
+    figure = equilibrium.draw(metrics, make_probes().iloc[:0], make_entropies(set(metrics["size"])))
+    told = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert "$d=32$: attention does not come back, $OV$ does not come back" in told
+    assert "multiple" not in told
+
+
 def test_entries_of_other_names_leave_nothing_to_draw():
     metrics = make_metrics(SIZES).assign(weight_decay=0.1, squared_norm=1.0)
     with pytest.raises(RecordError, match="d<width>-up"):

@@ -77,7 +77,9 @@ _DWELLS = {
         "25x, batches of 256, at one learning rate", "#b2182b", "^v", 5.5, long=True, one_rate=True
     ),
     ANNEALED: Dwell("20x, annealed from a third of the learning rate", COLOURS[2], "^v", 5.5, long=True),
-    "-turned": Dwell("the same, turned back where attention has halved", "#762a83", "^v", 5.5, long=True),
+    "-turned": Dwell(
+        "20x, annealed, turned back where attention has halved", "#762a83", "^v", 5.5, long=True
+    ),
 }
 _ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, _DWELLS))})?(?:-low|-high)?$"
 _THEORY: dict[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": "-."}
@@ -201,7 +203,7 @@ def _theory(probes: pd.DataFrame, size: str) -> pd.Series:
 
 def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
     """At how much larger penalties attention and O V are lost than come back, by the length of the stages."""
-    parts: list[str] = []
+    parts, any_loop = [], False
     for width, expected in reversed(theory.items()):
         own = stages[stages["width"] == width]
         told = []
@@ -215,16 +217,22 @@ def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
                 for ending, loop in loops.items()
                 if loop is not None
             ]
-            told.append(f"{name} {', '.join(factors)}" if factors else f"{name} ends on no branch")
+            down = own.loc[own["direction"] == "down", quantity]
+            back = down.empty or (down > THRESHOLDS[quantity]).any()
+            lost = "ends on no branch" if back else "does not come back"
+            told.append(f"{name} {', '.join(factors) or lost}")
+            any_loop |= bool(factors)
         linear = f" (linear response: {expected.mean():.2g})" if len(expected) else ""
         parts.append(f"$d={width}$: {', '.join(told)}{linear}")
     crossings = {width: _mean_crossing(stages[stages["width"] == width]) for width in theory}
     pairs = [f"{place:.2g} ($d={width}$)" for width, place in crossings.items() if place]
     same = f"Two states of attention cost the same at $\\gamma$ = {', '.join(pairs)}. " if pairs else ""
-    return (
-        f"{same}Attention and $OV$ are lost at a multiple of the penalty at which they come back (length of "
-        f"stages). {'. '.join(parts)}"
+    meaning = (
+        "Attention and $OV$ are lost at a multiple of the penalty at which they come back (length of stages)"
+        if any_loop
+        else "The penalty raised and lowered again"
     )
+    return f"{same}{meaning}. {'. '.join(parts)}"
 
 
 def _mean_crossing(stages: pd.DataFrame) -> float | None:
