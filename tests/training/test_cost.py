@@ -42,7 +42,8 @@ def test_the_estimate_without_margin_is_of_the_order_of_what_was_measured(record
         seconds / seconds_to_train(run, seeds, CHARACTERS, False) for run, seeds, seconds in recorded
     )
     assert 0.5 < ratios[len(ratios) // 2] < 3
-    assert ratios[len(ratios) // 10] > 0.4
+    # Records are of several machines, and the fastest take half of what the slowest do.
+    assert ratios[len(ratios) // 10] > 0.25
 
 
 def test_memory_of_the_articles_sizes_exceeds_what_was_measured():
