@@ -230,7 +230,7 @@ def _finding(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> str:
     meaning = (
         "Attention and $OV$ are lost at a multiple of the penalty at which they come back (length of stages)"
         if any_loop
-        else "The penalty raised and lowered again"
+        else "The penalty is raised and lowered again"
     )
     return f"{same}{meaning}. {'. '.join(parts)}"
 
