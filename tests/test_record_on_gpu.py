@@ -51,7 +51,7 @@ def test_calls_go_on_until_all_is_done_and_packed(call):
     # As if there were no time left: nothing is begun, and it says what.
     early = call("go", "gpu", "--minutes", "0.5")
     assert early.returncode == TRY_AGAIN
-    assert "not begun or not ended: " in early.stdout and "train stacked tf32 nano" in early.stdout
+    assert "not begun or not ended: " in early.stdout and "train stacked bf16 nano" in early.stdout
     (call.folder / "tested").touch()  # which takes a GPU
     # What was done before is not done again.
     before = [f"benchmark/nano-{stack}.json" for stack in (8, 32)]
@@ -63,16 +63,16 @@ def test_calls_go_on_until_all_is_done_and_packed(call):
     assert done.returncode == 0, done.stdout + done.stderr
     with tarfile.open(call.folder / "results.tar.gz") as packed:
         names = set(packed.getnames())
-    trained = [f"{engine}/nano" for engine in ("sequential/tf32", "stacked/tf32")]
+    trained = [f"{engine}/nano" for engine in ("sequential/tf32", "stacked/bf16")]
     for job in trained:
         assert {
             f"{job}/{name}" for name in ("metrics.csv", "environment.json", "sample_quality.csv")
         } <= names
     assert "benchmark/nano-1.csv" in names
     assert not [name for name in names if "checkpoints" in name or "corpus" in name]
-    metrics = pd.read_csv(call.folder / "stacked/tf32/nano/metrics.csv")
+    metrics = pd.read_csv(call.folder / "stacked/bf16/nano/metrics.csv")
     assert metrics.groupby("seed")["step"].max().to_dict() == {1: 2, 2: 2}
     last = json.loads(done.stdout.splitlines()[-1])
-    assert last["to add"] == ["gpu/sequential/tf32/nano", "gpu/stacked/tf32/nano"]
+    assert last["to add"] == ["gpu/sequential/tf32/nano", "gpu/stacked/bf16/nano"]
     # Done is done.
     assert "train" not in call("go", "gpu").stdout

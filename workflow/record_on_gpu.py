@@ -30,6 +30,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from orderparam.files import write_json
+from orderparam.training.stacked import COMPILE_VARIABLE
 
 SIZES = ["10K", "0.1M", "1M", "10M"]
 STACKS = (1, 8, 32)
@@ -56,7 +57,7 @@ def prepare(folder: Path, experiment: str, sizes: Sequence[str], seed: int, step
     from orderparam.settings.config import describe_run, load_project_settings
 
     settings, corpus = load_project_settings(Path.cwd()), ""
-    for engine, precision in (("sequential", "tf32"), ("sequential", "bf16"), ("stacked", "tf32")):
+    for engine, precision in (("sequential", "tf32"), ("sequential", "bf16"), ("stacked", "bf16")):
         seeds = [seed] if engine == "sequential" else None
         for size in sizes:
             run = describe_run(settings, experiment, size, seeds, precision, steps)
@@ -85,14 +86,26 @@ def stages(folder: Path, stacked: bool) -> Iterator[Stage]:
                 f"benchmark {size} {stack}", command, table.with_suffix(".json"), 3 * BENCHMARK_SECONDS
             )
     if stacked:
-        yield from _training(folder, "stacked", "tf32")
+        yield from _training(folder, "stacked", "bf16")
 
 
 def _training(folder: Path, engine: str, precision: str) -> Iterator[Stage]:
     corpus = ["--corpus", str(folder / "corpus")]
     for size in json.loads((folder / "sizes.json").read_text()):
         run, out = folder / engine / precision / f"{size}.json", folder / engine / precision / size
-        train = [*ORDERPARAM, "train", str(run), *corpus, "--out", str(out), "--snapshot-seconds", "60"]
+        # In bf16 with fused kernels a step of 10M takes a third of the time: docs/engine.md.
+        compiled = ["env", f"{COMPILE_VARIABLE}=on"] if engine == "stacked" else []
+        train = [
+            *compiled,
+            *ORDERPARAM,
+            "train",
+            str(run),
+            *corpus,
+            "--out",
+            str(out),
+            "--snapshot-seconds",
+            "60",
+        ]
         trained = out / "trajectory.parquet"
         yield Stage(f"train {engine} {precision} {size}", train, trained)
         extract = [*ORDERPARAM, "recorded", "extract", str(run), str(out), *corpus]
@@ -159,7 +172,10 @@ def _pack(folder: Path) -> None:
             if path.is_file() and path.suffix != ".part" and not left_out.intersection(inside.parts):
                 file.add(path, inside)
     archive.with_suffix(".part").rename(archive)
-    finished = sorted(str(path.parent) for path in folder.glob("*/tf32/*/sample_quality.csv"))
+    added = ("sequential/tf32", "stacked/bf16")
+    finished = [
+        str(path.parent) for each in added for path in sorted(folder.glob(f"{each}/*/sample_quality.csv"))
+    ]
     print(
         json.dumps({"results": str(archive), "megabytes": archive.stat().st_size / 1e6, "to add": finished})
     )

@@ -209,6 +209,15 @@ def test_readme_shows_a_machine_s_name_as_text(add, make_job):
     assert r"| \[a\](b.org) \<img\> \`c\` |" in readme
 
 
+def test_readme_tells_which_checkpoints_were_not_recomputed(add, make_job):
+    whole, partly = make_job(), make_job(SEEDS[1])
+    verified = VERIFICATION.read(partly.table("verification.csv")).assign(checkpoints=1)
+    write_table(verified, partly.folder / "verification.csv")
+    readme = (add(whole, partly).folder / "README.md").read_text()
+    assert "(the rest were not kept): small seed 2: 1 of 3 checkpoints.\n" in readme
+    assert "in part only" not in (add(make_job(SEEDS[1])).folder / "README.md").read_text()
+
+
 def test_readme_judges_by_the_runs_that_share_the_published_weights(add, make_job):
     alike = (make_job(b=0.199), make_job(SEEDS[1], b=0.2), make_job(Seeds(4, 1, 4, 4), b=0.201))
     record = add(*alike, make_job(SEEDS[2], b=9.0))

@@ -11,7 +11,8 @@ import pandas as pd
 from orderparam.analysis.published_values import compare_with_published, describe_row, summarise_comparison
 from orderparam.archive.job import FinishedJob
 from orderparam.archive.record import Record
-from orderparam.tables import COMPARISON, METRICS
+from orderparam.tables import COMPARISON, METRICS, VERIFICATION
+from orderparam.training.schedule import checkpoint_steps
 
 TEMPLATE = Path(__file__).parents[1] / "pages" / "templates" / "record_readme.md.j2"
 
@@ -29,11 +30,23 @@ def render_readme(record: Record, published: pd.DataFrame | None) -> str:
         experiment=experiment,
         jobs=jobs,
         missing=record.missing_runs(),
+        unverified=_partly_verified(jobs),
         weights=weights,
         compared=published is not None,
         comparison=[describe_row(row) for row in comparison.to_dict("records")],
         summary=summarise_comparison(comparison),
     )
+
+
+def _partly_verified(jobs: list[FinishedJob]) -> list[str]:
+    """The runs of whose checkpoints some were not recomputed, with how many were."""
+    found = []
+    for job in jobs:
+        made = len(checkpoint_steps(job.run))
+        for row in VERIFICATION.read(job.table("verification.csv")).to_dict("records"):
+            if row["checkpoints"] < made:
+                found.append(f"{job.run.size} seed {row['seed']}: {row['checkpoints']} of {made} checkpoints")
+    return found
 
 
 def _literal(text: str) -> str:
