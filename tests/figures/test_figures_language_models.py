@@ -9,7 +9,7 @@ from figure_tables import check_layout, lines_of, make_metrics
 from matplotlib.text import Text
 
 from orderparam.errors import RecordError
-from orderparam.figures import attention_and_ngrams, decay_sweep, equilibrium, loss_and_floors
+from orderparam.figures import attention_and_ngrams, decay_sweep, equilibrium, loop_width, loss_and_floors
 
 SIZES = ("10K", "0.1M")
 
@@ -200,43 +200,83 @@ def test_both_branches_of_a_penalty_are_drawn_with_theory_and_what_they_end_at()
     assert lines["attention_excess-32-down-2"].get_ydata().tolist() == [0.5, 0, 0, 0]
     difference = lines_by_gid(figure.axes[3])["difference-32-1"].get_ydata()
     np.testing.assert_allclose(difference, [0, 0.00125, 0.0015, 0])
-    told = " ".join(text.get_text() for text in figure.texts)
+    told = title_of(figure)
     # Geometric means of neighbouring penalties, and theory's at the last step.
-    assert "attention 1.55 (1x), $OV$ 1.55 (1x)" in told  # 0.003464 / 0.002236
+    assert "attention is lost at 1.55 times the penalty at which it comes back" in told  # 0.003464 / 0.002236
     assert "linear response: 0.004" in told
 
 
-def test_the_penalties_of_the_longest_stages_are_enlarged_and_those_drawn_there_alone():
+BRANCHES = ["size", "seed", "step", "weight_decay", "squared_norm"]
+BRANCHES += ["attention_excess", "value_output_norm", "train_loss"]
+
+
+def title_of(figure):
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
+
+
+def test_annealed_stages_are_enlarged_and_drawn_there_alone():
     rows = [
         (f"d32-{way}{dwell}", 1, step, gamma, 1.0, 0.1 * step, 0.1 * step, 2.0)
         for way in ("up", "down")
         for dwell, gammas in {
             "": (0.001, 0.002, 0.01),
-            "-held": (0.0019, 0.0022),
-            "-slow": (0.002, 0.0021),
+            "-held": (0.0015, 0.0022),
+            "-annealed": (0.0019, 0.0021),
         }.items()
         for step, gamma in enumerate(np.repeat(gammas if way == "up" else gammas[::-1], 2))
     ]
-    columns = ["size", "seed", "step", "weight_decay", "squared_norm"]
-    columns += ["attention_excess", "value_output_norm", "train_loss"]
-    metrics = pd.DataFrame(rows, columns=columns)
-    probes = make_probes().iloc[:0]
-    figure = equilibrium.draw(metrics, probes, make_entropies(set(metrics["size"])))
+    metrics = pd.DataFrame(rows, columns=BRANCHES)
+    figure = equilibrium.draw(metrics, make_probes().iloc[:0], make_entropies(set(metrics["size"])))
     check_layout(figure, "figure")
     whole, enlarged = (lines_by_gid(axes) for axes in figure.axes[:2])
     name = "attention_excess-32"
     assert set(whole) == {f"{name}-up-1", f"{name}-down-1"}
+    assert set(enlarged) == {f"{name}-enlarged-annealed-{way}-1" for way in ("up", "down")}
     low, high = figure.axes[1].get_xlim()
-    assert low < 0.0019 < 0.0022 < high < 0.003
-    assert enlarged[f"{name}-enlarged-up-1"].get_xdata().tolist() == [0.002]
-    held, slow = (enlarged[f"{name}-enlarged-{dwell}-up-1"] for dwell in ("held", "slow"))
-    # At one learning rate the measurements of a stage fluctuate.
-    assert (held.get_ydata()[0], slow.get_ydata()[0]) == (pytest.approx(0.1), pytest.approx(0.05))
-    # Held stages do not follow each other.
-    assert (held.get_linewidth(), slow.get_linewidth() > 1) == (0, True)
-    assert {held.get_color(), slow.get_color()}.isdisjoint(
-        {equilibrium._THEORY["color"], whole[f"{name}-up-1"].get_color()}
+    assert 0.0017 < low < 0.0019 < 0.0021 < high < 0.0024
+    at_rest = enlarged[f"{name}-enlarged-annealed-up-1"]
+    np.testing.assert_allclose(at_rest.get_xydata(), [[0.0019, 0.1], [0.0021, 0.3]])
+    colours = {equilibrium._THEORY["color"], whole[f"{name}-up-1"].get_color()}
+    assert at_rest.get_color() not in colours
+
+
+def loops(dwells, seeds=(1, 2)):
+    """Attention up to 0.004 raised, up to a penalty by dwell and seed lowered; O V to 0.004 both ways."""
+    gammas = np.array([0.001, 0.002, 0.004, 0.008])
+    return pd.DataFrame(
+        [
+            (f"d32-{way}{dwell}", seed, step, gamma, 1.0, 0.5 * (gamma <= last), 1.0 * (gamma <= 0.004), 2.0)
+            for dwell, lasts in dwells.items()
+            for seed, back in zip(seeds, lasts, strict=True)
+            for way, last in (("up", 0.004), ("down", back))
+            for step, gamma in enumerate(gammas)
+        ],
+        columns=BRANCHES,
     )
+
+
+def test_loops_are_drawn_by_the_length_of_stages():
+    dwells = {"": (0.001, 0.001), "-4x": (0.001, 0.002), "-held": (0.004, 0.002), "-annealed": (0.004, 0.004)}
+    figure = loop_width.draw(loops(dwells))
+    check_layout(figure, "figure")
+    lines = lines_by_gid(figure.axes[0])
+    name = "attention_excess-$d=32$"
+    # Ends halfway between penalties a factor of two apart.
+    for dwell, factors in {"": [4, 4], "-4x": [4, 2], "-held": [1, 2], "-annealed": [1, 1]}.items():
+        np.testing.assert_allclose(lines[f"{name}{dwell}"].get_ydata(), factors)
+    np.testing.assert_allclose(lines[f"{name}-mean"].get_ydata(), [4, 8**0.5, 1])
+    assert lines[f"{name}-held"].get_markerfacecolor() == "none"
+    np.testing.assert_allclose(lines[f"{name}-mean"].get_xdata(), [1, 4, 20])
+    told = title_of(figure)
+    assert (
+        "Attention is lost at a multiple" in told and "4.00 (1x), 2.83 (4x), 1.41 (15x), 1.00 (20x)" in told
+    )
+    assert "$OV$ comes back at the penalty at which it is lost (factors of 1.00 to 1.00)" in told
+
+
+def test_branches_that_end_one_way_only_make_no_loop():
+    with pytest.raises(RecordError, match="no branch of the experiment ends both ways"):
+        loop_width.draw(loops({"": (0.001, 0.001)})[lambda rows: rows["weight_decay"] < 0.003])
 
 
 def test_the_title_says_where_annealed_states_cost_the_same():
@@ -246,11 +286,9 @@ def test_the_title_says_where_annealed_states_cost_the_same():
         for way, norm, loss in (("up", 2.0, 2.0), ("down", 1.0, 2.0021))
         for step, gamma in enumerate((0.0018, 0.0024))
     ]
-    columns = ["size", "seed", "step", "weight_decay", "squared_norm"]
-    metrics = pd.DataFrame(rows, columns=[*columns, "attention_excess", "value_output_norm", "train_loss"])
+    metrics = pd.DataFrame(rows, columns=BRANCHES)
     figure = equilibrium.draw(metrics, make_probes().iloc[:0], make_entropies(set(metrics["size"])))
-    told = " ".join(text.get_text() for text in figure.texts)
-    assert "cost the same at $\\gamma$ = 0.0021 ($d=32$)" in told
+    assert "cost the same at $\\gamma$ = 0.0021 ($d=32$)" in title_of(figure)
 
 
 def test_the_title_says_what_does_not_come_back():
@@ -259,12 +297,11 @@ def test_the_title_says_what_does_not_come_back():
         for way, of_way in (("up", (0.5, 0.0)), ("down", (0.0, 0.0)))
         for step, (gamma, value) in enumerate(zip((0.001, 0.002), of_way, strict=True))
     ]
-    columns = ["size", "seed", "step", "weight_decay", "squared_norm"]
-    metrics = pd.DataFrame(rows, columns=[*columns, "attention_excess", "value_output_norm", "train_loss"])
+    metrics = pd.DataFrame(rows, columns=BRANCHES)
     figure = equilibrium.draw(metrics, make_probes().iloc[:0], make_entropies(set(metrics["size"])))
-    told = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    told = title_of(figure)
     assert "$d=32$: attention does not come back, $OV$ does not come back" in told
-    assert "multiple" not in told
+    assert "times" not in told
 
 
 def test_entries_of_other_names_leave_nothing_to_draw():

@@ -47,6 +47,7 @@ FIGURES: dict[str, dict[str, dict[str, str]]] = {
         "decay_sweep": takes("metrics", "runs", "entropies", "probes"),
         "sharpening_with_width": takes("metrics", "runs", "entropies", "loss_slope"),
         "equilibrium": takes("metrics", "probes", "entropies"),
+        "loop_width": takes("metrics"),
         "attention_and_ngrams": takes("probes", "metrics", "entropies"),
         "scaling": takes("scaling", points="{results}/scaling_points.csv"),
         "published_and_measured": takes("comparison", pushed=PUSHED_CODE),
