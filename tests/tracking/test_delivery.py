@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -57,6 +58,20 @@ def test_a_command_without_jobs_delivers_what_is_left_and_else_only_looks(tmp_pa
     (tmp_path / "results/mlflow.db").unlink()
     deliver(tmp_path, local_store(tmp_path))
     assert not (tmp_path / "results/mlflow.db").exists()
+
+
+def test_a_command_without_jobs_waits_for_no_slow_store(tmp_path, monkeypatch, capsys):
+    finish(start_job(tmp_path, DRAW))
+    go_on = threading.Event()
+    monkeypatch.setattr("orderparam.tracking.update.update_store", lambda *given: go_on.wait(60))
+    monkeypatch.setattr("orderparam.tracking.update.LAST_SECONDS_SERVER", 0.1)
+    began = time.monotonic()
+    deliver(tmp_path, local_store(tmp_path))
+    go_on.set()
+    assert time.monotonic() - began < 30
+    told = " ".join(capsys.readouterr().err.split())
+    assert "was not told all within 0.1 s." in told and "`orderparam ui`, tells the store" in told
+    assert "cannot be used" not in told
 
 
 def test_links_that_lead_nowhere_and_runs_without_a_process_hide_no_other_record(tmp_path, capsys):

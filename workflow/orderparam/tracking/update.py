@@ -26,6 +26,10 @@ SAVE_SECONDS = 2.0
 LOCK_SECONDS = 60.0
 # How long the end of a workflow waits for a server, and for a database of its own.
 LAST_SECONDS_SERVER, LAST_SECONDS_DATABASE = 10.0, 60.0
+_LEFT = (
+    "The jobs go on and leave their records in results/*/jobs; the next snakemake command, or "
+    "`orderparam ui`, tells the store"
+)
 
 
 @dataclass
@@ -222,7 +226,8 @@ class _Update:
 def deliver(root: Path, uri: str) -> None:
     """Tell the store what earlier commands could not, if there is anything; errors are reported on stderr.
 
-    For a command that runs no job: unless something is left, it reads notes only.
+    For a command that runs no job: unless something is left, it reads notes only, and it soon leaves the rest
+    to the next one.
     """
     try:
         notes = read_json(_notes_file(root, uri))
@@ -232,7 +237,9 @@ def deliver(root: Path, uri: str) -> None:
     if any(
         told.get(path.relative_to(root).as_posix()) != (True, _state(path)) for path in root.glob(RECORDS)
     ):
-        Follower(root, uri).update()
+        follower = Follower(root, uri)
+        follower.start()
+        follower.close(LAST_SECONDS_SERVER)
 
 
 class Follower:
@@ -250,13 +257,14 @@ class Follower:
         """Follow the records from now on."""
         self._thread.start()
 
-    def close(self) -> None:
+    def close(self, seconds: float | None = None) -> None:
         """Tell the store what is left, and stop; in bounded time, whatever the store does."""
-        seconds = LAST_SECONDS_DATABASE if database_path(self._uri) else LAST_SECONDS_SERVER
+        if seconds is None:
+            seconds = LAST_SECONDS_DATABASE if database_path(self._uri) else LAST_SECONDS_SERVER
         self._stop.set()
         self._thread.join(seconds)
-        if self._thread.is_alive():
-            self._warn(TimeoutError(f"not done after {seconds:g} s"))
+        if self._thread.is_alive() and False not in self._warned:
+            self._say(f"the store {hide_secrets(self._uri)} was not told all within {seconds:g} s. {_LEFT}")
 
     def update(self) -> None:
         """Update the store once."""
@@ -281,8 +289,9 @@ class Follower:
         self._warned.add(damaged)
         text = describe_trouble(error)
         if not damaged:
-            text = (
-                f"the store {hide_secrets(self._uri)} cannot be used: {text}. The jobs go on and leave their "
-                "records in results/*/jobs; the next snakemake command, or `orderparam ui`, tells the store"
-            )
+            text = f"the store {hide_secrets(self._uri)} cannot be used: {text}. {_LEFT}"
+        self._say(text)
+
+    @staticmethod
+    def _say(text: str) -> None:
         print(wrap(f"warning: tracking: {text}"), file=sys.stderr, flush=True)
