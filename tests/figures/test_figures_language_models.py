@@ -279,16 +279,17 @@ def test_branches_that_end_one_way_only_make_no_loop():
         loop_width.draw(loops({"": (0.001, 0.001)})[lambda rows: rows["weight_decay"] < 0.003])
 
 
-def test_the_title_says_where_annealed_states_cost_the_same():
+@pytest.mark.parametrize(("below", "told"), [(0.0, True), (0.28, False)], ids=["two states", "one state"])
+def test_the_title_says_where_two_annealed_states_cost_the_same(below, told):
     rows = [
-        (f"d32-{way}-annealed", 1, step, gamma, norm, 0.3, 1.0, loss)
+        (f"d32-{way}-annealed", 1, step, gamma, norm, attention, 1.0, loss)
         # Losses + gamma * norm are the same at 0.0021.
-        for way, norm, loss in (("up", 2.0, 2.0), ("down", 1.0, 2.0021))
+        for way, norm, loss, attention in (("up", 2.0, 2.0, 0.3), ("down", 1.0, 2.0021, below))
         for step, gamma in enumerate((0.0018, 0.0024))
     ]
     metrics = pd.DataFrame(rows, columns=BRANCHES)
     figure = equilibrium.draw(metrics, make_probes().iloc[:0], make_entropies(set(metrics["size"])))
-    assert "cost the same at $\\gamma$ = 0.0021 ($d=32$)" in title_of(figure)
+    assert ("cost the same at $\\gamma$ = 0.0021 ($d=32$)" in title_of(figure)) == told
 
 
 def test_the_title_says_what_does_not_come_back():

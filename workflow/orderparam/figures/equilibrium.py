@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from orderparam.analysis.branches import loss_crossing
@@ -79,8 +80,8 @@ def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -
             _draw_panel(axes, stages[stages["width"] == width], quantity, part, theory[width])
         grid[row, 0].set_ylabel(label)
     for column, (width, part) in enumerate(columns):
-        grid[0, column].set_title("shaded part, at rest" if part else f"$d={width}$")
-        grid[-1, column].set_xlabel(r"penalty $\gamma$")
+        grid[0, column].set_title("at rest" if part else f"$d={width}$")
+        grid[-1, column].set_xlabel(r"$\gamma$ / $10^{-3}$" if part else r"penalty $\gamma$")
         if part:
             for axes in grid[:, column - 1]:
                 axes.axvspan(*part, color="0.9", lw=0, zorder=0)
@@ -99,8 +100,8 @@ def _draw_panel(
     """A quantity of a width, at all penalties or, enlarged, in a part of them."""
     if part:
         axes.set_xlim(*part)
-        axes.xaxis.set_major_locator(MaxNLocator(3))
-        axes.xaxis.set_major_formatter("{x:.4g}")
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_formatter(lambda gamma, _: f"{1000 * gamma:.3g}")
     else:
         axes.set_xscale("log")
     _draw_branches(axes, own, quantity, f"{quantity}-{own['width'].iloc[0]}", bool(part))
@@ -178,12 +179,17 @@ def _outcome(own: pd.DataFrame, quantity: str) -> str:
 
 
 def _mean_crossing(stages: pd.DataFrame) -> float | None:
-    """Where the penalised losses of annealed stages cross, mean over seeds; None where they do not."""
+    """Where the penalised losses of two annealed states cross, mean over seeds; None where they do not.
+
+    Where attention differs by no more than what counts as attention, both ways have come to one state.
+    """
     places = []
     for _, run in stages[stages["dwell"] == ANNEALED].groupby("seed"):
-        losses = run.pivot_table("penalised_loss", "weight_decay", "direction")
-        if losses.shape[1] == len(_WAYS):
-            places.append(loss_crossing(losses["up"], losses["down"]))
+        both = run.pivot_table(["penalised_loss", "attention_excess"], "weight_decay", "direction")
+        if both.shape[1] == 2 * len(_WAYS):
+            attention, losses = both["attention_excess"], both["penalised_loss"]
+            two = (attention["up"] - attention["down"]).abs() > THRESHOLDS["attention_excess"]
+            places.append(loss_crossing(losses["up"][two], losses["down"][two]))
     places = [place for place in places if math.isfinite(place)]
     return sum(places) / len(places) if places else None
 
@@ -194,6 +200,8 @@ def _legend(stages: pd.DataFrame, theory: dict[str, pd.Series]) -> list[LegendGr
         legend_line("penalty raised, or begun with attention", marker="^", **grey, **_WAYS["up"]),
         legend_line("lowered, or begun without", marker="v", **grey, **_WAYS["down"]),
     ]
+    if stages["dwell"].isin(list(_ENLARGED)).any():
+        ways.append((Patch(color="0.9"), "the part that is shown at rest on its right"))
     if any(len(values) for values in theory.values()):
         ways.append(legend_line(r"$\gamma_c$ of $OV$ by linear response", **_THEORY))
     dwells = [
