@@ -1,4 +1,4 @@
-"""The documents under docs/: every link of one to a place in another leads there."""
+"""The documents under docs/: every link of one to a place in another leads there, and tables are tables."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def test_links_lead_to_headings_that_are_there(document):
         elif place and f'id="{place}"' not in render_document(path)[1]:
             lost.append(f"{target}#{place}")
     assert not lost
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *DOCUMENTS], ids=lambda path: path.name)
+def test_no_table_was_wrapped_into_a_paragraph(document):
+    lines = document.read_text("utf-8").splitlines()
+    assert not [line for line in lines if "|---|" in line and not line.lstrip().startswith("|---|")]
