@@ -237,9 +237,7 @@ def deliver(root: Path, uri: str) -> None:
     if any(
         told.get(path.relative_to(root).as_posix()) != (True, _state(path)) for path in root.glob(RECORDS)
     ):
-        follower = Follower(root, uri)
-        follower.start()
-        follower.close(LAST_SECONDS_SERVER)
+        Follower(root, uri).close(LAST_SECONDS_SERVER)
 
 
 class Follower:
@@ -262,6 +260,8 @@ class Follower:
         if seconds is None:
             seconds = LAST_SECONDS_DATABASE if database_path(self._uri) else LAST_SECONDS_SERVER
         self._stop.set()
+        if self._thread.ident is None:
+            self._thread.start()
         self._thread.join(seconds)
         if self._thread.is_alive() and False not in self._warned:
             self._say(f"the store {hide_secrets(self._uri)} was not told all within {seconds:g} s. {_LEFT}")
