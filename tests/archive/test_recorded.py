@@ -204,9 +204,10 @@ def test_readme_shows_what_one_run_measured_without_a_verdict(add, make_job):
 
 def test_readme_shows_a_machine_s_name_as_text(add, make_job):
     job = make_job()
-    write_json(job.folder / "environment.json", {**ENVIRONMENT, "device_name": "[a](b.org) <img> `c`"})
+    named = {"device_name": "[a](b.org) <img> `c`", "precision": 16}
+    write_json(job.folder / "environment.json", {**ENVIRONMENT, **named})
     readme = (add(read_job(job.folder)).folder / "README.md").read_text()
-    assert r"| \[a\](b.org) \<img\> \`c\` |" in readme
+    assert r"| \[a\](b.org) \<img\> \`c\`, 16 |" in readme
 
 
 def test_readme_tells_which_checkpoints_were_not_recomputed(add, make_job):
