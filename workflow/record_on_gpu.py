@@ -95,17 +95,8 @@ def _training(folder: Path, engine: str, precision: str) -> Iterator[Stage]:
         run, out = folder / engine / precision / f"{size}.json", folder / engine / precision / size
         # In bf16 with fused kernels a step of 10M takes a third of the time: docs/engine.md.
         compiled = ["env", f"{COMPILE_VARIABLE}=on"] if engine == "stacked" else []
-        train = [
-            *compiled,
-            *ORDERPARAM,
-            "train",
-            str(run),
-            *corpus,
-            "--out",
-            str(out),
-            "--snapshot-seconds",
-            "60",
-        ]
+        options = [*corpus, "--out", str(out), "--snapshot-seconds", "60"]
+        train = [*compiled, *ORDERPARAM, "train", str(run), *options]
         trained = out / "trajectory.parquet"
         yield Stage(f"train {engine} {precision} {size}", train, trained)
         extract = [*ORDERPARAM, "recorded", "extract", str(run), str(out), *corpus]
