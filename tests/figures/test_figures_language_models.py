@@ -10,6 +10,7 @@ from matplotlib.text import Text
 
 from orderparam.errors import RecordError
 from orderparam.figures import attention_and_ngrams, decay_sweep, equilibrium, loop_width, loss_and_floors
+from orderparam.figures.stages import read_stages
 
 SIZES = ("10K", "0.1M")
 
@@ -260,7 +261,7 @@ def test_loops_are_drawn_by_the_length_of_stages():
     figure = loop_width.draw(loops(dwells))
     check_layout(figure, "figure")
     lines = lines_by_gid(figure.axes[0])
-    name = "attention_excess-$d=32$"
+    name = "attention_excess-32"
     # Ends halfway between penalties a factor of two apart.
     for dwell, factors in {"": [4, 4], "-4x": [4, 2], "-held": [1, 2], "-annealed": [1, 1]}.items():
         np.testing.assert_allclose(lines[f"{name}{dwell}"].get_ydata(), factors)
@@ -272,6 +273,18 @@ def test_loops_are_drawn_by_the_length_of_stages():
         "Attention is lost at a multiple" in told and "4.00 (1x), 2.83 (4x), 1.41 (15x), 1.00 (20x)" in told
     )
     assert "$OV$ comes back at the penalty at which it is lost (factors of 1.00 to 1.00)" in told
+
+
+def test_a_stage_at_one_learning_rate_ends_at_the_mean_of_its_last_measurements():
+    rows = [
+        (f"d32-up{dwell}", 1, step, 0.002, 1.0, 0.1 * step, 0.1 * step, 2.0)
+        for dwell in ("-held", "-slow")
+        for step in (0, 1)
+    ]
+    stages = read_stages(pd.DataFrame(rows, columns=BRANCHES)).set_index("dwell")
+    np.testing.assert_allclose(stages["attention_excess"][["-held", "-slow"]], [0.1, 0.05])
+    with pytest.raises(RecordError, match="d<width>-up"):
+        read_stages(pd.DataFrame(rows, columns=BRANCHES), ["", "-annealed"])
 
 
 def test_branches_that_end_one_way_only_make_no_loop():

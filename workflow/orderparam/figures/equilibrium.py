@@ -14,7 +14,15 @@ from matplotlib.ticker import MaxNLocator
 
 from orderparam.analysis.branches import loss_crossing
 from orderparam.figures.layout import LegendGroup, legend_line, start_figure
-from orderparam.figures.stages import ANNEALED, DWELLS, THRESHOLDS, TURNED, find_loops, read_stages
+from orderparam.figures.stages import (
+    ANNEALED,
+    DWELLS,
+    THRESHOLDS,
+    TURNED,
+    branches_of,
+    find_loops,
+    read_stages,
+)
 from orderparam.figures.style import COLOURS, GREY, PAGE_WIDTH, REFERENCE, describe_seeds, styled
 from orderparam.tables import find_entropies
 
@@ -54,8 +62,7 @@ def draw(metrics: pd.DataFrame, probes: pd.DataFrame, entropies: pd.DataFrame) -
     O V = 0 unstable in a model trained without attention (`probes` of `d<width>-ablated`), its band the range
     over seeds. `entropies` gives H_2 and H_3 of progress phi.
     """
-    stages = read_stages(metrics)
-    stages = stages[stages["dwell"].isin([*_OVERVIEW, *_ENLARGED])]
+    stages = read_stages(metrics, [*_OVERVIEW, *_ENLARGED])
     high, low = (find_entropies(entropies, (n,), stages["size"].iloc[0])[n] for n in (2, 3))
     stages = stages.assign(progress=(high - stages["train_loss"]) / (high - low))
     widths = sorted(stages["width"].unique(), key=int)
@@ -115,10 +122,7 @@ def _draw_branches(axes: Axes, own: pd.DataFrame, quantity: str, gid: str, enlar
     gid = f"{gid}-enlarged" if enlarged else gid
     for ending, look in (_ENLARGED if enlarged else _OVERVIEW).items():
         for seed, run in own[own["dwell"] == ending].groupby("seed"):
-            branches = {
-                way: run[run["direction"] == way].sort_values("weight_decay").set_index("weight_decay")
-                for way in _WAYS
-            }
+            branches = branches_of(run)
             if quantity == "difference":
                 losses = [branches[way]["penalised_loss"] for way in _WAYS]
                 values = (losses[0] - losses[1]).dropna()

@@ -20,6 +20,7 @@ _PANEL_HEIGHT = 2.6
 _PANELS = {"attention_excess": "attention", "value_output_norm": "$OV$"}
 _LENGTHS = (1, 2, 4, 8, 15, 25, 60)
 _FACTORS = (0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 6.0)
+_GREY: dict[str, Any] = {"color": "0.3", "markersize": 4, "linewidth": 0}
 # In logarithms of the length: how far apart widths, and seeds, stand, so that points do not hide each other.
 _APART, _SEEDS_APART = 0.12, 0.03
 # The title tells no more of factors that all differ from 1 by less.
@@ -38,10 +39,13 @@ def draw(metrics: pd.DataFrame) -> Figure:
     loops = {quantity: find_loops(stages, quantity) for quantity in _PANELS}
     if all(found.empty for found in loops.values()):
         raise RecordError("no branch of the experiment ends both ways; there is no loop to draw")
-    styles = assign_styles(f"$d={width}$" for width in sorted(stages["width"].unique(), key=int))
+    styles = assign_styles(sorted(stages["width"].unique(), key=int))
     legend = [
         LegendGroup(
-            [legend_line(name, linewidth=0.8, markersize=4, **look.look) for name, look in styles.items()]
+            [
+                legend_line(f"$d={width}$", linewidth=0.8, markersize=4, **style.look)
+                for width, style in styles.items()
+            ]
         ),
         LegendGroup(
             [
@@ -61,35 +65,29 @@ def draw(metrics: pd.DataFrame) -> Figure:
     return figure
 
 
-_GREY: dict[str, Any] = {"color": "0.3", "markersize": 4, "linewidth": 0}
-
-
 def _draw_panel(axes: Axes, loops: pd.DataFrame, styles: dict[str, SizeStyle], gid: str) -> None:
     dwells = [DWELLS[ending] for ending in loops["dwell"]]
     lengths = np.array([dwell.length for dwell in dwells], dtype=np.float64)
     held = np.array([dwell.held for dwell in dwells], dtype=bool)
     loops = loops.assign(length=lengths, held=held, factor=np.exp(loops["loop"]))
-    for place, (name, style) in enumerate(styles.items()):
-        own = loops[loops["width"] == name.strip("$d=")]
+    for place, (width, style) in enumerate(styles.items()):
+        own = loops[loops["width"] == width]
         shift = math.exp(_APART * (place - (len(styles) - 1) / 2))
         for ending, of_dwell in own.groupby("dwell"):
             filled = {"markerfacecolor": "none"} if of_dwell["held"].all() else {}
             look = {**style.look, "linewidth": 0, "markersize": 4, **filled}
             beside = np.exp(_SEEDS_APART * (np.arange(len(of_dwell)) - (len(of_dwell) - 1) / 2))
             places = shift * beside * of_dwell["length"]
-            axes.plot(places, of_dwell["factor"], gid=f"{gid}-{name}{ending}", **look)
+            axes.plot(places, of_dwell["factor"], gid=f"{gid}-{width}{ending}", **look)
         swept = own[~own["held"]]
         means = np.exp(swept.groupby("length")["loop"].mean())
-        axes.plot(shift * means.index, means, color=style.colour, linewidth=0.8, gid=f"{gid}-{name}-mean")
+        axes.plot(shift * means.index, means, color=style.colour, linewidth=0.8, gid=f"{gid}-{width}-mean")
     axes.axhline(1, zorder=1, **REFERENCE)
     axes.set_xscale("log")
     axes.set_yscale("log")
     plain = FuncFormatter(lambda value, _: f"{value:g}")
-    for axis, ticks in (
-        (axes.xaxis, _LENGTHS),
-        (axes.yaxis, _FACTORS),
-    ):
-        axis.set_major_locator(FixedLocator(list(ticks)))
+    for axis, ticks in ((axes.xaxis, _LENGTHS), (axes.yaxis, _FACTORS)):
+        axis.set_major_locator(FixedLocator(ticks))
         axis.set_major_formatter(plain)
         axis.set_minor_locator(NullLocator())
     axes.margins(0.08)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -46,21 +47,21 @@ DWELLS = {
     ANNEALED: Dwell(20, ", annealed from a third of the learning rate"),
     TURNED: Dwell(20, ", annealed, turned back where attention has halved"),
 }
-_ENTRY = rf"^d(\d+)-(up|down)({'|'.join(filter(None, DWELLS))})?(?:-low|-high)?$"
+WAYS = ("up", "down")
 # At one learning rate, over how many a stage's end is averaged.
 _MEASUREMENTS = 10
 
 
-def read_stages(metrics: pd.DataFrame) -> pd.DataFrame:
-    """What `stage_ends` gives of entries `d<width>-up`, `d<width>-down` and those with a dwell.
+def read_stages(metrics: pd.DataFrame, endings: Iterable[str] = tuple(DWELLS)) -> pd.DataFrame:
+    """What `stage_ends` gives of entries `d<width>-up` and `d<width>-down` with one of these `endings`.
 
     With `width`, `direction` and `dwell` from their names; means of ten measurements where the learning rate
     does not fall. Raises RecordError where there are no such entries.
     """
     ends, means = stage_ends(metrics), stage_ends(metrics, _MEASUREMENTS)
-    named = ends["size"].str.extract(_ENTRY)
+    entry = rf"^d(\d+)-({'|'.join(WAYS)})({'|'.join(endings)})(?:-low|-high)?$"
+    named = ends["size"].str.extract(entry)
     named.columns = ["width", "direction", "dwell"]
-    named = named.fillna({"dwell": ""})
     steady = named["dwell"].isin([ending for ending, dwell in DWELLS.items() if dwell.one_rate])
     stages = pd.concat([means.where(steady, ends), named], axis="columns").dropna(subset="width")
     if stages.empty:
@@ -70,6 +71,14 @@ def read_stages(metrics: pd.DataFrame) -> pd.DataFrame:
     return stages
 
 
+def branches_of(run: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Of one seed's stages of a dwell those that are raised, `up`, and `down`, by ascending penalty."""
+    return {
+        way: run[run["direction"] == way].sort_values("weight_decay").set_index("weight_decay")
+        for way in WAYS
+    }
+
+
 def find_loops(stages: pd.DataFrame, quantity: str) -> pd.DataFrame:
     """Of each width, dwell and seed, in rows, how wide its `loop` is in ln gamma.
 
@@ -77,10 +86,7 @@ def find_loops(stages: pd.DataFrame, quantity: str) -> pd.DataFrame:
     """
     rows, threshold = [], THRESHOLDS[quantity]
     for (width, dwell, seed), run in stages.groupby(["width", "dwell", "seed"]):
-        up, down = (
-            run[run["direction"] == direction].sort_values("weight_decay").set_index("weight_decay")[quantity]
-            for direction in ("up", "down")
-        )
+        up, down = (branch[quantity] for branch in branches_of(run).values())
         ended = all((branch > threshold).any() and branch.iloc[-1] <= threshold for branch in (up, down))
         if ended and len(up.index.intersection(down.index)) >= FEWEST_POINTS:
             rows.append((width, dwell, seed, loop_width(up, down, threshold)))
